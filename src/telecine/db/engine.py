@@ -1,0 +1,74 @@
+"""The door to PostgreSQL: one engine per process, transactions as blocks."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+from psycopg import AsyncConnection
+from sqlalchemy import MetaData
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import DeclarativeBase
+
+Transaction = AsyncSession
+"""A session inside an open transaction. Only `Database` commits."""
+
+
+class Base(DeclarativeBase):
+    """The declarative base of every table."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+def driver_url(url: str) -> str:
+    """Return `url` with the one driver that the job queue can share: psycopg."""
+    for scheme in ("postgresql+psycopg://", "postgresql://", "postgres://"):
+        if url.startswith(scheme):
+            return "postgresql+psycopg://" + url.removeprefix(scheme)
+    msg = f"not a PostgreSQL URL: {url.split(':', 1)[0]}"
+    raise ValueError(msg)
+
+
+class Database:
+    """A pool of connections; every statement runs inside `transaction()`."""
+
+    def __init__(self, url: str, *, pool_size: int = 5) -> None:
+        self.url = url
+        self._engine = create_async_engine(
+            driver_url(url),
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_pre_ping=True,
+            connect_args={
+                "connect_timeout": 10,
+                "keepalives_idle": 10,
+                "keepalives_interval": 5,
+                "keepalives_count": 3,
+                "tcp_user_timeout": 20_000,
+            },
+        )
+        self._session = async_sessionmaker(self._engine, expire_on_commit=False)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Open a transaction; commit on a clean exit, roll back on an exception."""
+        async with self._session.begin() as session:
+            yield session
+
+    async def close(self) -> None:
+        """Close all connections of the pool."""
+        await self._engine.dispose()
+
+
+async def raw_connection(tx: Transaction) -> AsyncConnection[Any]:
+    """Return the psycopg connection on which `tx` runs, for the job queue."""
+    connection = await tx.connection()
+    raw = await connection.get_raw_connection()
+    return cast("AsyncConnection[Any]", raw.driver_connection)

@@ -1,0 +1,159 @@
+"""The pipeline's stored state: sources, assets, renditions, runs of pieces."""
+
+import enum
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from telecine import ids
+from telecine.db.engine import Base
+
+
+class SourceState(enum.StrEnum):
+    """How far the source of a video has come (the API's `ingest.status`)."""
+
+    UPLOADING = "uploading"
+    UPLOADED = "uploaded"
+    INGESTING = "ingesting"
+    INGESTED = "ingested"
+
+
+class AssetState(enum.StrEnum):
+    """How far the playable form of a source has come."""
+
+    PROBING = "probing"
+    PLANNED = "planned"  # playable; the ladder may still be filling in
+    FAILED = "failed"
+
+
+class RenditionState(enum.StrEnum):
+    """The API's quality status."""
+
+    WAITING = "waiting"
+    ENCODING = "encoding"
+    ENCODED = "encoded"
+    FAILED = "failed"
+
+
+class Source(Base):
+    """The file that a video was made from: a list of extents in the store.
+
+    `extents` is a JSON list of `{"key", "size"}` in file order (size in bytes).
+    """
+
+    __tablename__ = "source"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=ids.row_key)
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"))
+    video_id: Mapped[UUID] = mapped_column(ForeignKey("video.id", ondelete="CASCADE"), unique=True)
+    state: Mapped[str]
+    file_name: Mapped[str]
+    size_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    extents: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, default=list)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    completed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class Asset(Base):
+    """One cutting (`epoch`) of a source. Objects lie below `prefix` in the store."""
+
+    __tablename__ = "asset"
+    __table_args__ = (UniqueConstraint("video_id", "epoch"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=ids.row_key)
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"))
+    video_id: Mapped[UUID] = mapped_column(ForeignKey("video.id", ondelete="CASCADE"))
+    source_id: Mapped[UUID] = mapped_column(ForeignKey("source.id", ondelete="CASCADE"))
+    public_id: Mapped[str]  # of the video
+    prefix: Mapped[str]  # folder in the store, ends with "/"
+    epoch: Mapped[int] = mapped_column(Integer)
+    state: Mapped[str]
+    options: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
+    # What `encoding.metadata` of the API tells about the source.
+    summary: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
+    duration_s: Mapped[float | None]
+    failure: Mapped[str | None]  # machine-readable reason, then detail
+    chunks: Mapped[int] = mapped_column(Integer, default=0)
+    next_chunk: Mapped[int] = mapped_column(Integer, default=0)  # first one not enqueued
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    playable_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class Rendition(Base):
+    """One playable quality of an asset, or its audio (`name` is then "audio")."""
+
+    __tablename__ = "rendition"
+    __table_args__ = (UniqueConstraint("asset_id", "name"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=ids.row_key)
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"))
+    asset_id: Mapped[UUID] = mapped_column(ForeignKey("asset.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str]
+    passthrough: Mapped[bool]
+    state: Mapped[str]
+    failure: Mapped[str | None]
+    pieces: Mapped[int] = mapped_column(Integer)
+    pieces_stored: Mapped[int] = mapped_column(Integer, default=0)
+    init: Mapped[bytes | None]  # init segment, the same bytes from every encode
+    # Object that lists all pieces; written once, when the last piece is stored.
+    index_key: Mapped[str | None]
+    peak_bps: Mapped[int | None] = mapped_column(BigInteger)
+    average_bps: Mapped[int | None] = mapped_column(BigInteger)
+    encoded_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class Run(Base):
+    """A stretch of pieces, back to back in one object.
+
+    `offsets` has one element more than there are pieces: piece `first + i` is the
+    bytes [offsets[i], offsets[i + 1]) of the object.
+    """
+
+    __tablename__ = "run"
+    __table_args__ = (
+        UniqueConstraint("rendition_id", "first_piece"),
+        Index("ix_run_asset_id", "asset_id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=ids.row_key)
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"))
+    asset_id: Mapped[UUID] = mapped_column(ForeignKey("asset.id", ondelete="CASCADE"))
+    rendition_id: Mapped[UUID] = mapped_column(ForeignKey("rendition.id", ondelete="CASCADE"))
+    first_piece: Mapped[int] = mapped_column(Integer)
+    object_key: Mapped[str] = mapped_column(index=True)
+    offsets: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+
+
+class Step(Base):
+    """What a job did to an asset, for people: `/_/videos/{id}/jobs`.
+
+    One row per job key; `detail` holds figures or the reason of a failure.
+    """
+
+    __tablename__ = "step"
+    __table_args__ = (UniqueConstraint("asset_id", "name"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=ids.row_key)
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"))
+    asset_id: Mapped[UUID] = mapped_column(ForeignKey("asset.id", ondelete="CASCADE"))
+    name: Mapped[str]
+    state: Mapped[str]  # running | done | failed | retrying
+    attempt: Mapped[int] = mapped_column(Integer, server_default=text("1"))
+    detail: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
+    started_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    finished_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

@@ -1,0 +1,68 @@
+"""What every object store can do. Keys are ours, never text from users."""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+class StoreError(Exception):
+    """The store failed; the operation may be tried again."""
+
+
+class ObjectMissing(StoreError):
+    """There is no object under that key."""
+
+
+class OutOfSpace(StoreError):
+    """The store is full; nothing of the object is visible."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One object of a listing."""
+
+    key: str
+    size_bytes: int
+
+
+class ObjectWriter(Protocol):
+    """An object being written; not visible before its block ends cleanly."""
+
+    async def write(self, data: bytes | memoryview) -> None:
+        """Append bytes. Raises OutOfSpace."""
+
+
+class Store(Protocol):
+    """Immutable objects under string keys, on a disk or in a bucket."""
+
+    async def put(self, key: str, data: bytes) -> None:
+        """Store a whole object durably and atomically; replaces an older one."""
+
+    def writer(self, key: str) -> AbstractAsyncContextManager[ObjectWriter]:
+        """Stream an object; durable and visible after the block, gone on an exception."""
+
+    async def read(self, key: str, start: int = 0, end: int | None = None) -> bytes:
+        """Return bytes [start, end) of an object. Raises ObjectMissing."""
+
+    def stream(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        """Yield bytes [start, end) in pieces of at most 1 MiB. Raises ObjectMissing."""
+
+    async def size(self, key: str) -> int | None:
+        """Return the object's size in bytes, None if there is none."""
+
+    def list(self, prefix: str) -> AsyncIterator[Entry]:
+        """Yield every object whose key starts with `prefix` (a folder: ends with `/`)."""
+
+    async def delete(self, keys: Iterable[str]) -> None:
+        """Delete objects; missing ones are ignored."""
+
+    async def delete_prefix(self, prefix: str) -> None:
+        """Delete every object below a folder."""
+
+    def local_path(self, key: str) -> Path | None:
+        """Return where the object lies on this host's disk, None for a bucket."""
+
+    async def free_bytes(self) -> int | None:
+        """Return the space left, None where the store knows no bound."""
