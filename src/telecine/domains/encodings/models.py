@@ -87,6 +87,7 @@ class Asset(Base):
     summary: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
     duration_s: Mapped[float | None]
     failure: Mapped[str | None]  # machine-readable reason, then detail
+    still_key: Mapped[str | None]  # a picture taken from the source
     chunks: Mapped[int] = mapped_column(Integer, default=0)
     next_chunk: Mapped[int] = mapped_column(Integer, default=0)  # first one not enqueued
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())

@@ -65,9 +65,9 @@ class Video(Base):
     live_stream_id: Mapped[str | None]
     clip: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     watermark: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
-    # The picture shown before playback: an uploaded one wins over a picked one.
+    # The picture shown before playback: an uploaded one, else the asset's still,
+    # taken at `thumbnail_at_ms` or, None, where the pipeline likes it best.
     thumbnail_key: Mapped[str | None]
-    thumbnail_custom: Mapped[bool] = mapped_column(default=False)
     thumbnail_at_ms: Mapped[int | None] = mapped_column(BigInteger)
     published_at: Mapped[datetime] = mapped_column(
         DateTime(timezone=True), server_default=func.now()

@@ -1,0 +1,74 @@
+"""What workers can be asked to do for an asset."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from telecine.jobs.job import Job, Lane
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeAsset(Job):
+    """Look into the source, plan every rendition, make the video playable."""
+
+    lane, attempts, timeout_s = Lane.PROBE, 5, 300.0
+
+    asset_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class WarmStart(Job):
+    """Encode the first segments of two rungs before anybody asks for them."""
+
+    lane, attempts, timeout_s = Lane.LADDER, 3, 300.0
+
+    asset_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeChunk(Job):
+    """Encode whatever is missing of one chunk in every transcoded rendition."""
+
+    lane, attempts, timeout_s = Lane.LADDER, 5, 3600.0
+
+    asset_id: UUID
+    chunk: int
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeAudio(Job):
+    """Encode one span (300 s) of the audio rendition."""
+
+    lane, attempts, timeout_s = Lane.LADDER, 5, 900.0
+
+    asset_id: UUID
+    span: int
+
+
+@dataclass(frozen=True, slots=True)
+class FinishRendition(Job):
+    """Write the immutable index of a rendition whose pieces are all stored."""
+
+    lane, attempts, timeout_s = Lane.SYSTEM, 8, 600.0
+
+    asset_id: UUID
+    rendition_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class TakeStill(Job):
+    """Take the thumbnail from the source; `at_ms` < 0: choose a good one."""
+
+    lane, attempts, timeout_s = Lane.PROBE, 4, 120.0
+
+    asset_id: UUID
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveMedia(Job):
+    """Delete every object of a video that was deleted, then its row."""
+
+    lane, attempts, timeout_s = Lane.SYSTEM, 20, 3600.0
+
+    video_id: UUID
+    prefix: str

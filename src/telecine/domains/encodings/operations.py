@@ -1,0 +1,132 @@
+"""What other domains ask of the pipeline: begin, complete, pick a still, remove."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+
+from telecine import clock
+from telecine.db.engine import Transaction
+from telecine.db.notify import notify
+from telecine.domains.encodings import queries
+from telecine.domains.encodings.jobs import ProbeAsset, RemoveMedia, TakeStill
+from telecine.domains.encodings.models import Asset, AssetState, Source, SourceState
+from telecine.jobs import queue
+
+MEDIA_CHANGED = "telecine_media"
+"""NOTIFY channel: the public id of a video whose delivery may have changed."""
+
+URGENT, NORMAL, BACKGROUND = 100, 10, 0
+"""Priorities of jobs in their lane: a viewer waits, a person waits, nobody waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoRef:
+    """The video that a piece of media belongs to."""
+
+    id: UUID
+    project_id: UUID
+    public_id: str
+
+    @property
+    def prefix(self) -> str:
+        """Return the folder of all objects of the video."""
+        return f"{self.project_id}/{self.public_id}/"
+
+
+@dataclass(frozen=True, slots=True)
+class AssetOptions:
+    """What the owner wants of an asset, fixed when the source is complete."""
+
+    mp4_support: bool = True
+    still_at_ms: int | None = None
+    limit_s: int | None = None  # sandbox: only the first seconds are kept
+    sandbox_mark: bool = False  # sandbox: a mark is burnt into the picture
+    live_stream_id: str | None = None
+
+
+async def begin_upload(tx: Transaction, video: VideoRef, file_name: str) -> Source:
+    """Record that a file has begun to arrive for `video`.
+
+    The caller has locked the video's row and checked that it has no source.
+    """
+    source = Source(
+        project_id=video.project_id,
+        video_id=video.id,
+        state=SourceState.UPLOADING,
+        file_name=file_name,
+        extents=[],
+    )
+    tx.add(source)
+    await tx.flush()
+    return source
+
+
+async def complete_source(
+    tx: Transaction,
+    video: VideoRef,
+    source: Source,
+    extents: Sequence[tuple[str, int]],
+    options: AssetOptions,
+) -> Asset:
+    """Record that all bytes are stored, and ask for the probe.
+
+    `extents` are (key, size in bytes) in file order. Row, asset and job appear
+    together or not at all.
+    """
+    source.state = SourceState.UPLOADED
+    source.extents = [{"key": key, "size": size} for key, size in extents]
+    source.size_bytes = sum(size for _, size in extents)
+    source.completed_at = clock.now()
+    last = await tx.scalar(
+        select(func.coalesce(func.max(Asset.epoch), 0)).where(Asset.video_id == video.id)
+    )
+    epoch = int(last or 0) + 1
+    asset = Asset(
+        project_id=video.project_id,
+        video_id=video.id,
+        source_id=source.id,
+        public_id=video.public_id,
+        prefix=f"{video.prefix}{epoch}/",
+        epoch=epoch,
+        state=AssetState.PROBING,
+        options=asdict(options),
+        summary={},
+    )
+    tx.add(asset)
+    await tx.flush()
+    await queue.enqueue(tx, ProbeAsset(asset_id=asset.id), priority=NORMAL)
+    await notify(tx, MEDIA_CHANGED, video.public_id)
+    return asset
+
+
+async def pick_thumbnail(tx: Transaction, video_id: UUID, at_ms: int) -> None:
+    """Ask for a still at `at_ms` of the current asset; without one it is taken later."""
+    asset = await queries.current_asset(tx, video_id)
+    if asset is not None and asset.state == AssetState.PLANNED:
+        await queue.enqueue(tx, TakeStill(asset_id=asset.id, at_ms=at_ms), priority=URGENT)
+
+
+async def set_mp4_support(tx: Transaction, video_id: UUID, *, mp4_support: bool) -> None:
+    """Record whether the MP4 of a video is offered (and announced when it is done)."""
+    asset = await queries.current_asset(tx, video_id)
+    if asset is not None:
+        asset.options = {**asset.options, "mp4_support": mp4_support}
+
+
+async def remove_media(tx: Transaction, video: VideoRef) -> None:
+    """Stop all work for a video and ask for the removal of its objects and row.
+
+    The caller has marked the row as deleted in the same transaction.
+    """
+    await tx.execute(
+        update(Asset)
+        .where(Asset.video_id == video.id, Asset.state == AssetState.PROBING)
+        .values(state=AssetState.FAILED, failure="deleted")
+    )
+    asset = await queries.current_asset(tx, video.id)
+    if asset is not None:
+        await queue.cancel(tx, asset_id=str(asset.id))
+    await queue.enqueue(tx, RemoveMedia(video_id=video.id, prefix=video.prefix))
+    await notify(tx, MEDIA_CHANGED, video.public_id)

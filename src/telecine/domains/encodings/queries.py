@@ -1,0 +1,131 @@
+"""Reads of the pipeline's stored state."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+
+from telecine.db.engine import Transaction
+from telecine.domains.encodings.models import (
+    Asset,
+    AssetState,
+    Rendition,
+    RenditionState,
+    Run,
+    Source,
+    Step,
+)
+
+AUDIO = "audio"
+"""The name of the one audio rendition, and its folder in URLs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ingest:
+    """What has arrived of a source. `received_parts` is None outside part mode."""
+
+    state: str
+    size_bytes: int | None
+    received_bytes: Sequence[tuple[int, int, int | None]] = ()
+    received_parts: Sequence[int] | None = None
+    total_parts: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """One line of the API's `encoding.qualities`."""
+
+    type: str  # hls | mp4
+    name: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """What `GET /videos/{id}/status` tells; `summary` describes the source."""
+
+    ingest: Ingest | None = None
+    playable: bool = False
+    qualities: Sequence[Quality] = ()
+    summary: dict[str, Any] = field(default_factory=dict)
+
+
+async def source_of(tx: Transaction, video_id: UUID) -> Source | None:
+    """Return the source of a video, if it has one."""
+    return (await tx.scalars(select(Source).where(Source.video_id == video_id))).one_or_none()
+
+
+async def current_asset(tx: Transaction, video_id: UUID) -> Asset | None:
+    """Return the newest asset of a video."""
+    newest = select(Asset).where(Asset.video_id == video_id).order_by(Asset.epoch.desc()).limit(1)
+    return (await tx.scalars(newest)).one_or_none()
+
+
+async def renditions_of(tx: Transaction, asset_id: UUID) -> Sequence[Rendition]:
+    """Return the renditions of an asset, in the order in which they were planned."""
+    rows = select(Rendition).where(Rendition.asset_id == asset_id).order_by(Rendition.id)
+    return (await tx.scalars(rows)).all()
+
+
+async def runs_of(
+    tx: Transaction, asset_id: UUID, rendition_ids: Sequence[UUID] | None = None
+) -> Sequence[Run]:
+    """Return the stored runs of an asset, by first piece."""
+    rows = select(Run).where(Run.asset_id == asset_id).order_by(Run.first_piece)
+    if rendition_ids is not None:
+        rows = rows.where(Run.rendition_id.in_(rendition_ids))
+    return (await tx.scalars(rows)).all()
+
+
+async def steps_of(tx: Transaction, asset_id: UUID) -> Sequence[Step]:
+    """Return what was done to an asset, oldest first."""
+    rows = select(Step).where(Step.asset_id == asset_id).order_by(Step.started_at, Step.id)
+    return (await tx.scalars(rows)).all()
+
+
+async def status(tx: Transaction, video_id: UUID, *, mp4_support: bool) -> SourceStatus:
+    """Return the status of a video as the API tells it.
+
+    A quality counts as `encoded` once its own pieces and the audio are stored.
+    """
+    source = await source_of(tx, video_id)
+    if source is None:
+        return SourceStatus()
+    ingest = Ingest(source.state, source.size_bytes)
+    asset = await current_asset(tx, video_id)
+    if asset is None or asset.state == AssetState.PROBING:
+        return SourceStatus(ingest)
+    if asset.state == AssetState.FAILED:
+        failed = Quality("hls", "240p", RenditionState.FAILED)
+        return SourceStatus(ingest, qualities=(failed,), summary=asset.summary)
+    rows = await renditions_of(tx, asset.id)
+    qualities = quality_list(rows, mp4_support=mp4_support)
+    return SourceStatus(ingest, playable=True, qualities=qualities, summary=asset.summary)
+
+
+def quality_list(renditions: Sequence[Rendition], *, mp4_support: bool) -> list[Quality]:
+    """Return one `hls` entry per quality, lowest first, and the `mp4` entry of the top."""
+    audio = next((row for row in renditions if row.name == AUDIO), None)
+    videos = sorted(
+        (row for row in renditions if row.name != AUDIO), key=lambda row: int(row.name[:-1])
+    )
+    if not videos:
+        return [Quality("hls", "240p", audio.state)] if audio else []
+    entries = [Quality("hls", row.name, joint_state(row, audio)) for row in videos]
+    if mp4_support:
+        entries.append(Quality("mp4", entries[-1].name, entries[-1].state))
+    return entries
+
+
+def joint_state(video: Rendition, audio: Rendition | None) -> str:
+    """Return the state that a viewer sees: video and audio together."""
+    states = {video.state} if audio is None else {video.state, audio.state}
+    if RenditionState.FAILED in states:
+        return RenditionState.FAILED
+    if states == {RenditionState.ENCODED}:
+        return RenditionState.ENCODED
+    if states == {RenditionState.WAITING}:
+        return RenditionState.WAITING
+    return RenditionState.ENCODING
