@@ -65,6 +65,15 @@ class TakeStill(Job):
 
 
 @dataclass(frozen=True, slots=True)
+class SweepAsset(Job):
+    """Delete what lost a race: objects of a finished asset that no row names."""
+
+    lane, attempts, timeout_s = Lane.SYSTEM, 5, 600.0
+
+    asset_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class RemoveMedia(Job):
     """Delete every object of a video that was deleted, then its row."""
 

@@ -1,0 +1,142 @@
+"""Bare ASGI answers for viewers: CORS on all of them, ranges, validators.
+
+A player fetches a segment every few seconds, so this path does without the
+framework; the headers that every answer carries are encoded once.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+from starlette.types import Scope, Send
+
+from telecine.delivery.body import body_size, slice_parts, stream_parts
+from telecine.delivery.segments import Part
+from telecine.problems import Problem
+from telecine.storage.store import Store
+
+Header = tuple[bytes, bytes]
+
+SHARED_HEADERS: tuple[Header, ...] = (
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", b"Content-Length, Content-Range, X-Token-Session"),
+    (b"timing-allow-origin", b"*"),
+    (b"x-content-type-options", b"nosniff"),
+)
+PREFLIGHT_HEADERS: tuple[Header, ...] = (
+    *SHARED_HEADERS,
+    (b"access-control-allow-methods", b"GET, HEAD, OPTIONS"),
+    (b"access-control-allow-headers", b"Range, X-Token-Session, Content-Type"),
+    (b"access-control-max-age", b"86400"),
+)
+
+IMMUTABLE = b"public, max-age=31536000, immutable"
+NEVER = b"no-store"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response: a status, a body of parts, and what may be cached of it."""
+
+    status: int
+    content_type: bytes | None = None
+    parts: Sequence[Part] = ()
+    cache_control: bytes = NEVER
+    etag: bytes | None = None
+    ranges: bool = False
+    headers: tuple[Header, ...] = field(default=())
+
+
+def text(status: int, content_type: bytes, body: str, cache_control: bytes) -> Answer:
+    """Answer with a text, such as a playlist."""
+    return Answer(status, content_type, [body.encode()], cache_control)
+
+
+def refusal(error: Problem) -> Answer:
+    """Answer with a problem, never cached."""
+    body = json.dumps(error.as_json()).encode()
+    return Answer(error.status, b"application/problem+json", [body])
+
+
+def _requested_range(scope: Scope, answer: Answer, size: int) -> tuple[int, int] | None:
+    """Return the one range asked for as [start, end); None: the whole body.
+
+    Several ranges, other units and a stale `If-Range` mean the whole body
+    (RFC 9110, section 14.2). Raises ValueError when nothing of it exists.
+    """
+    headers = dict(scope["headers"])
+    asked = headers.get(b"range")
+    if asked is None or not asked.startswith(b"bytes=") or b"," in asked:
+        return None
+    condition = headers.get(b"if-range")
+    if condition is not None and condition != answer.etag:
+        return None
+    first, dash, last = asked[6:].strip().partition(b"-")
+    if not dash or not (first or last) or not (first + last).isdigit():
+        return None
+    if not first:
+        if int(last) == 0:
+            raise ValueError(asked)
+        return max(0, size - int(last)), size
+    start = int(first)
+    end = min(int(last) + 1, size) if last else size
+    if start >= size:
+        raise ValueError(asked)
+    return (start, end) if start < end else None
+
+
+async def send_answer(scope: Scope, send: Send, store: Store, answer: Answer) -> None:
+    """Send an answer; HEAD sends its headers alone.
+
+    Once headers are out a failing store ends the connection, never the body as if
+    it were complete: the exception goes up to the server.
+    """
+    size = body_size(answer.parts)
+    parts, status = answer.parts, answer.status
+    headers: list[Header] = [*SHARED_HEADERS, (b"cache-control", answer.cache_control)]
+    if answer.etag is not None:
+        headers.append((b"etag", answer.etag))
+        if status == 200 and _not_modified(scope, answer.etag):
+            await send({"type": "http.response.start", "status": 304, "headers": headers})
+            await send({"type": "http.response.body", "body": b""})
+            return
+    if answer.content_type is not None:
+        headers.append((b"content-type", answer.content_type))
+    if answer.ranges:
+        headers.append((b"accept-ranges", b"bytes"))
+        try:
+            wanted = _requested_range(scope, answer, size)
+        except ValueError:
+            status, parts, wanted = 416, (), None
+            headers.append((b"content-range", b"bytes */%d" % size))
+        if wanted is not None:
+            start, end = wanted
+            parts, status = slice_parts(parts, start, end), 206
+            headers.append((b"content-range", b"bytes %d-%d/%d" % (start, end - 1, size)))
+    headers.append((b"content-length", b"%d" % body_size(parts)))
+    headers += answer.headers
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    if scope["method"] != "HEAD":
+        async for message in stream_parts(store, parts):
+            await send({"type": "http.response.body", "body": message, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _not_modified(scope: Scope, etag: bytes) -> bool:
+    for name, value in scope["headers"]:
+        if name == b"if-none-match":
+            tags = [tag.strip().removeprefix(b"W/") for tag in value.split(b",")]
+            return b"*" in tags or etag in tags
+    return False
+
+
+def attachment(title: str, extension: str) -> bytes:
+    """Return a `Content-Disposition` that downloads under the video's title.
+
+    Plain name for old clients, RFC 5987 for all others (RFC 6266, section 4.3).
+    """
+    name = "".join(c if c.isprintable() and c not in '/\\:*?"<>|' else "_" for c in title)
+    name = f"{name.strip()[:120] or 'video'}.{extension}"
+    plain = name.encode("ascii", "replace").replace(b"?", b"_")
+    return b"attachment; filename=\"%s\"; filename*=UTF-8''%s" % (plain, quote(name).encode())

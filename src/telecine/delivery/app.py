@@ -1,0 +1,207 @@
+"""Everything below `/vod/`: one ASGI application, routed by one expression.
+
+It stands in front of the framework and could run on a host of its own.
+"""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+from starlette.types import Receive, Scope, Send
+
+from telecine.delivery import answers, playlists
+from telecine.delivery.answers import Answer
+from telecine.delivery.media import AssetView, Media, MediaCache
+from telecine.delivery.mp4 import Downloads
+from telecine.delivery.segments import NotStoredYet, Segments, StoredRange
+from telecine.domains.encodings.queries import AUDIO
+from telecine.problems import not_found, problem
+from telecine.storage.store import ObjectMissing, Store, StoreError
+
+log = structlog.get_logger()
+
+PREFIX = "/vod/"
+
+_PATH = re.compile(
+    r"/vod/(?P<id>vi[0-9A-Za-z]{1,64})(?:/token/(?P<token>[0-9a-fA-F-]{36}))?(?P<rest>/.*)?"
+)
+_SEGMENT = re.compile(r"/hls/(?P<quality>[0-9a-z]{1,8})/(?P<epoch>\d{1,9})-(?P<n>\d{1,9})\.m4s")
+_INIT = re.compile(r"/hls/(?P<quality>[0-9a-z]{1,8})/init-(?P<epoch>\d{1,9})\.mp4")
+_VARIANT = re.compile(r"/hls/(?P<quality>\d{1,4}p)/manifest\.m3u8")
+_MP4 = re.compile(r"/mp4/(?:\d{1,4}p?/)?source\.mp4")
+
+PageRenderer = Callable[[Scope, Media | None, str | None], Awaitable[Answer]]
+"""Renders the player page of a video (None: unknown) for a private token, if any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request of a viewer, after routing."""
+
+    scope: Scope
+    media: Media
+    rest: str
+    private: bool
+
+    @property
+    def cache_scope(self) -> bytes | None:
+        """Return the cache rule that private media force on every answer."""
+        return b"private, no-store" if self.private else None
+
+
+class Delivery:
+    """Serves media to viewers. `opens` tells whether a token opens a private video."""
+
+    def __init__(
+        self,
+        cache: MediaCache,
+        segments: Segments,
+        downloads: Downloads,
+        store: Store,
+        page: PageRenderer,
+        opens: Callable[[str, str], bool],
+    ) -> None:
+        self._cache = cache
+        self._segments = segments
+        self._downloads = downloads
+        self._store = store
+        self._page = page
+        self._opens = opens
+
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        """Answer one request below PREFIX."""
+        if scope["method"] == "OPTIONS":
+            answer = Answer(204, headers=answers.PREFLIGHT_HEADERS[len(answers.SHARED_HEADERS) :])
+        elif scope["method"] not in ("GET", "HEAD"):
+            title = "Method is not allowed for this route."
+            answer = answers.refusal(problem(405, "method-not-allowed", title))
+            answer = Answer(
+                answer.status,
+                answer.content_type,
+                answer.parts,
+                headers=((b"allow", b"GET, HEAD, OPTIONS"),),
+            )
+        else:
+            answer = await self._answer(scope)
+        await answers.send_answer(scope, send, self._store, answer)
+
+    async def _answer(self, scope: Scope) -> Answer:
+        found = _PATH.fullmatch(scope["path"])
+        if found is None:
+            title = "Unrecognized request URL."
+            return answers.refusal(problem(404, "unrecognized-request-url", title))
+        media = await self._cache.get(found["id"])
+        rest = found["rest"] or "/"
+        if rest == "/":
+            return await self._page(scope, media, found["token"])
+        if media is None:
+            return answers.refusal(not_found("videoId"))
+        private = not media.video.public
+        if private and not (found["token"] and self._opens(found["token"], found["id"])):
+            return answers.refusal(not_found("videoId"))
+        try:
+            answer = await self._route(Request(scope, media, rest, private))
+        except NotStoredYet:
+            return Answer(503, headers=((b"retry-after", b"1"),))
+        except ObjectMissing as error:
+            log.warning("object missing", video=found["id"], key=str(error))
+            return Answer(503, headers=((b"retry-after", b"5"),))
+        except StoreError as error:
+            log.warning("store failed", video=found["id"], reason=str(error))
+            return Answer(503, headers=((b"retry-after", b"5"),))
+        return answer or answers.refusal(not_found("videoId"))
+
+    async def _route(self, request: Request) -> Answer | None:
+        rest, asset = request.rest, request.media.asset
+        if found := _SEGMENT.fullmatch(rest):
+            return await self._segment(request, found)
+        if rest == "/hls/manifest.m3u8":
+            return self._master(request)
+        if found := _VARIANT.fullmatch(rest):
+            return self._variant(request, found["quality"])
+        if rest == f"/hls/{AUDIO}/{AUDIO}.m3u8":
+            return self._audio(request)
+        if found := _INIT.fullmatch(rest):
+            return await self._init(request, found)
+        if _MP4.fullmatch(rest):
+            return None if asset is None else await self._mp4(request, asset)
+        if rest == "/thumbnail.jpg":
+            return await self._thumbnail(request)
+        return None
+
+    def _playlist(self, request: Request, body: str, *, complete: bool) -> Answer:
+        lifetime = b"public, max-age=60" if complete else b"public, max-age=10"
+        return answers.text(200, playlists.MEDIA_TYPE, body, request.cache_scope or lifetime)
+
+    def _master(self, request: Request) -> Answer | None:
+        media = request.media
+        if media.asset is None:
+            # Not an error: the video has no usable source yet, players come back.
+            return None if media.failed else Answer(202)
+        body = playlists.master(media.asset)
+        return self._playlist(request, body, complete=media.asset.complete)
+
+    def _variant(self, request: Request, quality: str) -> Answer | None:
+        asset = request.media.asset
+        if asset is None or quality not in asset.renditions:
+            return None
+        return self._playlist(request, playlists.video(asset), complete=asset.complete)
+
+    def _audio(self, request: Request) -> Answer | None:
+        asset = request.media.asset
+        if asset is None or AUDIO not in asset.renditions:
+            return None
+        return self._playlist(request, playlists.audio(asset), complete=asset.complete)
+
+    async def _init(self, request: Request, found: re.Match[str]) -> Answer | None:
+        asset = request.media.asset
+        if asset is None or int(found["epoch"]) != asset.epoch:
+            return None
+        rendition = asset.renditions.get(found["quality"])
+        if rendition is None:
+            return None
+        init = await self._segments.init(asset, rendition)
+        kind = b"audio/mp4" if rendition.name == AUDIO else b"video/mp4"
+        cache = request.cache_scope or answers.IMMUTABLE
+        return Answer(200, kind, [init], cache, etag=_etag(asset, rendition.name, "init"))
+
+    async def _segment(self, request: Request, found: re.Match[str]) -> Answer | None:
+        asset = request.media.asset
+        if asset is None or int(found["epoch"]) != asset.epoch:
+            return None
+        rendition = asset.renditions.get(found["quality"])
+        number = int(found["n"])
+        if rendition is None or number >= asset.plan.segments:
+            return None
+        parts = await self._segments.get(asset, rendition, number)
+        kind = b"audio/mp4" if rendition.name == AUDIO else b"video/mp4"
+        cache = request.cache_scope or answers.IMMUTABLE
+        etag = _etag(asset, rendition.name, found["n"])
+        return Answer(200, kind, parts, cache, etag=etag, ranges=True)
+
+    async def _mp4(self, request: Request, asset: AssetView) -> Answer | None:
+        video = request.media.video
+        parts = await self._downloads.parts(asset) if video.mp4_support else None
+        if parts is None:
+            return None
+        headers: tuple[answers.Header, ...] = ()
+        if b"dl=1" in request.scope["query_string"].split(b"&"):
+            headers = ((b"content-disposition", answers.attachment(video.title, "mp4")),)
+        cache = request.cache_scope or b"public, max-age=86400"
+        etag = _etag(asset, "mp4", "source")
+        return Answer(200, b"video/mp4", parts, cache, etag, ranges=True, headers=headers)
+
+    async def _thumbnail(self, request: Request) -> Answer | None:
+        key = request.media.thumbnail_key
+        size = None if key is None else await self._store.size(key)
+        if key is None or size is None:
+            return None
+        etag = b'"%s"' % key.rsplit("/", 1)[-1].encode()
+        cache = request.cache_scope or b"public, max-age=60"
+        parts = [StoredRange(key, 0, size)]
+        return Answer(200, b"image/jpeg", parts, cache, etag, ranges=True)
+
+
+def _etag(asset: AssetView, name: str, item: str) -> bytes:
+    return f'"{asset.id.hex[-12:]}-{name}-{item}"'.encode()

@@ -1,0 +1,169 @@
+"""What delivery knows of a video, kept in memory until a notification drops it.
+
+Every change of a video sends its public id over `MEDIA_CHANGED` in the transaction
+of the change, so a process answers from memory and is still never more than a
+moment behind. While the notifying connection is down nothing is kept.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from telecine.db.engine import Database
+from telecine.domains.encodings import objects, queries
+from telecine.domains.encodings.models import AssetState, Rendition, RenditionState
+from telecine.domains.videos.delivered import DeliveredVideo, delivered_video
+from telecine.pipeline.codec import plan_from_json
+from telecine.pipeline.model import Plan
+from telecine.storage.extents import Extent, Extents
+from telecine.storage.store import Store
+
+_MEDIA_KEPT = 4096
+_PLANS_KEPT = 256
+
+
+@dataclass(frozen=True, slots=True)
+class RenditionView:
+    """A rendition as delivery needs it."""
+
+    id: UUID
+    name: str
+    passthrough: bool
+    state: str
+    init: bytes | None
+    index_key: str | None
+    peak_bps: int | None
+    average_bps: int | None
+
+    @property
+    def stored(self) -> bool:
+        """Tell whether every piece can be served without waiting."""
+        return self.state == RenditionState.ENCODED
+
+
+@dataclass(frozen=True, slots=True)
+class AssetView:
+    """A planned asset: everything that its playlists are made of."""
+
+    id: UUID
+    epoch: int
+    prefix: str
+    plan: Plan
+    source: Extents
+    renditions: Mapping[str, RenditionView]
+    still_key: str | None
+
+    @property
+    def complete(self) -> bool:
+        """Tell whether nothing will change any more."""
+        return all(rendition.stored for rendition in self.renditions.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """A video and, once it is playable, its asset."""
+
+    video: DeliveredVideo
+    asset: AssetView | None
+    failed: bool
+
+    @property
+    def thumbnail_key(self) -> str | None:
+        """Return the picture to show: an uploaded one wins over the still."""
+        if self.video.thumbnail_key is not None:
+            return self.video.thumbnail_key
+        return None if self.asset is None else self.asset.still_key
+
+
+class MediaCache:
+    """Media by public id. `forget` drops one, `forget_all` everything."""
+
+    def __init__(self, db: Database, store: Store) -> None:
+        self._db = db
+        self._store = store
+        self._media: OrderedDict[str, Media] = OrderedDict()
+        self._plans: OrderedDict[UUID, Plan] = OrderedDict()
+        self._loading: dict[str, asyncio.Future[Media | None]] = {}
+        self._generation = 0
+        self.keeps = False  # set while change notifications arrive
+
+    def forget(self, public_id: str) -> None:
+        """Drop what is known of one video: it has changed."""
+        self._generation += 1
+        self._media.pop(public_id, None)
+        self._loading.pop(public_id, None)
+
+    def forget_all(self) -> None:
+        """Drop everything: notifications may have been missed."""
+        self._generation += 1
+        self._media.clear()
+        self._loading.clear()
+
+    async def get(self, public_id: str) -> Media | None:
+        """Return the media of a video that may be delivered, None if there is none."""
+        kept = self._media.get(public_id)
+        if kept is not None:
+            self._media.move_to_end(public_id)
+            return kept
+        loading = self._loading.get(public_id)
+        if loading is None:
+            loading = asyncio.ensure_future(self._load(public_id))
+            self._loading[public_id] = loading
+            loading.add_done_callback(lambda _: self._loading.pop(public_id, None))
+        return await asyncio.shield(loading)
+
+    async def _load(self, public_id: str) -> Media | None:
+        generation = self._generation
+        async with self._db.transaction() as tx:
+            video = await delivered_video(tx, public_id)
+            if video is None:
+                return None
+            asset = await queries.current_asset(tx, video.id)
+            if asset is None or asset.state != AssetState.PLANNED:
+                failed = asset is not None and asset.state == AssetState.FAILED
+                return self._keep(generation, public_id, Media(video, None, failed))
+            rows = await queries.renditions_of(tx, asset.id)
+            source = await queries.source_of(tx, video.id)
+        extents = [] if source is None else source.extents
+        view = AssetView(
+            id=asset.id,
+            epoch=asset.epoch,
+            prefix=asset.prefix,
+            plan=await self._plan(asset.id, asset.prefix),
+            source=Extents(self._store, [Extent(e["key"], int(e["size"])) for e in extents]),
+            renditions={row.name: _view(row) for row in rows},
+            still_key=asset.still_key,
+        )
+        return self._keep(generation, public_id, Media(video, view, failed=False))
+
+    def _keep(self, generation: int, public_id: str, media: Media) -> Media:
+        # A change that arrived while we read may not be in what we read.
+        if self.keeps and generation == self._generation:
+            self._media[public_id] = media
+            while len(self._media) > _MEDIA_KEPT:
+                self._media.popitem(last=False)
+        return media
+
+    async def _plan(self, asset_id: UUID, prefix: str) -> Plan:
+        plan = self._plans.get(asset_id)
+        if plan is None:
+            plan = plan_from_json(await self._store.read(objects.plan_key(prefix)))
+            self._plans[asset_id] = plan
+            while len(self._plans) > _PLANS_KEPT:
+                self._plans.popitem(last=False)
+        return plan
+
+
+def _view(row: Rendition) -> RenditionView:
+    return RenditionView(
+        row.id,
+        row.name,
+        row.passthrough,
+        row.state,
+        row.init,
+        row.index_key,
+        row.peak_bps,
+        row.average_bps,
+    )

@@ -1,0 +1,187 @@
+"""The one way to a segment: out of the source, from storage, or waited for."""
+
+import asyncio
+import mmap
+from collections import OrderedDict, defaultdict
+from dataclasses import dataclass
+from uuid import UUID
+
+import structlog
+
+from telecine import clock
+from telecine.db.engine import Database
+from telecine.delivery.media import AssetView, RenditionView
+from telecine.domains.encodings import objects, queries
+from telecine.domains.encodings.jobs import EncodeAudio, EncodeChunk
+from telecine.domains.encodings.operations import URGENT
+from telecine.jobs import queue
+from telecine.pipeline.passthrough import SegmentIndex
+from telecine.pipeline.spans import audio_spans
+from telecine.pipeline.stored_index import StoredIndex
+from telecine.storage.store import Store
+
+log = structlog.get_logger()
+
+_INDEXES_KEPT = 128
+_REREAD_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRange:
+    """Bytes [offset, offset + size) of an object."""
+
+    key: str
+    offset: int
+    size: int
+
+
+Part = bytes | StoredRange
+"""A stretch of a response body: from memory or from the store."""
+
+
+class NotStoredYet(Exception):
+    """Nobody has encoded that segment so far; the viewer may ask again in a second."""
+
+
+class Segments:
+    """Segments of all assets that this process serves."""
+
+    def __init__(self, db: Database, store: Store, *, wait_s: float) -> None:
+        self._db = db
+        self._store = store
+        self._wait_s = wait_s
+        self._sources: OrderedDict[tuple[UUID, str], SegmentIndex] = OrderedDict()
+        self._stored: OrderedDict[UUID, StoredIndex] = OrderedDict()
+        self._pieces: dict[UUID, dict[int, StoredRange]] = defaultdict(dict)
+        self._arrivals: dict[UUID, asyncio.Event] = defaultdict(asyncio.Event)
+
+    def pieces_arrived(self, asset_id: UUID) -> None:
+        """Wake everybody who waits for a piece of that asset."""
+        arrived = self._arrivals.pop(asset_id, None)
+        if arrived is not None:
+            arrived.set()
+
+    async def init(self, asset: AssetView, rendition: RenditionView) -> bytes:
+        """Return the init segment. Raises NotStoredYet before the first encode."""
+        if rendition.init is not None:
+            return rendition.init
+        await self.get(asset, rendition, 0)
+        async with self._db.transaction() as tx:
+            rows = await queries.renditions_of(tx, asset.id)
+        for row in rows:
+            if row.name == rendition.name and row.init is not None:
+                return row.init
+        raise NotStoredYet
+
+    async def get(self, asset: AssetView, rendition: RenditionView, segment: int) -> list[Part]:
+        """Return the parts of a segment; `segment` must be one of the plan's.
+
+        Waits a while for a segment that is being encoded, its job moved to the
+        front of the queue. Raises NotStoredYet when that was not enough.
+        """
+        if rendition.passthrough:
+            return await self._from_source(asset, rendition, segment)
+        if rendition.name == queries.AUDIO:
+            first, end = segment, segment + 1
+        else:
+            first, end = asset.plan.segment_pieces[segment], asset.plan.segment_pieces[segment + 1]
+        if rendition.index_key is not None:
+            index = await self.stored_index(rendition.id, rendition.index_key)
+            return [StoredRange(*found) for found in index.ranges(first, end)]
+        return await self._wait(asset, rendition, segment, range(first, end))
+
+    async def source_index(self, asset: AssetView, kind: str) -> SegmentIndex:
+        """Return the passthrough segments of an asset ("video" or "audio")."""
+        index = self._sources.get((asset.id, kind))
+        if index is None:
+            key = objects.passthrough_key(asset.prefix, kind)
+            path = self._store.local_path(key)
+            if path is None:
+                data = memoryview(await self._store.read(key))
+            else:
+                with path.open("rb") as file:
+                    data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+            index = self._sources[asset.id, kind] = SegmentIndex.from_bytes(data)
+            while len(self._sources) > _INDEXES_KEPT:
+                self._sources.popitem(last=False)
+        return index
+
+    async def stored_index(self, rendition_id: UUID, key: str) -> StoredIndex:
+        """Return the index of a finished rendition."""
+        index = self._stored.get(rendition_id)
+        if index is None:
+            index = StoredIndex.from_bytes(await self._store.read(key))
+            self._stored[rendition_id] = index
+            self._pieces.pop(rendition_id, None)
+            while len(self._stored) > _INDEXES_KEPT:
+                self._stored.popitem(last=False)
+        return index
+
+    async def _from_source(
+        self, asset: AssetView, rendition: RenditionView, segment: int
+    ) -> list[Part]:
+        kind = queries.AUDIO if rendition.name == queries.AUDIO else "video"
+        found = (await self.source_index(asset, kind)).segment(segment)
+        parts: list[Part] = [found.head]
+        for offset, size in found.ranges:
+            parts += [StoredRange(*part) for part in asset.source.ranges(offset, size)]
+        return parts
+
+    async def _wait(
+        self, asset: AssetView, rendition: RenditionView, segment: int, pieces: range
+    ) -> list[Part]:
+        known = self._pieces[rendition.id]
+        deadline_s = clock.monotonic_s() + self._wait_s
+        asked = False
+        while not all(piece in known for piece in pieces):
+            arrived = self._arrivals[asset.id]
+            await self._read_runs(asset, rendition)
+            if all(piece in known for piece in pieces):
+                break
+            if not asked:
+                await self._hurry(asset, rendition, segment)
+                asked = True
+            left_s = deadline_s - clock.monotonic_s()
+            if left_s <= 0:
+                log.info(
+                    "segment not ready", asset=str(asset.id), quality=rendition.name, n=segment
+                )
+                raise NotStoredYet
+            try:
+                async with asyncio.timeout(min(left_s, _REREAD_S)):
+                    await arrived.wait()
+            except TimeoutError:
+                continue
+        return [known[piece] for piece in pieces]
+
+    async def _read_runs(self, asset: AssetView, rendition: RenditionView) -> None:
+        known = self._pieces[rendition.id]
+        async with self._db.transaction() as tx:
+            runs = await queries.runs_of(tx, asset.id, [rendition.id])
+            finished_key = None
+            if not runs:
+                rows = await queries.renditions_of(tx, asset.id)
+                finished_key = next((row.index_key for row in rows if row.id == rendition.id), None)
+        for run in runs:
+            for number, start in enumerate(run.offsets[:-1]):
+                size = run.offsets[number + 1] - start
+                known[run.first_piece + number] = StoredRange(run.object_key, start, size)
+        if finished_key is not None:
+            index = await self.stored_index(rendition.id, finished_key)
+            known = self._pieces[rendition.id]
+            for piece in range(len(index.piece_bytes)):
+                known[piece] = StoredRange(*index.ranges(piece, piece + 1)[0])
+
+    async def _hurry(self, asset: AssetView, rendition: RenditionView, segment: int) -> None:
+        """Move the job that makes a segment to the front, or enqueue it."""
+        if rendition.name == queries.AUDIO:
+            spans = audio_spans(asset.plan)
+            span = next(n for n, (_, end) in enumerate(spans) if segment < end)
+            job: EncodeAudio | EncodeChunk = EncodeAudio(asset_id=asset.id, span=span)
+        else:
+            starts = asset.plan.chunk_segments
+            chunk = next(n for n, end in enumerate(starts[1:]) if segment < end)
+            job = EncodeChunk(asset_id=asset.id, chunk=chunk)
+        async with self._db.transaction() as tx:
+            if not await queue.promote(tx, job, URGENT):
+                await queue.enqueue(tx, job, priority=URGENT)

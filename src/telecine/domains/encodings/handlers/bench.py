@@ -1,0 +1,135 @@
+"""The place where media work is done: what every handler needs at hand."""
+
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy.dialects.postgresql import insert
+
+from telecine import clock
+from telecine.db.engine import Database
+from telecine.domains.encodings import objects, queries
+from telecine.domains.encodings.models import Asset, Source, Step
+from telecine.ffmpeg.runner import MediaError, Runner
+from telecine.jobs.worker import PermanentFailure
+from telecine.pipeline.codec import plan_from_json, probe_from_json
+from telecine.pipeline.model import Plan, Probe
+from telecine.pipeline.sample_index import SampleIndex
+from telecine.storage.extents import Extent, Extents
+from telecine.storage.spool import Spool
+from telecine.storage.store import Store
+
+log = structlog.get_logger()
+
+_ASSETS_KEPT = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """The immutable objects of a planned asset."""
+
+    plan: Plan
+    probe: Probe
+    samples: SampleIndex | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Database, store and runner of one worker process."""
+
+    db: Database
+    store: Store
+    runner: Runner
+    spool: Spool
+    _materials: OrderedDict[UUID, Material] = field(default_factory=OrderedDict)
+
+    async def asset(self, asset_id: UUID) -> tuple[Asset, Source] | None:
+        """Return an asset and its source, None if they were removed."""
+        async with self.db.transaction() as tx:
+            asset = await tx.get(Asset, asset_id)
+            source = None if asset is None else await tx.get(Source, asset.source_id)
+            if asset is None or source is None:
+                return None
+            return asset, source
+
+    def source(self, source: Source) -> Extents:
+        """Return a reader of the source's bytes."""
+        return Extents(self.store, [Extent(e["key"], int(e["size"])) for e in source.extents])
+
+    async def material(self, asset: Asset) -> Material:
+        """Return plan, probe and sample index of an asset; kept for the next job."""
+        kept = self._materials.get(asset.id)
+        if kept is None:
+            plan = plan_from_json(await self.store.read(objects.plan_key(asset.prefix)))
+            probe = probe_from_json(await self.store.read(objects.probe_key(asset.prefix)))
+            samples = None
+            if probe.indexed:
+                data = await self.store.read(objects.samples_key(asset.prefix))
+                samples = SampleIndex.from_bytes(memoryview(data))
+            kept = Material(plan, probe, samples)
+            self._materials[asset.id] = kept
+            while len(self._materials) > _ASSETS_KEPT:
+                self._materials.popitem(last=False)
+        self._materials.move_to_end(asset.id)
+        return kept
+
+    @asynccontextmanager
+    async def step(self, asset: Asset, name: str) -> AsyncIterator[dict[str, Any]]:
+        """Record what a job does to an asset; the block fills in the detail.
+
+        A `MediaError` inside becomes a `PermanentFailure`: another attempt at the
+        same bytes would end the same way.
+        """
+        detail: dict[str, Any] = {}
+        await self._write_step(asset, name, "running", detail)
+        started_s = clock.monotonic_s()
+        try:
+            yield detail
+        except MediaError as error:
+            detail["reason"] = str(error)
+            await self._write_step(asset, name, "failed", detail)
+            log.warning("step failed", step=name, video=asset.public_id, reason=str(error))
+            raise PermanentFailure(str(error)) from error
+        except Exception as error:
+            detail["reason"] = f"{type(error).__name__}: {error}"[:2000]
+            await self._write_step(asset, name, "retrying", detail)
+            raise
+        detail["seconds"] = round(clock.monotonic_s() - started_s, 3)
+        await self._write_step(asset, name, "done", detail)
+
+    async def _write_step(
+        self, asset: Asset, name: str, state: str, detail: dict[str, Any]
+    ) -> None:
+        now = clock.now()
+        row = insert(Step).values(
+            project_id=asset.project_id,
+            asset_id=asset.id,
+            name=name,
+            state=state,
+            detail=detail,
+            started_at=now,
+            finished_at=None if state == "running" else now,
+        )
+        changes = {"state": state, "detail": row.excluded.detail}
+        if state == "running":
+            changes |= {"attempt": Step.attempt + 1, "started_at": now, "finished_at": None}
+        else:
+            changes |= {"finished_at": now}
+        async with self.db.transaction() as tx:
+            if await tx.get(Asset, asset.id) is None:
+                return  # removed meanwhile: there is nobody left to tell
+            await tx.execute(row.on_conflict_do_update(constraint="uq_step_asset_id", set_=changes))
+
+
+async def stored_pieces(bench: Bench, asset: Asset) -> dict[UUID, set[int]]:
+    """Return the stored pieces of each rendition that is not finished."""
+    async with bench.db.transaction() as tx:
+        held: dict[UUID, set[int]] = {}
+        for run in await queries.runs_of(tx, asset.id):
+            pieces = range(run.first_piece, run.first_piece + len(run.offsets) - 1)
+            held.setdefault(run.rendition_id, set()).update(pieces)
+        return held

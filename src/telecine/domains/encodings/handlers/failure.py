@@ -1,0 +1,25 @@
+"""What is written down when a job was tried as often as it may be."""
+
+import structlog
+
+from telecine.domains.encodings import queries
+from telecine.domains.encodings.handlers.bench import Bench
+from telecine.domains.encodings.jobs import EncodeAudio, EncodeChunk, ProbeAsset
+from telecine.domains.encodings.recording import fail_renditions, record_failure
+from telecine.jobs.job import Job
+
+log = structlog.get_logger()
+
+
+async def record_giving_up(bench: Bench, job: Job, error: str) -> None:
+    """Turn a job that failed for good into a status that says so, with the reason."""
+    log.error("gave up", job=type(job).__name__, reason=error, **job.to_args())
+    async with bench.db.transaction() as tx:
+        if isinstance(job, ProbeAsset):
+            await record_failure(tx, job.asset_id, error)
+        elif isinstance(job, EncodeChunk):
+            rows = await queries.renditions_of(tx, job.asset_id)
+            names = {row.name for row in rows if row.name != queries.AUDIO and not row.passthrough}
+            await fail_renditions(tx, job.asset_id, names, error)
+        elif isinstance(job, EncodeAudio):
+            await fail_renditions(tx, job.asset_id, {queries.AUDIO}, error)

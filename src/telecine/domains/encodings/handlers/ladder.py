@@ -1,0 +1,105 @@
+"""The ladder: encode what is missing, keep what is there."""
+
+from bisect import bisect_right
+from uuid import UUID
+
+import structlog
+
+from telecine.domains.encodings import objects, queries
+from telecine.domains.encodings.handlers.bench import Bench, stored_pieces
+from telecine.domains.encodings.jobs import EncodeChunk, WarmStart
+from telecine.domains.encodings.models import Asset, AssetState, Rendition, Source
+from telecine.domains.encodings.recording import StoredRun, record_runs, refill_window
+from telecine.pipeline import encode
+from telecine.pipeline.encode import EncodedRendition
+
+log = structlog.get_logger()
+
+_WARM_SEGMENTS = 2
+
+
+async def encode_chunk(bench: Bench, job: EncodeChunk) -> None:
+    """Encode the holes of one chunk; a chunk without holes costs one query."""
+    found = await bench.asset(job.asset_id)
+    if found is None or found[0].state != AssetState.PLANNED:
+        return
+    asset, source = found
+    plan = (await bench.material(asset)).plan
+    first, end = plan.chunk_segments[job.chunk], plan.chunk_segments[job.chunk + 1]
+    async with bench.step(asset, f"chunk {job.chunk}") as detail:
+        names = {rendition.name for rendition in plan.renditions if not rendition.passthrough}
+        detail["pieces"] = await _fill(bench, asset, source, names, first, end)
+        async with bench.db.transaction() as tx:
+            await refill_window(tx, asset.id)
+
+
+async def warm_start(bench: Bench, job: WarmStart) -> None:
+    """Encode the first segments of the lowest and the middle rung."""
+    found = await bench.asset(job.asset_id)
+    if found is None or found[0].state != AssetState.PLANNED:
+        return
+    asset, source = found
+    plan = (await bench.material(asset)).plan
+    rungs = [rendition.name for rendition in plan.renditions if not rendition.passthrough]
+    if not rungs:
+        return
+    names = {rungs[0], rungs[len(rungs) // 2]}
+    async with bench.step(asset, "warm start") as detail:
+        end = min(_WARM_SEGMENTS, plan.segments)
+        detail["pieces"] = await _fill(bench, asset, source, names, 0, end)
+
+
+async def _fill(
+    bench: Bench, asset: Asset, source: Source, names: set[str], first: int, end: int
+) -> int:
+    """Encode the pieces of segments [first, end) that are missing; return how many."""
+    material = await bench.material(asset)
+    plan = material.plan
+    async with bench.db.transaction() as tx:
+        rows = [
+            row
+            for row in await queries.renditions_of(tx, asset.id)
+            if row.name in names and row.index_key is None
+        ]
+    wanted = set(range(plan.segment_pieces[first], plan.segment_pieces[end]))
+    held = await stored_pieces(bench, asset)
+    holes = {row.id: wanted - held.get(row.id, set()) for row in rows}
+    missing = set().union(*holes.values())
+    if not missing:
+        return 0
+    rows = [row for row in rows if holes[row.id]]
+    first = bisect_right(plan.segment_pieces, min(missing)) - 1
+    end = bisect_right(plan.segment_pieces, max(missing))
+    reader = bench.source(source)
+    if material.samples is None:
+        reader = await bench.spool.local(reader)
+    encoded = await encode.encode_chunk(
+        bench.runner,
+        reader,
+        material.samples,
+        material.probe,
+        plan,
+        [row.name for row in rows],
+        first,
+        end,
+    )
+    by_name = {row.name: row for row in rows}
+    runs = [
+        await _store_run(bench, asset, by_name[result.name], result, plan.segment_pieces[first])
+        for result in encoded
+    ]
+    async with bench.db.transaction() as tx:
+        unused = await record_runs(tx, asset.id, runs)
+    await bench.store.delete(unused)
+    return sum(len(pieces) for pieces in holes.values())
+
+
+async def _store_run(
+    bench: Bench, asset: Asset, rendition: Rendition, result: EncodedRendition, first_piece: int
+) -> StoredRun:
+    """Write the pieces of one rendition as one object."""
+    key = objects.run_key(asset.prefix, rendition.name, first_piece)
+    await bench.store.put(key, b"".join(result.pieces))
+    sizes = tuple(len(piece) for piece in result.pieces)
+    rendition_id: UUID = rendition.id
+    return StoredRun(rendition_id, first_piece, key, result.init, sizes)

@@ -1,0 +1,113 @@
+"""From a complete source to a playable asset."""
+
+from fractions import Fraction
+from typing import Any
+
+import structlog
+
+from telecine.domains.encodings import objects, queries
+from telecine.domains.encodings.handlers.bench import Bench
+from telecine.domains.encodings.jobs import ProbeAsset
+from telecine.domains.encodings.models import Asset, AssetState
+from telecine.domains.encodings.recording import PassthroughFacts, record_plan
+from telecine.pipeline import passthrough
+from telecine.pipeline.codec import plan_to_json, probe_to_json
+from telecine.pipeline.model import Plan, Probe
+from telecine.pipeline.plan import PlanOptions
+from telecine.pipeline.plan import plan as make_plan
+from telecine.pipeline.probe import Probed, probe
+from telecine.pipeline.sample_index import SampleIndex
+from telecine.pipeline.spans import audio_spans
+
+log = structlog.get_logger()
+
+
+async def probe_asset(bench: Bench, job: ProbeAsset) -> None:
+    """Probe the source, plan, write the immutable objects, make the video playable."""
+    found = await bench.asset(job.asset_id)
+    if found is None or found[0].state != AssetState.PROBING:
+        return
+    asset, source = found
+    async with bench.step(asset, "probe") as detail:
+        reader = bench.source(source)
+        if reader.local_path is None:
+            reader = await bench.spool.if_needed(reader, source.file_name)
+        probed = await probe(bench.runner, reader, source.file_name)
+        plan = make_plan(probed.probe, plan_options(asset))
+        facts = await _store_objects(bench, asset, probed, plan)
+        async with bench.db.transaction() as tx:
+            await record_plan(
+                tx,
+                asset.id,
+                plan,
+                len(audio_spans(plan)),
+                facts,
+                summary(probed.probe),
+                float(probed.probe.duration_s),
+            )
+        detail |= {
+            "container": probed.probe.container,
+            "qualities": [rendition.name for rendition in plan.renditions],
+            "passthrough": [r.name for r in plan.renditions if r.passthrough],
+            "obstacles": [*probed.probe.video_obstacles, *probed.probe.audio_obstacles],
+            "truncated": probed.probe.truncated,
+        }
+    log.info("playable", video=asset.public_id, asset=str(asset.id), **detail)
+
+
+def plan_options(asset: Asset) -> PlanOptions:
+    """Return what the owner's wishes mean for the planner."""
+    options = asset.options
+    return PlanOptions(
+        limit_s=options.get("limit_s"),
+        watermarked=bool(options.get("sandbox_mark")),
+    )
+
+
+async def _store_objects(
+    bench: Bench, asset: Asset, probed: Probed, plan: Plan
+) -> dict[str, PassthroughFacts]:
+    """Write plan, probe and indexes; return what is known of passthrough renditions."""
+    await bench.store.put(objects.probe_key(asset.prefix), probe_to_json(probed.probe))
+    facts: dict[str, PassthroughFacts] = {}
+    if probed.sample_index is not None:
+        await bench.store.put(objects.samples_key(asset.prefix), probed.sample_index)
+        samples = SampleIndex.from_bytes(memoryview(probed.sample_index))
+        for rendition in plan.renditions:
+            if rendition.passthrough:
+                facts[rendition.name] = await _passthrough(bench, asset, plan, samples, "video")
+        if plan.audio is not None and plan.audio.passthrough:
+            facts[queries.AUDIO] = await _passthrough(bench, asset, plan, samples, "audio")
+    await bench.store.put(objects.plan_key(asset.prefix), plan_to_json(plan))
+    return facts
+
+
+async def _passthrough(
+    bench: Bench, asset: Asset, plan: Plan, samples: SampleIndex, kind: str
+) -> PassthroughFacts:
+    data = passthrough.segment_index(plan, samples, kind)
+    await bench.store.put(objects.passthrough_key(asset.prefix, kind), data)
+    index = passthrough.SegmentIndex.from_bytes(memoryview(data))
+    make_init = passthrough.video_init if kind == "video" else passthrough.audio_init
+    peak_bps, average_bps = index.rates_bps()
+    return PassthroughFacts(make_init(samples), peak_bps, average_bps)
+
+
+def summary(probe: Probe) -> dict[str, Any]:
+    """Return the source's description with the keys of the API's `encoding.metadata`.
+
+    Rates are kbit/s, the duration whole seconds, the frame rate whole frames.
+    """
+    video, audio = probe.video, probe.audio
+    shape = Fraction(video.width_px, video.height_px) if video else None
+    return {
+        "width": video.width_px if video else None,
+        "height": video.height_px if video else None,
+        "bitrate": round(probe.bit_rate_bps / 1000, 3),
+        "duration": round(probe.duration_s),
+        "framerate": round(video.frame_rate) if video else None,
+        "samplerate": audio.sample_rate_hz if audio else None,
+        "videoCodec": video.codec if video else None,
+        "audioCodec": audio.codec if audio else None,
+        "aspectRatio": f"{shape.numerator}/{shape.denominator}" if shape else None,
+    }

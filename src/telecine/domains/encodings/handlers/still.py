@@ -1,0 +1,44 @@
+"""Pictures taken from the source."""
+
+from fractions import Fraction
+
+from telecine.db.notify import notify
+from telecine.domains.encodings import objects
+from telecine.domains.encodings.handlers.bench import Bench
+from telecine.domains.encodings.jobs import TakeStill
+from telecine.domains.encodings.models import AssetState
+from telecine.domains.encodings.operations import MEDIA_CHANGED
+from telecine.domains.encodings.recording import lock_asset
+from telecine.pipeline.thumbnail import still
+
+_FIRST_CHOICE_S = Fraction(1)
+
+
+async def take_still(bench: Bench, job: TakeStill) -> None:
+    """Take the picture at the time asked for; out of range means the first frame."""
+    found = await bench.asset(job.asset_id)
+    if found is None or found[0].state != AssetState.PLANNED:
+        return
+    asset, source = found
+    material = await bench.material(asset)
+    if material.probe.video is None:
+        return
+    async with bench.step(asset, "thumbnail") as detail:
+        reader = bench.source(source)
+        if material.samples is None:
+            reader = await bench.spool.local(reader)
+        at = Fraction(job.at_ms, 1000) if job.at_ms >= 0 else _FIRST_CHOICE_S
+        if at >= material.probe.duration_s:
+            at = Fraction(0)
+        picture = await still(bench.runner, reader, material.samples, material.probe, at)
+        key = objects.still_key(asset.prefix)
+        await bench.store.put(key, picture)
+        async with bench.db.transaction() as tx:
+            locked = await lock_asset(tx, asset.id)
+            old = None if locked is None else locked.still_key
+            if locked is not None:
+                locked.still_key = key
+                await notify(tx, MEDIA_CHANGED, asset.public_id)
+        stale = key if locked is None else old
+        await bench.store.delete([] if stale is None else [stale])
+        detail |= {"at_s": float(at), "bytes": len(picture)}

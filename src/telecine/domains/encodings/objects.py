@@ -1,0 +1,38 @@
+"""The keys of an asset's objects; all lie below its prefix."""
+
+from telecine import ids
+
+
+def plan_key(prefix: str) -> str:
+    """The plan: one JSON object, written once."""
+    return f"{prefix}plan.json"
+
+
+def probe_key(prefix: str) -> str:
+    """What the probe found: one JSON object."""
+    return f"{prefix}probe.json"
+
+
+def samples_key(prefix: str) -> str:
+    """The sample index of an MP4 or MOV source."""
+    return f"{prefix}samples.bin"
+
+
+def passthrough_key(prefix: str, kind: str) -> str:
+    """Ready moofs and source ranges of every passthrough segment (video or audio)."""
+    return f"{prefix}passthrough-{kind}.bin"
+
+
+def run_key(prefix: str, rendition: str, first_piece: int) -> str:
+    """A new key for a run of pieces; writers that race get different ones."""
+    return f"{prefix}{rendition}/{first_piece:06d}-{ids.nonce()}.run"
+
+
+def index_key(prefix: str, rendition: str) -> str:
+    """A new key for the index of a finished rendition."""
+    return f"{prefix}{rendition}/index-{ids.nonce()}.bin"
+
+
+def still_key(prefix: str) -> str:
+    """A new key for a picture taken from the source."""
+    return f"{prefix}still-{ids.nonce()}.jpg"

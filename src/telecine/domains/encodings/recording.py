@@ -1,0 +1,299 @@
+"""What the pipeline made, written down: plans, runs, finished renditions.
+
+Every function may be called twice with the same facts and then changes nothing.
+The caller owns the transaction; rows, jobs and events appear together.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, select
+
+from telecine import clock
+from telecine.db.engine import Transaction
+from telecine.db.notify import notify
+from telecine.domains.encodings import queries
+from telecine.domains.encodings.jobs import (
+    EncodeAudio,
+    EncodeChunk,
+    FinishRendition,
+    SweepAsset,
+    TakeStill,
+    WarmStart,
+)
+from telecine.domains.encodings.models import (
+    Asset,
+    AssetState,
+    Rendition,
+    RenditionState,
+    Run,
+)
+from telecine.domains.encodings.operations import BACKGROUND, MEDIA_CHANGED, NORMAL, URGENT
+from telecine.domains.webhooks.operations import announce
+from telecine.jobs import queue
+from telecine.pipeline.model import Plan
+
+PIECES_STORED = "telecine_pieces"
+"""NOTIFY channel: the id of an asset that has more pieces than before."""
+
+CHUNK_WINDOW = 50
+"""Ladder jobs of one video that wait in the queue at a time."""
+
+QUALITY_COMPLETED = "video.encoding.quality.completed"
+
+
+class InitMismatch(Exception):
+    """An encode made another init segment than the one that is stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class PassthroughFacts:
+    """What is known of a passthrough rendition without encoding: init and rates."""
+
+    init: bytes
+    peak_bps: int
+    average_bps: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """An object that was just written: pieces from `first_piece` on, back to back."""
+
+    rendition_id: UUID
+    first_piece: int
+    key: str
+    init: bytes
+    sizes: tuple[int, ...]  # bytes of each piece
+
+
+async def lock_asset(tx: Transaction, asset_id: UUID) -> Asset | None:
+    """Lock the asset's row: events of one video are written in order."""
+    return (
+        await tx.scalars(select(Asset).where(Asset.id == asset_id).with_for_update())
+    ).one_or_none()
+
+
+async def record_plan(
+    tx: Transaction,
+    asset_id: UUID,
+    plan: Plan,
+    audio_spans: int,
+    facts: Mapping[str, PassthroughFacts],
+    summary: dict[str, Any],
+    duration_s: float,
+) -> None:
+    """Make the asset playable: renditions, first jobs, events of what is ready."""
+    asset = await lock_asset(tx, asset_id)
+    if asset is None or asset.state != AssetState.PROBING:
+        return
+    asset.state = AssetState.PLANNED
+    asset.playable_at = clock.now()
+    asset.summary = summary
+    asset.duration_s = duration_s
+    asset.chunks = max(0, len(plan.chunk_segments) - 1)
+    rows = [
+        _planned(asset, rendition.name, plan.pieces, facts.get(rendition.name))
+        for rendition in plan.renditions
+    ]
+    if plan.audio is not None:
+        rows.append(_planned(asset, queries.AUDIO, plan.segments, facts.get(queries.AUDIO)))
+    tx.add_all(rows)
+    await tx.flush()
+    await _enqueue_first_jobs(tx, asset, rows, audio_spans)
+    for row in rows:
+        if row.name != queries.AUDIO:
+            _announce_ready(tx, asset, rows, row)
+    await notify(tx, MEDIA_CHANGED, asset.public_id)
+
+
+def _planned(asset: Asset, name: str, pieces: int, facts: PassthroughFacts | None) -> Rendition:
+    row = Rendition(
+        project_id=asset.project_id,
+        asset_id=asset.id,
+        name=name,
+        passthrough=facts is not None,
+        state=RenditionState.WAITING,
+        pieces=pieces,
+        pieces_stored=0,
+    )
+    if facts is not None:
+        row.state = RenditionState.ENCODED
+        row.pieces_stored = pieces
+        row.init = facts.init
+        row.peak_bps, row.average_bps = facts.peak_bps, facts.average_bps
+        row.encoded_at = clock.now()
+    return row
+
+
+async def _enqueue_first_jobs(
+    tx: Transaction, asset: Asset, rows: Sequence[Rendition], audio_spans: int
+) -> None:
+    still_at_ms = asset.options.get("still_at_ms")
+    has_video = any(row.name != queries.AUDIO for row in rows)
+    if has_video:
+        at_ms = -1 if still_at_ms is None else int(still_at_ms)
+        await queue.enqueue(tx, TakeStill(asset_id=asset.id, at_ms=at_ms), priority=NORMAL)
+    if any(not row.passthrough for row in rows if row.name == queries.AUDIO):
+        spans = [EncodeAudio(asset_id=asset.id, span=span) for span in range(audio_spans)]
+        await queue.enqueue(tx, *spans[:1], priority=URGENT)
+        await queue.enqueue(tx, *spans[1:], priority=NORMAL)
+    if any(not row.passthrough for row in rows if row.name != queries.AUDIO):
+        await queue.enqueue(tx, WarmStart(asset_id=asset.id), priority=NORMAL)
+        asset.next_chunk = min(asset.chunks, CHUNK_WINDOW)
+        chunks = [EncodeChunk(asset_id=asset.id, chunk=n) for n in range(asset.next_chunk)]
+        await queue.enqueue(tx, *chunks, priority=BACKGROUND)
+
+
+async def record_failure(tx: Transaction, asset_id: UUID, failure: str) -> None:
+    """The source cannot be played: the video's one quality is `failed`, with a reason."""
+    asset = await lock_asset(tx, asset_id)
+    if asset is None or asset.state != AssetState.PROBING:
+        return
+    asset.state = AssetState.FAILED
+    asset.failure = failure
+    await notify(tx, MEDIA_CHANGED, asset.public_id)
+
+
+async def fail_renditions(tx: Transaction, asset_id: UUID, names: set[str], failure: str) -> None:
+    """Renditions cannot be completed: they are `failed`, with a reason; the rest stays."""
+    asset = await lock_asset(tx, asset_id)
+    if asset is None:
+        return
+    rows = select(Rendition).where(Rendition.asset_id == asset_id).with_for_update()
+    for row in await tx.scalars(rows):
+        if row.name in names and row.state not in (RenditionState.ENCODED, RenditionState.FAILED):
+            row.state = RenditionState.FAILED
+            row.failure = failure
+    await notify(tx, MEDIA_CHANGED, asset.public_id)
+
+
+async def record_runs(tx: Transaction, asset_id: UUID, stored: Sequence[StoredRun]) -> set[str]:
+    """Take over the pieces that nobody stored before; return keys nobody needs.
+
+    The first writer of a piece wins: a segment that was served once stays the same
+    bytes for ever. Rows are locked in one order, so racing jobs cannot deadlock.
+
+    Raises:
+        InitMismatch: the encoder's settings differ from the stored ones.
+    """
+    unused: set[str] = set()
+    for run in sorted(stored, key=lambda run: run.rendition_id):
+        locked = select(Rendition).where(Rendition.id == run.rendition_id).with_for_update()
+        rendition = (await tx.scalars(locked)).one_or_none()
+        if (
+            rendition is None
+            or rendition.index_key is not None
+            or not await _take_pieces(tx, rendition, run)
+        ):
+            unused.add(run.key)
+    await notify(tx, PIECES_STORED, str(asset_id))
+    return unused
+
+
+async def _take_pieces(tx: Transaction, rendition: Rendition, run: StoredRun) -> bool:
+    """Insert a run for each stretch of pieces that are not held; return whether any."""
+    if rendition.init is None:
+        rendition.init = run.init
+    elif rendition.init != run.init:
+        raise InitMismatch(f"rendition {rendition.id}, piece {run.first_piece}")
+    held: set[int] = set()
+    for other in await queries.runs_of(tx, rendition.asset_id, [rendition.id]):
+        held.update(range(other.first_piece, other.first_piece + len(other.offsets) - 1))
+    offsets = [0]
+    for size in run.sizes:
+        offsets.append(offsets[-1] + size)
+    taken = 0
+    start: int | None = None
+    for index in range(len(run.sizes) + 1):
+        free = index < len(run.sizes) and run.first_piece + index not in held
+        if free and start is None:
+            start = index
+        elif not free and start is not None:
+            tx.add(
+                Run(
+                    project_id=rendition.project_id,
+                    asset_id=rendition.asset_id,
+                    rendition_id=rendition.id,
+                    first_piece=run.first_piece + start,
+                    object_key=run.key,
+                    offsets=offsets[start : index + 1],
+                )
+            )
+            taken += index - start
+            start = None
+    if taken:
+        rendition.pieces_stored += taken
+        if rendition.state != RenditionState.FAILED:
+            rendition.state = RenditionState.ENCODING
+        if rendition.pieces_stored == rendition.pieces:
+            job = FinishRendition(asset_id=rendition.asset_id, rendition_id=rendition.id)
+            await queue.enqueue(tx, job, priority=NORMAL)
+        await tx.flush()
+    return taken > 0
+
+
+async def refill_window(tx: Transaction, asset_id: UUID) -> None:
+    """A chunk is done: enqueue the next one of that video that is not yet queued."""
+    asset = await lock_asset(tx, asset_id)
+    if asset is not None and asset.next_chunk < asset.chunks:
+        chunk = EncodeChunk(asset_id=asset_id, chunk=asset.next_chunk)
+        await queue.enqueue(tx, chunk, priority=BACKGROUND)
+        asset.next_chunk += 1
+
+
+async def record_finished(
+    tx: Transaction, asset_id: UUID, rendition_id: UUID, index_key: str, rates_bps: tuple[int, int]
+) -> bool:
+    """The rendition is complete: its index replaces its rows, and the event is written.
+
+    Returns False when it was finished before; `index_key` is then not needed.
+    """
+    asset = await lock_asset(tx, asset_id)
+    locked = select(Rendition).where(Rendition.id == rendition_id).with_for_update()
+    rendition = (await tx.scalars(locked)).one_or_none()
+    if asset is None or rendition is None or rendition.index_key is not None:
+        return False
+    rendition.index_key = index_key
+    rendition.peak_bps, rendition.average_bps = rates_bps
+    rendition.state = RenditionState.ENCODED
+    rendition.failure = None
+    rendition.encoded_at = clock.now()
+    await tx.execute(delete(Run).where(Run.rendition_id == rendition_id))
+    await tx.flush()
+    rows = await queries.renditions_of(tx, asset_id)
+    for row in rows:
+        if row.name != queries.AUDIO and rendition.name in (row.name, queries.AUDIO):
+            _announce_ready(tx, asset, rows, row)
+    if all(row.name == queries.AUDIO for row in rows):
+        _announce(tx, asset, "hls", "240p")
+    if all(row.state == RenditionState.ENCODED for row in rows):
+        await queue.enqueue(tx, SweepAsset(asset_id=asset_id), priority=BACKGROUND)
+    await notify(tx, MEDIA_CHANGED, asset.public_id)
+    return True
+
+
+def _announce_ready(
+    tx: Transaction, asset: Asset, rows: Sequence[Rendition], video: Rendition
+) -> None:
+    """Write the event of a quality that has just become complete, MP4 after the top."""
+    audio = next((row for row in rows if row.name == queries.AUDIO), None)
+    if queries.joint_state(video, audio) != RenditionState.ENCODED:
+        return
+    _announce(tx, asset, "hls", video.name)
+    heights = [int(row.name[:-1]) for row in rows if row.name != queries.AUDIO]
+    if int(video.name[:-1]) == max(heights) and asset.options.get("mp4_support", True):
+        _announce(tx, asset, "mp4", video.name)
+
+
+def _announce(tx: Transaction, asset: Asset, encoding: str, quality: str) -> None:
+    payload = {
+        "type": QUALITY_COMPLETED,
+        "emittedAt": clock.now().strftime("%Y-%m-%dT%H:%M:%S+00:00"),
+        "videoId": asset.public_id,
+    }
+    if asset.options.get("live_stream_id"):
+        payload["liveStreamId"] = asset.options["live_stream_id"]
+    payload |= {"encoding": encoding, "quality": quality}
+    announce(tx, asset.project_id, QUALITY_COMPLETED, asset.public_id, payload)

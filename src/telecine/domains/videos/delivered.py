@@ -1,0 +1,48 @@
+"""The one read of a video that needs no project: a viewer knows only its id."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import select
+
+from telecine.db.engine import Transaction
+from telecine.domains.videos.models import Video
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveredVideo:
+    """What viewers may learn of a video."""
+
+    id: UUID
+    project_id: UUID
+    public_id: str
+    title: str
+    description: str
+    public: bool
+    panoramic: bool
+    mp4_support: bool
+    thumbnail_key: str | None
+
+
+async def delivered_video(tx: Transaction, public_id: str) -> DeliveredVideo | None:
+    """Return a video that may be shown; None when unknown, discarded or deleted."""
+    columns = (
+        Video.id,
+        Video.project_id,
+        Video.public_id,
+        Video.title,
+        Video.description,
+        Video.public,
+        Video.panoramic,
+        Video.mp4_support,
+        Video.thumbnail_key,
+    )
+    found = await tx.execute(
+        select(*columns).where(
+            Video.public_id == public_id,
+            Video.discarded_at.is_(None),
+            Video.deleted_at.is_(None),
+        )
+    )
+    row = found.one_or_none()
+    return None if row is None else DeliveredVideo(*row)
