@@ -12,6 +12,9 @@ TIMESCALE = 120_000
 time at a switch between timescales). Whole frame durations at 23.976, 24, 25,
 29.97, 30, 48, 50, 59.94 and 60 Hz."""
 
+PACKET_SAMPLES = 1024
+"""Samples of one AAC-LC packet (ISO/IEC 14496-3)."""
+
 PLAN_VERSION = 1
 
 
@@ -37,7 +40,10 @@ class VideoTrack:
     full_range: bool
     transfer: str | None  # "bt709", "smpte2084", "arib-std-b67", …
     mean_bps: int
-    peak_bps: int  # largest mean over one key-frame interval
+    peak_bps: int  # largest mean over one segment, cut at key frames
+    primaries: str | None = None  # ffmpeg's name, None: not tagged
+    matrix: str | None = None
+    ordinal: int = 0  # among the video streams of the container
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +57,8 @@ class AudioTrack:
     start_s: Fraction  # relative to the video's first frame (audio only: 0)
     duration_s: Fraction
     packets: int | None  # exact, where an index tells (AAC in MP4)
+    ordinal: int = 0  # among the audio streams of the container
+    mean_bps: int = 0  # 0: not known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +108,16 @@ class AudioRendition:
     packets: int  # of 1024 samples, as served
     # First packet of each segment, and the end: len = segments + 1.
     segment_packets: tuple[int, ...]
+    # Copied audio: the source's packet that is served as packet 0, because it covers
+    # time 0, and what is left of it: it is stamped 0 and ends where the next begins.
+    source_packet: int = 0
+    first_packet_samples: int = PACKET_SAMPLES
+
+    def start_samples(self, packet: int) -> int:
+        """Return the time of a packet (or of the end) in ticks of the sample rate."""
+        if packet == 0:
+            return 0
+        return self.first_packet_samples + (packet - 1) * PACKET_SAMPLES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
