@@ -10,7 +10,9 @@ from telecine.formats.mp4.boxes import box, full_box
 from telecine.formats.mp4.sample_entry import entry_box
 
 __all__ = [
+    "CHANNELS",
     "PACKET_SAMPLES",
+    "SAMPLE_RATES_HZ",
     "AacConfig",
     "AdtsSplitter",
     "aac_stsd",
