@@ -1,0 +1,20 @@
+"""Who asks: the project and environment that a request's credentials belong to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """An authenticated caller; every query of its request starts from `project_id`.
+
+    `environment` is "production" or "sandbox"; `settings` are those of the project.
+    """
+
+    project_id: UUID
+    project_public_id: str
+    environment: str
+    api_key_id: UUID
+    settings: Mapping[str, Any] = field(default_factory=dict)

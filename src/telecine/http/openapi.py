@@ -1,0 +1,55 @@
+"""The OpenAPI document: FastAPI's, with our errors and both ways to authenticate."""
+
+from typing import Any
+
+from telecine.http.schemas import ProblemDocument
+
+OPERATOR_TAG = "telecine"
+"""Tag of the operations that api.video does not have."""
+
+_SECURITY_SCHEMES = {
+    "apiKey": {
+        "type": "http",
+        "scheme": "basic",
+        "description": "The API key is the user name; the password is empty.",
+    },
+    "bearerAuth": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An access token from `/auth/api-key` or `/auth/refresh`.",
+    },
+    "operatorKey": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The operator key of the installation.",
+    },
+}
+_METHODS = {"get", "post", "put", "patch", "delete"}
+
+
+def finish(document: dict[str, Any]) -> dict[str, Any]:
+    """Complete a generated document, in place, and return it."""
+    components = document.setdefault("components", {})
+    schemas = components.setdefault("schemas", {})
+    # FastAPI documents a 422 that we never send.
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    problem = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas.update(problem.pop("$defs", {}))
+    schemas["ProblemDocument"] = problem
+    components["securitySchemes"] = _SECURITY_SCHEMES
+    for path in document["paths"].values():
+        for method, operation in path.items():
+            if method in _METHODS:
+                _finish_operation(operation)
+    return document
+
+
+def _finish_operation(operation: dict[str, Any]) -> None:
+    operation["responses"].pop("422", None)
+    if "security" in operation:
+        return
+    if OPERATOR_TAG in operation.get("tags", ()):
+        operation["security"] = [{"operatorKey": []}]
+    else:
+        operation["security"] = [{"apiKey": []}, {"bearerAuth": []}]

@@ -1,0 +1,78 @@
+"""Parts of documents that all operations share, for the OpenAPI document."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+
+class Wire(BaseModel):
+    """Base of what goes over the wire: camelCase names, unknown members ignored."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, extra="ignore"
+    )
+
+
+class PaginationLink(Wire):
+    """A link to a page of a list."""
+
+    rel: str
+    uri: str
+
+
+class Pagination(Wire):
+    """Where a page stands in its list."""
+
+    current_page: int
+    page_size: int
+    pages_total: int
+    items_total: int
+    current_page_items: int
+    links: list[PaginationLink]
+
+
+class ProblemRange(Wire):
+    """The allowed range of a parameter."""
+
+    min: int | None = None
+    max: int | None = None
+
+
+class ProblemItem(Wire):
+    """One of several things that are wrong with a request."""
+
+    type: str | None = None
+    title: str
+    name: str | None = None
+    detail: str | None = None
+    range: ProblemRange | None = None
+
+
+class ProblemDocument(ProblemItem):
+    """An error (RFC 9457, `application/problem+json`)."""
+
+    status: int
+    problems: list[ProblemItem] = Field(default_factory=list)
+
+
+_DESCRIPTIONS = {
+    400: "The request is invalid.",
+    401: "The credentials are missing or wrong.",
+    403: "The account may not do this.",
+    404: "There is no such resource.",
+    409: "The resource exists already.",
+    429: "Too many requests.",
+}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Document the errors of an operation; 401 and 429 are always among them."""
+    reference = {"$ref": "#/components/schemas/ProblemDocument"}
+    return {
+        status: {
+            "description": _DESCRIPTIONS[status],
+            "content": {"application/problem+json": {"schema": reference}},
+        }
+        for status in sorted({*statuses, 401, 429})
+    }

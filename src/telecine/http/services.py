@@ -1,0 +1,61 @@
+"""What request handlers need from their process: built once, passed in, never global."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from telecine.db.engine import Database
+from telecine.http.caller import Identity
+from telecine.http.ratelimit import RateLimiter, RateLimits
+from telecine.http.recent import Recent
+from telecine.storage.store import Store
+
+IDENTITY_TTL_S = 1.0
+"""A revoked key or a changed setting acts in every process within this time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicUrls:
+    """Bases of the URLs that we hand out: scheme and host, no slash at the end."""
+
+    api: str
+    embed: str
+    vod: str
+    live: str
+    collector: str
+
+    @classmethod
+    def at(cls, base: str) -> "PublicUrls":
+        """Return the URLs of an installation with a single public base."""
+        base = base.rstrip("/")
+        return cls(api=base, embed=base, vod=base, live=base, collector=base)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The state of an application. `rate_limits` are the defaults by environment.
+
+    `token_key` signs the tokens of private media (32 bytes); `operator_digest` is the
+    SHA-256 of the operator key, None where the operator API is closed.
+    """
+
+    db: Database
+    store: Store
+    urls: PublicUrls
+    token_key: bytes
+    operator_digest: bytes | None = None
+    rate_limits: Mapping[str, RateLimits] = field(default_factory=dict)
+    limiter: RateLimiter = field(default_factory=RateLimiter)
+    identities: Recent[bytes, Identity] = field(
+        default_factory=lambda: Recent(IDENTITY_TTL_S, max_entries=10_000)
+    )
+
+
+def services_of(request: Request) -> Services:
+    """Return the services of the application that received `request`."""
+    return cast("Services", request.app.state.services)
+
+
+AppServices = Annotated[Services, Depends(services_of)]
