@@ -1,0 +1,296 @@
+"""Every setting of Telecine: flag, environment, `.env`, `telecine.toml`, default, in this order.
+
+Names are `TELECINE_<FIELD>` in the environment (`__` enters a group) and `<field>` in
+`telecine.toml`. Secrets may come from a file: `TELECINE_<FIELD>_FILE=/path`.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import model_validator as validates_model
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+PREFIX = "TELECINE_"
+ENV_FILE = ".env"
+TOML_FILE = "telecine.toml"
+
+OTHER_NAMES = frozenset({"TELECINE_SKIP_WEB"})
+"""Names with our prefix that other programs of the project read (the build hook)."""
+
+_WILDCARD_HOSTS = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - compared, not bound
+
+
+class SettingsError(Exception):
+    """The settings are wrong; the message names each one and what it wants."""
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+
+
+class RateLimitSettings(BaseModel):
+    """Requests a minute of one project and class; empty: no limit."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reads: int | None = Field(default=None, ge=1, description="Limit of GET requests a minute.")
+    writes: int | None = Field(default=None, ge=1, description="Limit of changes a minute.")
+    uploads: int | None = Field(default=None, ge=1, description="Limit of uploads a minute.")
+
+
+class RateLimitsSettings(BaseModel):
+    """Default rate limits of both environments; a project may have its own."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    production: RateLimitSettings = Field(default_factory=RateLimitSettings)
+    sandbox: RateLimitSettings = Field(default_factory=RateLimitSettings)
+
+
+class Settings(BaseSettings):
+    """The effective settings of one process."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+        env_file=ENV_FILE,
+        dotenv_filtering="only_existing",
+        toml_file=TOML_FILE,
+        extra="forbid",
+    )
+
+    data: Path = Field(
+        default=Path("telecine-data"),
+        description="Folder of everything that this machine keeps: database, media, keys.",
+    )
+    host: str = Field(default="127.0.0.1", description="Address that the HTTP port listens on.")
+    port: int = Field(default=8080, ge=0, le=65535, description="HTTP port; 0 takes a free one.")
+    database_url: SecretStr | None = Field(
+        default=None,
+        validation_alias="database_url",
+        description="PostgreSQL 16 or newer; empty: the embedded server. Has no prefix.",
+    )
+    storage: str = Field(
+        default="",
+        description="Where media is kept: file:///path or s3://bucket/prefix; "
+        "empty: the folder `media` in the data folder.",
+    )
+    public_url: str = Field(
+        default="", description="Base of the URLs handed out; empty: http://<host>:<port>."
+    )
+    api_url: str = Field(default="", description="Base of API URLs; empty: the public URL.")
+    embed_url: str = Field(default="", description="Base of player pages; empty: the public URL.")
+    vod_url: str = Field(default="", description="Base of media URLs; empty: the public URL.")
+    live_url: str = Field(default="", description="Base of live URLs; empty: the public URL.")
+    collector_url: str = Field(
+        default="", description="Base of the analytics collector; empty: the public URL."
+    )
+    api_key: SecretStr | None = Field(
+        default=None, description="Production key made at first start; empty: a random one."
+    )
+    api_key_sandbox: SecretStr | None = Field(
+        default=None, description="Sandbox key made at first start; empty: a random one."
+    )
+    operator_key: SecretStr | None = Field(
+        default=None,
+        description="Key of the operator API (`/_/`); empty: `operator.key` in the data folder.",
+    )
+    secret_key: SecretStr | None = Field(
+        default=None,
+        description="Signs tokens, encrypts stored secrets; empty: `secret.key` in the data "
+        "folder. The same on every node.",
+    )
+    api_processes: int = Field(
+        default_factory=usable_cores, ge=1, le=256, description="API processes; default: cores."
+    )
+    worker_processes: int = Field(
+        default=1, ge=0, le=256, description="Worker processes; 0: none on this machine."
+    )
+    encode_slots: int = Field(
+        default_factory=usable_cores,
+        ge=1,
+        le=256,
+        description="Background encodes at a time in one worker process; default: cores.",
+    )
+    sandbox: Literal["required", "off"] = Field(
+        default="required",
+        description="Whether media work is refused where the kernel offers no sandbox.",
+    )
+    ffmpeg: Path | None = Field(
+        default=None, description="The ffmpeg to use; empty: the one that was installed with us."
+    )
+    rate_limit: RateLimitsSettings = Field(
+        default_factory=RateLimitsSettings,
+        description="Requests a minute by environment and class, such as "
+        "TELECINE_RATE_LIMIT__SANDBOX__UPLOADS=40; empty: no limit.",
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Addresses or networks whose X-Forwarded-* headers count, by comma.",
+    )
+    metrics_port: int = Field(
+        default=9464, ge=0, le=65535, description="Prometheus metrics on 127.0.0.1; 0: off."
+    )
+    disk_reserve_mib: int = Field(
+        default=256, ge=0, description="MiB of disk below which we are not ready and do not start."
+    )
+    log_format: Literal["auto", "console", "json"] = Field(
+        default="auto", description="Log lines; auto: console on a terminal, JSON otherwise."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least important lines to log."
+    )
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator(
+        "public_url", "api_url", "embed_url", "vod_url", "live_url", "collector_url", mode="after"
+    )
+    @classmethod
+    def _base_url(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in {"http", "https"} or not parts.netloc):
+            msg = "must be like https://video.example.com"
+            raise ValueError(msg)
+        return value.rstrip("/")
+
+    @field_validator("api_key", "api_key_sandbox", "operator_key", "secret_key", mode="after")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < 20:
+            msg = "must have 20 characters or more"
+            raise ValueError(msg)
+        return value
+
+    @validates_model(mode="after")
+    def _fill_in(self) -> Self:
+        """Resolve the defaults that follow from other settings."""
+        self.data = self.data.expanduser().absolute()
+        if not self.storage:
+            self.storage = (self.data / "media").as_uri()
+        if not self.public_url:
+            host = "127.0.0.1" if self.host in _WILDCARD_HOSTS else self.host
+            self.public_url = f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+        for name in ("api_url", "embed_url", "vod_url", "live_url", "collector_url"):
+            if not getattr(self, name):
+                setattr(self, name, self.public_url)
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Give the order of precedence, first wins."""
+        del file_secret_settings  # a folder of secrets; ours are single files
+        return (
+            init_settings,
+            env_settings,
+            _SecretFiles(settings_cls, os.environ),
+            dotenv_settings,
+            _SecretFiles(settings_cls, _dotenv()),
+            TomlConfigSettingsSource(settings_cls),
+        )
+
+
+class _SecretFiles(PydanticBaseSettingsSource):
+    """Reads secrets from the files that `<NAME>_FILE` name."""
+
+    def __init__(self, settings_cls: type[BaseSettings], names: Mapping[str, str]) -> None:
+        super().__init__(settings_cls)
+        self._names = names
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Return the secret of one field, None if no file is named."""
+        if SecretStr in getattr(field.annotation, "__args__", ()):
+            path = self._names.get(environment_name(field_name) + "_FILE")
+            if path:
+                try:
+                    return Path(path).read_text().strip(), field_name, False
+                except OSError as error:
+                    msg = f"{environment_name(field_name)}_FILE: {error}"
+                    raise SettingsError(msg) from error
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """Return all secrets that come from files."""
+        found = {}
+        for name, field in self.settings_cls.model_fields.items():
+            value, key, _ = self.get_field_value(field, name)
+            if value is not None:
+                found[key] = value
+        return found
+
+
+def environment_name(field_name: str) -> str:
+    """Return the environment variable of a field."""
+    return "DATABASE_URL" if field_name == "database_url" else PREFIX + field_name.upper()
+
+
+def load(**flags: object) -> Settings:
+    """Read the settings of this process; `flags` that are not None win over all else.
+
+    Raises:
+        SettingsError: a value is wrong, or a name with our prefix is unknown.
+    """
+    unknown = sorted(_unknown_names({**_dotenv(), **os.environ}))
+    if unknown:
+        msg = f"unknown setting {', '.join(unknown)} (see `telecine config`)"
+        raise SettingsError(msg)
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise SettingsError(_sentence(error)) from error
+
+
+def _sentence(error: ValidationError) -> str:
+    lines = []
+    for found in error.errors(include_url=False, include_input=False):
+        field, *inside = (str(part) for part in found["loc"])
+        name = "__".join([environment_name(field), *(part.upper() for part in inside)])
+        lines.append(f"{name}: {found['msg']}")
+    return "; ".join(lines)
+
+
+def _dotenv() -> dict[str, str]:
+    values = dotenv_values(ENV_FILE) if Path(ENV_FILE).is_file() else {}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _unknown_names(names: Mapping[str, str]) -> Iterator[str]:
+    known = {environment_name(field) for field in Settings.model_fields}
+    for name in names:
+        if not name.upper().startswith(PREFIX) or name in OTHER_NAMES:
+            continue
+        plain = name.upper().removesuffix("_FILE")
+        field = Settings.model_fields.get(plain.removeprefix(PREFIX).lower())
+        is_secret = field is not None and SecretStr in getattr(field.annotation, "__args__", ())
+        group = name.upper().partition("__")[0]
+        if name.upper() in known or (plain != name.upper() and is_secret):
+            continue
+        if group != name.upper() and group == environment_name("rate_limit"):
+            continue
+        yield name
