@@ -1,0 +1,320 @@
+"""The first schema: accounts, videos, encodings, events, jobs."""
+
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import op
+from procrastinate.schema import SchemaManager
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    Column,
+    Computed,
+    DateTime,
+    Double,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    String,
+    Text,
+    Uuid,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import UserDefinedType
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+LISTED = sa.text("discarded_at IS NULL AND deleted_at IS NULL")
+
+
+class Xid8(UserDefinedType[int]):
+    """As in the models, which a revision may not import: they move on."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        """Return the SQL name."""
+        return "xid8"
+
+
+def upgrade() -> None:
+    op.execute(_sql("0001_search.sql"))
+    _accounts()
+    _webhooks()
+    _videos()
+    op.execute(_sql("0001_counting.sql"))
+    _encodings()
+    _jobs()
+
+
+def _sql(name: str) -> str:
+    return Path(__file__).with_name(name).read_text()
+
+
+def _key() -> Column[object]:
+    return Column("id", Uuid(), nullable=False)
+
+
+def _now(name: str) -> Column[object]:
+    return Column(name, DateTime(timezone=True), server_default=sa.text("now()"), nullable=False)
+
+
+def _time(name: str) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=True)
+
+
+def _parent(table: str, column: str, parent: str) -> Column[object]:
+    foreign_key = sa.ForeignKey(
+        f"{parent}.id", name=f"fk_{table}_{column}_{parent}", ondelete="CASCADE"
+    )
+    return Column(column, Uuid(), foreign_key, nullable=False)
+
+
+def _accounts() -> None:
+    op.create_table(
+        "project",
+        _key(),
+        Column("public_id", String(), nullable=False),
+        Column("environment", String(), nullable=False),
+        Column("name", String(), nullable=False),
+        Column("settings", JSONB(), nullable=False),
+        _time("suspended_at"),
+        _now("created_at"),
+        sa.PrimaryKeyConstraint("id", name="pk_project"),
+    )
+    op.create_index("ix_project_public_id", "project", ["public_id"])
+    op.create_table(
+        "api_key",
+        _key(),
+        Column("public_id", String(), nullable=False),
+        _parent("api_key", "project_id", "project"),
+        Column("name", String(), nullable=False),
+        Column("digest", LargeBinary(), nullable=False),
+        Column("last_characters", String(), nullable=False),
+        _time("revoked_at"),
+        _now("created_at"),
+        sa.PrimaryKeyConstraint("id", name="pk_api_key"),
+        sa.UniqueConstraint("digest", name="uq_api_key_digest"),
+        sa.UniqueConstraint("public_id", name="uq_api_key_public_id"),
+    )
+    op.create_index("ix_api_key_project_id", "api_key", ["project_id"])
+    op.create_table(
+        "token",
+        _key(),
+        _parent("token", "project_id", "project"),
+        _parent("token", "api_key_id", "api_key"),
+        Column("kind", String(), nullable=False),
+        Column("digest", LargeBinary(), nullable=False),
+        Column("expires_at", DateTime(timezone=True), nullable=False),
+        _now("created_at"),
+        sa.PrimaryKeyConstraint("id", name="pk_token"),
+        sa.UniqueConstraint("digest", name="uq_token_digest"),
+    )
+    op.create_index("ix_token_api_key_id", "token", ["api_key_id"])
+    op.create_index("ix_token_expires_at", "token", ["expires_at"])
+    op.create_index("ix_token_project_id", "token", ["project_id"])
+
+
+def _webhooks() -> None:
+    op.create_table(
+        "event",
+        _key(),
+        Column("xid", Xid8(), server_default=sa.text("pg_current_xact_id()"), nullable=False),
+        _parent("event", "project_id", "project"),
+        Column("type", String(), nullable=False),
+        Column("media_id", String(), nullable=True),
+        Column("payload", JSONB(), nullable=False),
+        _now("emitted_at"),
+        sa.PrimaryKeyConstraint("id", name="pk_event"),
+    )
+    op.create_index("ix_event_project_id", "event", ["project_id"])
+    op.create_index("ix_event_xid_id", "event", ["xid", "id"])
+
+
+def _videos() -> None:
+    op.create_table(
+        "video",
+        _key(),
+        _parent("video", "project_id", "project"),
+        Column("public_id", String(), nullable=False),
+        Column("title", String(), nullable=False),
+        Column("description", String(), nullable=False),
+        Column("public", Boolean(), nullable=False),
+        Column("panoramic", Boolean(), nullable=False),
+        Column("mp4_support", Boolean(), nullable=False),
+        Column("tags", ARRAY(Text()), nullable=False),
+        Column("metadata", JSONB(), nullable=False),
+        Column("player_id", String(), nullable=True),
+        Column("language", String(), nullable=True),
+        Column("language_origin", String(), nullable=True),
+        Column("live_stream_id", String(), nullable=True),
+        Column("clip", JSONB(), nullable=True),
+        Column("watermark", JSONB(), nullable=True),
+        Column("thumbnail_key", String(), nullable=True),
+        Column("thumbnail_at_ms", BigInteger(), nullable=True),
+        _now("published_at"),
+        _now("created_at"),
+        _now("updated_at"),
+        _time("discarded_at"),
+        _time("deletes_at"),
+        _time("deleted_at"),
+        Column(
+            "title_trigrams",
+            ARRAY(Text()),
+            Computed("telecine_trigrams(title)", persisted=True),
+            nullable=False,
+        ),
+        Column(
+            "description_trigrams",
+            ARRAY(Text()),
+            Computed("telecine_trigrams(description)", persisted=True),
+            nullable=False,
+        ),
+        Column(
+            "metadata_pairs",
+            ARRAY(Text()),
+            Computed("telecine_pairs(metadata)", persisted=True),
+            nullable=False,
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_video"),
+        sa.UniqueConstraint("public_id", name="uq_video_public_id"),
+    )
+    op.create_index(
+        "ix_video_created_at", "video", ["project_id", "created_at", "id"], postgresql_where=LISTED
+    )
+    op.create_index("ix_video_deletes_at", "video", ["deletes_at"])
+    op.create_index(
+        "ix_video_description_trigrams", "video", ["description_trigrams"], postgresql_using="gin"
+    )
+    op.create_index("ix_video_live_stream_id", "video", ["project_id", "live_stream_id"])
+    op.create_index("ix_video_metadata_pairs", "video", ["metadata_pairs"], postgresql_using="gin")
+    op.create_index(
+        "ix_video_published_at",
+        "video",
+        ["project_id", "published_at", "id"],
+        postgresql_where=LISTED,
+    )
+    op.create_index("ix_video_tags", "video", ["tags"], postgresql_using="gin")
+    op.create_index(
+        "ix_video_title", "video", ["project_id", "title", "id"], postgresql_where=LISTED
+    )
+    op.create_index("ix_video_title_trigrams", "video", ["title_trigrams"], postgresql_using="gin")
+    op.create_index(
+        "ix_video_updated_at", "video", ["project_id", "updated_at", "id"], postgresql_where=LISTED
+    )
+    op.create_table(
+        "video_count",
+        _parent("video_count", "project_id", "project"),
+        Column("listed", Boolean(), nullable=False),
+        Column("slot", SmallInteger(), nullable=False),
+        Column("videos", BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("project_id", "listed", "slot", name="pk_video_count"),
+    )
+
+
+def _encodings() -> None:
+    op.create_table(
+        "source",
+        _key(),
+        _parent("source", "project_id", "project"),
+        _parent("source", "video_id", "video"),
+        Column("state", String(), nullable=False),
+        Column("file_name", String(), nullable=False),
+        Column("size_bytes", BigInteger(), nullable=True),
+        Column("extents", JSONB(), nullable=False),
+        _now("created_at"),
+        _time("completed_at"),
+        sa.PrimaryKeyConstraint("id", name="pk_source"),
+        sa.UniqueConstraint("video_id", name="uq_source_video_id"),
+    )
+    op.create_table(
+        "asset",
+        _key(),
+        _parent("asset", "project_id", "project"),
+        _parent("asset", "video_id", "video"),
+        _parent("asset", "source_id", "source"),
+        Column("public_id", String(), nullable=False),
+        Column("prefix", String(), nullable=False),
+        Column("epoch", Integer(), nullable=False),
+        Column("state", String(), nullable=False),
+        Column("options", JSONB(), nullable=False),
+        Column("summary", JSONB(), nullable=False),
+        Column("duration_s", Double(), nullable=True),
+        Column("failure", String(), nullable=True),
+        Column("still_key", String(), nullable=True),
+        Column("chunks", Integer(), nullable=False),
+        Column("next_chunk", Integer(), nullable=False),
+        _now("created_at"),
+        _time("playable_at"),
+        sa.PrimaryKeyConstraint("id", name="pk_asset"),
+        sa.UniqueConstraint("video_id", "epoch", name="uq_asset_video_id"),
+    )
+    op.create_table(
+        "rendition",
+        _key(),
+        _parent("rendition", "project_id", "project"),
+        _parent("rendition", "asset_id", "asset"),
+        Column("name", String(), nullable=False),
+        Column("passthrough", Boolean(), nullable=False),
+        Column("state", String(), nullable=False),
+        Column("failure", String(), nullable=True),
+        Column("pieces", Integer(), nullable=False),
+        Column("pieces_stored", Integer(), nullable=False),
+        Column("init", LargeBinary(), nullable=True),
+        Column("index_key", String(), nullable=True),
+        Column("peak_bps", BigInteger(), nullable=True),
+        Column("average_bps", BigInteger(), nullable=True),
+        _time("encoded_at"),
+        sa.PrimaryKeyConstraint("id", name="pk_rendition"),
+        sa.UniqueConstraint("asset_id", "name", name="uq_rendition_asset_id"),
+    )
+    op.create_index("ix_rendition_asset_id", "rendition", ["asset_id"])
+    op.create_table(
+        "run",
+        _key(),
+        _parent("run", "project_id", "project"),
+        _parent("run", "asset_id", "asset"),
+        _parent("run", "rendition_id", "rendition"),
+        Column("first_piece", Integer(), nullable=False),
+        Column("object_key", String(), nullable=False),
+        Column("offsets", ARRAY(BigInteger()), nullable=False),
+        _now("created_at"),
+        sa.PrimaryKeyConstraint("id", name="pk_run"),
+        sa.UniqueConstraint("rendition_id", "first_piece", name="uq_run_rendition_id"),
+    )
+    op.create_index("ix_run_asset_id", "run", ["asset_id"])
+    op.create_index("ix_run_object_key", "run", ["object_key"])
+    op.create_table(
+        "step",
+        _key(),
+        _parent("step", "project_id", "project"),
+        _parent("step", "asset_id", "asset"),
+        Column("name", String(), nullable=False),
+        Column("state", String(), nullable=False),
+        Column("attempt", Integer(), server_default=sa.text("1"), nullable=False),
+        Column("detail", JSONB(), nullable=False),
+        _now("started_at"),
+        _time("finished_at"),
+        sa.PrimaryKeyConstraint("id", name="pk_step"),
+        sa.UniqueConstraint("asset_id", "name", name="uq_step_asset_id"),
+    )
+
+
+def _jobs() -> None:
+    op.execute(SchemaManager.get_schema())
+    op.execute(
+        "CREATE INDEX ix_procrastinate_jobs_asset_id ON procrastinate_jobs"
+        " ((args->>'asset_id')) WHERE status IN ('todo', 'doing')"
+    )
+    # Queues are rewritten all day: vacuum after 2 % of dead rows, not after 20 %.
+    for table in ("procrastinate_jobs", "procrastinate_events", "procrastinate_workers"):
+        op.execute(
+            f"ALTER TABLE {table} SET"
+            " (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02)"
+        )
+    # Half-empty pages let a counter's next version stay beside the last one.
+    op.execute("ALTER TABLE video_count SET (fillfactor = 50)")
