@@ -1,0 +1,76 @@
+"""Asking for work, in the transaction of the change that needs it."""
+
+from itertools import groupby
+from typing import Any
+
+from procrastinate import App, PsycopgConnector
+from sqlalchemy import bindparam, text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from telecine.db.engine import Transaction, raw_connection
+from telecine.jobs.job import Job
+
+# Never opened: every statement runs on the caller's own connection.
+_APP = App(connector=PsycopgConnector())
+
+_CANCEL = text(
+    """
+    SELECT procrastinate_cancel_job_v1(id, true, true) FROM procrastinate_jobs
+     WHERE status IN ('todo', 'doing') AND args->>'asset_id' = :asset_id
+    """
+)
+_PROMOTE = text(
+    """
+    WITH found AS (
+        SELECT id, status, priority FROM procrastinate_jobs
+         WHERE status IN ('todo', 'doing') AND task_name = :task
+           AND args->>'asset_id' = :asset_id AND args @> :args
+    ), moved AS (
+        UPDATE procrastinate_jobs j SET priority = :priority, scheduled_at = NULL
+          FROM found WHERE j.id = found.id AND found.status = 'todo'
+           AND (found.priority < :priority)
+        RETURNING j.id
+    )
+    SELECT count(*) FROM found LEFT JOIN moved USING (id)
+    """
+).bindparams(bindparam("args", type_=JSONB))
+
+
+async def enqueue(tx: Transaction, *jobs: Job, priority: int = 0) -> None:
+    """Ask for jobs; they exist once `tx` commits, and workers are told then.
+
+    Higher priorities run first within their lane; nothing running is interrupted.
+    """
+    await tx.flush()
+    connection = await raw_connection(tx)
+    for (name, lane), group in groupby(jobs, key=lambda job: (job.task_name(), job.lane)):
+        task = _APP.configure_task(
+            name,
+            queue=str(lane),
+            priority=priority,
+            connection=connection,
+        )
+        await task.batch_defer_async(*(job.to_args() for job in group))
+
+
+async def cancel(tx: Transaction, *, asset_id: str) -> None:
+    """Drop the waiting jobs of an asset and ask for the end of its running ones."""
+    await tx.execute(_CANCEL, {"asset_id": asset_id})
+
+
+async def promote(tx: Transaction, job: Job, priority: int) -> bool:
+    """Move a waiting job of an asset to the front; a retry that waits starts at once.
+
+    Returns False when no such job is waiting or running.
+    """
+    args: dict[str, Any] = job.to_args()
+    found = await tx.scalar(
+        _PROMOTE,
+        {
+            "task": job.task_name(),
+            "asset_id": args["asset_id"],
+            "args": args,
+            "priority": priority,
+        },
+    )
+    return bool(found)
