@@ -107,7 +107,7 @@ class Worker:
             retry=_Attempts(kind.attempts),
             pass_context=True,
         )
-        async def run(context: JobContext, **args: Any) -> None:  # noqa: ANN401  # JSON values
+        async def run(context: JobContext, /, **args: Any) -> None:  # noqa: ANN401  # JSON values
             job = kind.from_args(args)
             attempt = context.job.attempts + 1
             with structlog.contextvars.bound_contextvars(job=kind.task_name(), attempt=attempt):
