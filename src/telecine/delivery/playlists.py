@@ -1,0 +1,142 @@
+"""Playlists, rendered from the plan: complete before a single frame is encoded.
+
+RFC 8216bis. URIs are relative, so a private token in the path is inherited.
+"""
+
+import itertools
+from fractions import Fraction
+
+from telecine.delivery.media import AssetView
+from telecine.domains.encodings.queries import AUDIO
+from telecine.formats.hls.playlist import (
+    Master,
+    Media,
+    MediaPlaylist,
+    Segment,
+    Variant,
+    render_master,
+    render_media,
+)
+from telecine.pipeline.model import TIMESCALE, Plan, VideoRendition
+
+MEDIA_TYPE = b"application/vnd.apple.mpegurl"
+
+_AUDIO_GROUP = "audio"
+_BOXES_SHARE = Fraction(102, 100)  # moof and mdat headers of 2 s pieces, at 240p
+
+
+def master(asset: AssetView) -> str:
+    """Return the master playlist: every planned rendition, whatever is stored."""
+    plan = asset.plan
+    audio_bps = _audio_bps(asset)
+    variants = [_variant(asset, rendition, audio_bps) for rendition in _order(asset)]
+    media = []
+    if plan.audio is not None and variants:
+        media.append(
+            Media(
+                group=_AUDIO_GROUP,
+                name="Audio",
+                uri=f"{AUDIO}/{AUDIO}.m3u8",
+                default=True,
+                channels=plan.audio.channels,
+            )
+        )
+    elif plan.audio is not None:
+        variants.append(
+            Variant(
+                uri=f"{AUDIO}/{AUDIO}.m3u8",
+                bandwidth_bps=audio_bps,
+                average_bandwidth_bps=audio_bps,
+                codecs=plan.audio.codecs,
+            )
+        )
+    return render_master(Master(renditions=variants, audio=media))
+
+
+def _order(asset: AssetView) -> list[VideoRendition]:
+    """Put first what a player should start with.
+
+    While the ladder is young that is the rendition which is certainly there; later
+    the middle one, which starts quickly on any line.
+    """
+    renditions = list(asset.plan.renditions)
+    if not renditions:
+        return []
+    ready = [r for r in renditions if asset.renditions[r.name].stored]
+    if len(ready) == len(renditions) or not ready:
+        first = renditions[len(renditions) // 2]
+    else:
+        first = ready[-1]
+    return [first, *(rendition for rendition in reversed(renditions) if rendition != first)]
+
+
+def _audio_bps(asset: AssetView) -> int:
+    if asset.plan.audio is None:
+        return 0
+    return asset.renditions[AUDIO].peak_bps or round(asset.plan.audio.bit_rate_bps * 1.1)
+
+
+def _variant(asset: AssetView, rendition: VideoRendition, audio_bps: int) -> Variant:
+    plan, view = asset.plan, asset.renditions[rendition.name]
+    audio_average_bps = 0
+    codecs = rendition.codecs
+    if plan.audio is not None:
+        audio_average_bps = asset.renditions[AUDIO].average_bps or plan.audio.bit_rate_bps
+        codecs = f"{codecs},{plan.audio.codecs}"
+    return Variant(
+        uri=f"{rendition.name}/manifest.m3u8",
+        bandwidth_bps=(view.peak_bps or declared_peak_bps(plan, rendition)) + audio_bps,
+        average_bandwidth_bps=(view.average_bps or rendition.max_rate_bps) + audio_average_bps,
+        width_px=rendition.width_px,
+        height_px=rendition.height_px,
+        frame_rate=plan.frame_rate / rendition.rate_divisor,
+        codecs=codecs,
+        audio=None if plan.audio is None else _AUDIO_GROUP,
+    )
+
+
+def declared_peak_bps(plan: Plan, rendition: VideoRendition) -> int:
+    """Return an upper bound of a segment's rate that holds before it is encoded.
+
+    The rate control starts anew in every run: 90 % of its buffer may come on top of
+    the maximal rate, at worst within a segment of half the target duration.
+    """
+    burst_bps = Fraction(9, 10) * rendition.buffer_bits / (Fraction(1, 2) * plan.target_duration_s)
+    return round((rendition.max_rate_bps + burst_bps) * _BOXES_SHARE)
+
+
+def video(asset: AssetView) -> str:
+    """Return the media playlist of a video rendition; all have the same cuts."""
+    plan = asset.plan
+    cuts = [
+        Fraction(plan.ticks(plan.piece_cuts[piece]), TIMESCALE) for piece in plan.segment_pieces
+    ]
+    return _media_playlist(asset, cuts)
+
+
+def audio(asset: AssetView) -> str:
+    """Return the media playlist of the audio; its segments end with whole packets."""
+    track = asset.plan.audio
+    if track is None:
+        msg = "the plan has no audio"
+        raise ValueError(msg)
+    cuts = [
+        Fraction(track.start_samples(packet), track.sample_rate_hz)
+        for packet in track.segment_packets
+    ]
+    return _media_playlist(asset, cuts)
+
+
+def _media_playlist(asset: AssetView, cuts: list[Fraction]) -> str:
+    segments = [
+        Segment(f"{asset.epoch}-{number}.m4s", end - start)
+        for number, (start, end) in enumerate(itertools.pairwise(cuts))
+    ]
+    return render_media(
+        MediaPlaylist(
+            target_duration_s=asset.plan.target_duration_s,
+            segments=segments,
+            map_uri=f"init-{asset.epoch}.mp4",
+            start=cuts[0],
+        )
+    )
