@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+import threading
 import uuid
 
 from telecine import clock
@@ -10,12 +11,23 @@ _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _PUBLIC_ID_CHARS = 22  # 62**22 > 2**128
 
 
+_sequence = threading.Lock()
+_last_sequence = 0
+
+
 def row_key() -> uuid.UUID:
-    """Return a UUIDv7 (RFC 9562, section 5.7): keys sort by creation time."""
-    value = (clock.unix_ms() & (1 << 48) - 1) << 80 | secrets.randbits(80)
-    value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
-    return uuid.UUID(int=value)
+    """Return a UUIDv7 (RFC 9562, section 5.7): keys of a process ascend strictly.
+
+    The 12 bits after the milliseconds count within one (section 6.2, method 1), so
+    rows of one transaction keep their order.
+    """
+    global _last_sequence  # noqa: PLW0603  # the counter is the point
+    with _sequence:
+        fresh = clock.unix_ms() << 12 | secrets.randbits(8)
+        _last_sequence = max(fresh, _last_sequence + 1)
+        milliseconds, counter = divmod(_last_sequence, 1 << 12)
+    value = (milliseconds & (1 << 48) - 1) << 80 | 0x7 << 76 | counter << 64
+    return uuid.UUID(int=value | 0x2 << 62 | secrets.randbits(62))
 
 
 def public_id(prefix: str) -> str:
