@@ -78,7 +78,7 @@ class Asset(Base):
     project_id: Mapped[UUID] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"))
     video_id: Mapped[UUID] = mapped_column(ForeignKey("video.id", ondelete="CASCADE"))
     source_id: Mapped[UUID] = mapped_column(ForeignKey("source.id", ondelete="CASCADE"))
-    public_id: Mapped[str]  # of the video
+    public_id: Mapped[str] = mapped_column(index=True)  # of the video
     prefix: Mapped[str]  # folder in the store, ends with "/"
     epoch: Mapped[int] = mapped_column(Integer)
     state: Mapped[str]

@@ -63,6 +63,12 @@ async def current_asset(tx: Transaction, video_id: UUID) -> Asset | None:
     return (await tx.scalars(newest)).one_or_none()
 
 
+async def asset_of_public_id(tx: Transaction, public_id: str) -> Asset | None:
+    """Return the newest asset of a video, for the operator, who sees all projects."""
+    newest = select(Asset).where(Asset.public_id == public_id).order_by(Asset.epoch.desc()).limit(1)
+    return (await tx.scalars(newest)).one_or_none()
+
+
 async def renditions_of(tx: Transaction, asset_id: UUID) -> Sequence[Rendition]:
     """Return the renditions of an asset, in the order in which they were planned."""
     rows = select(Rendition).where(Rendition.asset_id == asset_id).order_by(Rendition.id)

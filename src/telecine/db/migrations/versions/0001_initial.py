@@ -253,6 +253,7 @@ def _encodings() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_asset"),
         sa.UniqueConstraint("video_id", "epoch", name="uq_asset_video_id"),
     )
+    op.create_index("ix_asset_public_id", "asset", ["public_id"])
     op.create_table(
         "rendition",
         _key(),
