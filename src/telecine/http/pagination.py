@@ -40,6 +40,11 @@ class Page:
         """Return how many items come before this page."""
         return (self.number - 1) * self.size
 
+    @property
+    def bounded_offset(self) -> int:
+        """Return the offset as far as PostgreSQL can count (bigint)."""
+        return min(self.offset, 2**63 - 1)
+
 
 def page_of(items: Items) -> Page:
     """Return the wanted page. Raises Problem, whose names are those documented."""

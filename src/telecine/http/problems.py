@@ -19,6 +19,7 @@ from telecine.problems import (
     attribute_required,
     bad_request,
     invalid_attribute,
+    not_found,
     problem,
     with_headers,
 )
@@ -97,6 +98,8 @@ def _detail(kind: str, context: dict[str, Any]) -> str:
 def validation_problem(errors: Sequence[dict[str, Any]]) -> Problem:
     """Collect the findings of the validator, in the order of the attributes."""
     for error in errors:
+        if error["loc"][0] == "path":
+            return not_found(str(error["loc"][1]))
         if len(error["loc"]) == 1:  # the body as a whole
             given = error.get("input")
             return given.problem if isinstance(given, Unusable) else invalid_payload()

@@ -5,6 +5,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+PUBLIC_ID = "^[A-Za-z0-9_-]{1,64}$"
+"""What an id in a path looks like; anything else is not found."""
+
 
 class Wire(BaseModel):
     """Base of what goes over the wire: camelCase names, unknown members ignored."""

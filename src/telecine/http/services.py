@@ -1,7 +1,7 @@
 """What request handlers need from their process: built once, passed in, never global."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
@@ -31,6 +31,10 @@ class PublicUrls:
         """Return the URLs of an installation with a single public base."""
         base = base.rstrip("/")
         return cls(api=base, embed=base, vod=base, live=base, collector=base)
+
+    def as_json(self) -> dict[str, str]:
+        """Return the bases by name."""
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,124 @@
+"""What goes over the wire in `/auth` and in the operator's part on projects."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field, StringConstraints
+
+from telecine.domains.accounts.models import Environment
+from telecine.http.schemas import Pagination, Wire
+from telecine.http.text import Text
+
+Name = Annotated[Text, StringConstraints(min_length=1, max_length=255, strip_whitespace=True)]
+
+
+class AuthenticatePayload(Wire):
+    """An API key, to be exchanged for tokens."""
+
+    api_key: str
+
+
+class RefreshPayload(Wire):
+    """A refresh token, to be exchanged for new tokens."""
+
+    refresh_token: str
+
+
+class AccessToken(BaseModel):
+    """Tokens; the access token goes into `Authorization: Bearer`."""
+
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105  (a scheme, no secret)
+    expires_in: int = Field(description="Seconds for which the access token is valid.")
+    access_token: str
+    refresh_token: str
+
+
+class ProjectCreation(Wire):
+    """A new project."""
+
+    name: Name
+
+
+class ProjectUpdate(Wire):
+    """Changes of a project; absent members stay as they are."""
+
+    name: Name | None = None
+    suspended: bool | None = Field(
+        default=None, strict=True, description="A suspended project answers 403 to every call."
+    )
+
+
+class ProjectDocument(Wire):
+    """A project; each has a production and a sandbox environment."""
+
+    project_id: str
+    name: str
+    suspended: bool
+    created_at: datetime
+
+
+class ProjectList(Wire):
+    """A page of projects."""
+
+    data: list[ProjectDocument]
+    pagination: Pagination
+
+
+class KeyCreation(Wire):
+    """A new API key."""
+
+    name: Name = "API key"
+    environment: Environment = Environment.PRODUCTION
+
+
+class KeyDocument(Wire):
+    """An API key, by which it can be recognised but not used."""
+
+    api_key_id: str
+    name: str
+    environment: Environment
+    last_characters: str
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+class NewKeyDocument(KeyDocument):
+    """A key that was just made: the only time that it is shown."""
+
+    api_key: str
+
+
+class KeyList(Wire):
+    """All keys of a project, revoked ones too."""
+
+    data: list[KeyDocument]
+
+
+PerMinute = Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
+
+
+class RateLimitSettings(Wire):
+    """Requests a minute in each class; null: no limit."""
+
+    reads: PerMinute | None = None
+    writes: PerMinute | None = None
+    uploads: PerMinute | None = None
+
+
+class SettingsDocument(Wire):
+    """The settings of a project; null: the default of the installation."""
+
+    hls_format: Literal["cmaf", "ts"] | None = Field(
+        default=None, description="What `manifest.m3u8` lists: CMAF or MPEG-TS segments."
+    )
+    rate_limits: RateLimitSettings | None = None
+
+
+class SystemDocument(Wire):
+    """The state of the installation."""
+
+    version: str
+    schema_revision: str | None
+    database_version: str
+    storage_free_bytes: int | None
+    public_urls: dict[str, str]

@@ -1,0 +1,23 @@
+"""Text that a database can hold."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
+
+from telecine.http.problems import INVALID
+
+
+def invalid(detail: str) -> PydanticCustomError:
+    """Return the error to raise in a validator; `detail` is shown to the caller."""
+    return PydanticCustomError(INVALID, "{detail}", {"detail": detail})
+
+
+def _without_nul(text: str) -> str:
+    if "\0" in text:
+        raise invalid("This value must not contain NUL characters.")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_without_nul)]
+"""A string without NUL, which PostgreSQL's text cannot hold."""
