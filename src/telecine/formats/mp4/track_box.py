@@ -8,7 +8,23 @@ from telecine.formats.mp4.sample_entry import first_entry
 from telecine.formats.mp4.sample_table import is_sample_frames
 
 # Sample entries of uncompressed sound.
-PCM = frozenset("sowt,twos,raw ,NONE,in24,in32,fl32,fl64,lpcm,ulaw,alaw,ipcm,fpcm".split(","))
+PCM = frozenset(
+    (
+        "sowt",
+        "twos",
+        "raw ",
+        "NONE",
+        "in24",
+        "in32",
+        "fl32",
+        "fl64",
+        "lpcm",
+        "ulaw",
+        "alaw",
+        "ipcm",
+        "fpcm",
+    )
+)
 
 # (a, b, c, d) of the display matrix, in 16.16.
 ROTATIONS = {
