@@ -1,0 +1,55 @@
+"""What the benchmarks share: CPU times, medians, a source that looks like a camera's."""
+
+import resource
+import statistics
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from telecine.ffmpeg.binary import find_ffmpeg
+
+CACHE = Path(__file__).parent / ".cache"
+
+
+def used_cpu_s() -> float:
+    """Return user and system time of this process and its finished children, seconds."""
+    own = resource.getrusage(resource.RUSAGE_SELF)
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+
+
+def median(values: Sequence[float]) -> float:
+    """Return the median."""
+    return statistics.median(values)
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Return the value below which `share` (0 to 1) of the values lie."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, round(share * (len(ordered) - 1)))]
+
+
+def make_source(
+    seconds: int, size: str, *, rate: int = 30, gop: int = 250, bit_rate: str | None = None
+) -> Path:
+    """Return an H.264/AAC MP4 with moving texture, noise and scene cuts; made once."""
+    CACHE.mkdir(exist_ok=True)
+    path = CACHE / f"source-{seconds}s-{size}-{rate}-{gop}-{bit_rate}.mp4"
+    if path.exists():
+        return path
+    noise = "noise=alls=7:allf=t"
+    pictures = (
+        f"mandelbrot=s={size}:r={rate}:end_pts=60[a];testsrc2=s={size}:r={rate}[b];"
+        f"[a][b]blend=all_expr='if(lt(mod(T,14),7),A,0.6*A+0.4*B)',{noise},format=yuv420p"
+    )
+    control = ["-crf", "19", "-maxrate", "9M", "-bufsize", "18M"]
+    if bit_rate is not None:
+        control = ["-b:v", bit_rate]
+    partial = path.with_suffix(".part.mp4")
+    command = [str(find_ffmpeg(None)), "-v", "error", "-nostdin", "-y"]
+    command += ["-f", "lavfi", "-i", pictures, "-f", "lavfi", "-i", "anoisesrc=c=pink:a=0.2"]
+    command += ["-t", str(seconds), "-c:v", "libx264", "-preset", "veryfast", "-g", str(gop)]
+    command += [*control, "-c:a", "aac", "-b:a", "128k", str(partial)]
+    subprocess.run(command, check=True)
+    partial.rename(path)
+    return path
