@@ -1,0 +1,120 @@
+"""The encoded audio rendition: AAC-LC on one packet clock, made in long spans.
+
+A span starts two packets early, so that the encoder has heard what comes before; its
+first packets (and the priming packet of every AAC encode) are dropped. One seam in
+five minutes is then inaudible.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from telecine.ffmpeg.errors import MediaError
+from telecine.ffmpeg.runner import Limits, Runner, input_url, output_url
+from telecine.ffmpeg.safety import INPUT_FLAGS
+from telecine.formats.codecs.aac import aac_stsd
+from telecine.formats.codecs.adts import AdtsSplitter
+from telecine.formats.mp4.fragment import audio_init
+from telecine.pipeline.model import PACKET_SAMPLES, AudioRendition, Plan, Probe
+from telecine.pipeline.reader import SourceReader
+
+_PREROLL_PACKETS = 2
+_PRIMING_PACKETS = 1
+_SEEK_EARLY_S = Fraction(1)
+
+_MEMORY_BYTES = 1 << 30
+_CPU_FLOOR_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedAudio:
+    """Bare AAC packets of PACKET_SAMPLES each, and their init segment."""
+
+    init: bytes
+    packets: list[bytes]
+
+
+def span_argv(
+    probe: Probe, audio: AudioRendition, first_packet: int, end_packet: int
+) -> tuple[list[str], int]:
+    """Return ffmpeg's arguments for a span, and how many packets to drop."""
+    if probe.audio is None:
+        msg = "the source has no audio"
+        raise ValueError(msg)
+    rate_hz = audio.sample_rate_hz
+    preroll = min(_PREROLL_PACKETS, first_packet)
+    start = (first_packet - preroll) * PACKET_SAMPLES
+    # Container time of our time 0: the first shown picture, or the first sound.
+    zero_s = probe.video.start_s if probe.video else probe.audio.start_s
+    seek_s = zero_s + Fraction(start, rate_hz) - _SEEK_EARLY_S
+    seek = ["-noaccurate_seek", "-seek_timestamp", "1", "-ss", f"{float(seek_s):.6f}"]
+    graph = ",".join(
+        (
+            f"asetpts=PTS-({float(zero_s):.9f})/TB",
+            # Gaps become silence and drift is pulled straight; what lies before the
+            # span is dropped, what is missing at its start is silence.
+            f"aresample={rate_hz}:async=1:first_pts={start}",
+            "apad",
+            f"atrim=end_pts={end_packet * PACKET_SAMPLES}",
+        )
+    )
+    argv = [
+        "-v", "error",
+        "-copyts",
+        *INPUT_FLAGS,
+        *(seek if seek_s > zero_s else []),
+        *input_url(),
+        "-map", f"0:a:{probe.audio.ordinal}",
+        "-vn", "-sn", "-dn",
+        "-af", graph,
+        "-c:a", "aac",
+        "-b:a", str(audio.bit_rate_bps),
+        "-ac", str(audio.channels),
+        "-map_metadata", "-1",
+        # The raw stream: time stamps are ours, and every packet is seen.
+        "-f", "adts",
+        output_url(0),
+    ]  # fmt: skip
+    return argv, preroll + _PRIMING_PACKETS
+
+
+async def encode_audio(
+    runner: Runner,
+    source: SourceReader,
+    probe: Probe,
+    plan: Plan,
+    first_packet: int,
+    end_packet: int,
+) -> EncodedAudio:
+    """Encode packets [first, end) of the plan's audio; exactly that many.
+
+    `source` must be a local file.
+
+    Raises:
+        MediaError: the audio cannot be decoded.
+        RunnerError: the run was ended from outside, or by a limit on time.
+    """
+    audio = plan.audio
+    if audio is None or source.local_path is None:
+        msg = "an audio rendition and a local source are needed"
+        raise ValueError(msg)
+    argv, dropped = span_argv(probe, audio, first_packet, end_packet)
+    splitter = AdtsSplitter()
+    packets: list[bytes] = []
+    span_s = (end_packet - first_packet) * PACKET_SAMPLES // audio.sample_rate_hz
+    limits = Limits(
+        cpu_s=_CPU_FLOOR_S + 4 * span_s, memory_bytes=_MEMORY_BYTES, wall_s=120.0 + 8 * span_s
+    )
+    await runner.run(
+        argv,
+        limits=limits,
+        input_file=source.local_path,
+        outputs=[lambda data: packets.extend(splitter.feed(data))],
+    )
+    splitter.finish()
+    wanted = end_packet - first_packet
+    chosen = packets[dropped : dropped + wanted]
+    if len(chosen) != wanted:
+        reason = f"{len(packets)} packets for {wanted} and {dropped} to drop"
+        raise MediaError("audio-incomplete", reason)
+    stsd = aac_stsd(audio.sample_rate_hz, audio.channels, bit_rate_bps=audio.bit_rate_bps)
+    return EncodedAudio(audio_init(stsd, timescale=audio.sample_rate_hz), chosen)
