@@ -30,8 +30,6 @@ async def probe_asset(bench: Bench, job: ProbeAsset) -> None:
     asset, source = found
     async with bench.step(asset, "probe") as detail:
         reader = bench.source(source)
-        if reader.local_path is None:
-            reader = await bench.spool.if_needed(reader, source.file_name)
         probed = await probe(bench.runner, reader, source.file_name)
         plan = make_plan(probed.probe, plan_options(asset))
         facts = await _store_objects(bench, asset, probed, plan)

@@ -11,8 +11,6 @@ from telecine.domains.encodings.operations import MEDIA_CHANGED
 from telecine.domains.encodings.recording import lock_asset
 from telecine.pipeline.thumbnail import still
 
-_FIRST_CHOICE_S = Fraction(1)
-
 
 async def take_still(bench: Bench, job: TakeStill) -> None:
     """Take the picture at the time asked for; out of range means the first frame."""
@@ -24,13 +22,11 @@ async def take_still(bench: Bench, job: TakeStill) -> None:
     if material.probe.video is None:
         return
     async with bench.step(asset, "thumbnail") as detail:
-        reader = bench.source(source)
-        if material.samples is None:
-            reader = await bench.spool.local(reader)
-        at = Fraction(job.at_ms, 1000) if job.at_ms >= 0 else _FIRST_CHOICE_S
-        if at >= material.probe.duration_s:
-            at = Fraction(0)
-        picture = await still(bench.runner, reader, material.samples, material.probe, at)
+        reader = await bench.spool.local(bench.source(source))
+        at_s = Fraction(job.at_ms, 1000) if job.at_ms >= 0 else None
+        if at_s is not None and at_s >= material.probe.duration_s:
+            at_s = Fraction(0)
+        picture = await still(bench.runner, reader, material.probe, at_s)
         key = objects.still_key(asset.prefix)
         await bench.store.put(key, picture)
         async with bench.db.transaction() as tx:
@@ -41,4 +37,4 @@ async def take_still(bench: Bench, job: TakeStill) -> None:
                 await notify(tx, MEDIA_CHANGED, asset.public_id)
         stale = key if locked is None else old
         await bench.store.delete([] if stale is None else [stale])
-        detail |= {"at_s": float(at), "bytes": len(picture)}
+        detail |= {"at_s": None if at_s is None else float(at_s), "bytes": len(picture)}
