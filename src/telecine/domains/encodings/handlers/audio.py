@@ -31,9 +31,7 @@ async def encode_audio_span(bench: Bench, job: EncodeAudio) -> None:
     if rendition.index_key is not None or held >= set(range(first, end)):
         return
     async with bench.step(asset, f"audio {job.span}") as detail:
-        reader = bench.source(source)
-        if reader.local_path is None:
-            reader = await bench.spool.local(reader)
+        reader = await bench.spool.local(bench.source(source))
         packets = plan.audio.segment_packets
         encoded = await encode_audio(
             bench.runner, reader, material.probe, plan, packets[first], packets[end]

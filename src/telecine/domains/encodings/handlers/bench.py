@@ -114,7 +114,7 @@ class Bench:
             started_at=now,
             finished_at=None if state == "running" else now,
         )
-        changes = {"state": state, "detail": row.excluded.detail}
+        changes: dict[str, Any] = {"state": state, "detail": row.excluded.detail}
         if state == "running":
             changes |= {"attempt": Step.attempt + 1, "started_at": now, "finished_at": None}
         else:

@@ -12,6 +12,7 @@ from telecine.domains.encodings.models import Asset, AssetState, Rendition, Sour
 from telecine.domains.encodings.recording import StoredRun, record_runs, refill_window
 from telecine.pipeline import encode
 from telecine.pipeline.encode import EncodedRendition
+from telecine.pipeline.reader import SourceReader
 
 log = structlog.get_logger()
 
@@ -70,9 +71,9 @@ async def _fill(
     rows = [row for row in rows if holes[row.id]]
     first = bisect_right(plan.segment_pieces, min(missing)) - 1
     end = bisect_right(plan.segment_pieces, max(missing))
-    reader = bench.source(source)
+    reader: SourceReader = bench.source(source)
     if material.samples is None:
-        reader = await bench.spool.local(reader)
+        reader = await bench.spool.local(bench.source(source))
     encoded = await encode.encode_chunk(
         bench.runner,
         reader,
