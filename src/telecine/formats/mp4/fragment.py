@@ -6,13 +6,15 @@ signed (brand `cmf2`): browsers place media by `tfdt`, not by pts. No edit lists
 
 import struct
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from telecine.formats.mp4.boxes import Box, FormatError, box, find, full_box, iter_boxes, read
 from telecine.formats.mp4.headers import TrackHeader, mvhd, trak
 from telecine.formats.mp4.runs import Defaults, read_traf
-from telecine.formats.mp4.samples import Samples
+from telecine.formats.mp4.samples import Samples, to_uint32
 
 __all__ = [
     "Fragment",
@@ -79,12 +81,18 @@ def moof(
 
     Times in ticks of the track. A duration that all samples share is said once;
     composition offsets and sync flags are written for video only.
+
+    Raises:
+        FormatError: a size or a duration does not fit 32 bits.
     """
     count = len(samples)
     uniform = count > 0 and bool((samples.durations == samples.durations[0]).all())
-    columns = [("size", ">u4", 0x200, samples.sizes)]
+    sizes, durations = to_uint32(samples.sizes), to_uint32(samples.durations)
+    columns: list[tuple[str, str, int, npt.NDArray[np.integer[Any]]]] = [
+        ("size", ">u4", 0x200, sizes)
+    ]
     if not uniform:
-        columns.insert(0, ("duration", ">u4", 0x100, samples.durations))
+        columns.insert(0, ("duration", ">u4", 0x100, durations))
     if video:
         flags = np.where(samples.keyframes, SYNC, NON_SYNC)
         columns.append(("flags", ">u4", 0x400, flags))

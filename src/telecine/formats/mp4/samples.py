@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from telecine.formats.errors import FormatError
+
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
@@ -39,6 +41,13 @@ def run_lengths(values: Ints) -> tuple[Ints, Ints]:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     starts = np.concatenate(([0], np.flatnonzero(values[1:] != values[:-1]) + 1))
     return np.diff(np.append(starts, len(values))), values[starts]
+
+
+def to_uint32(values: Ints) -> npt.NDArray[np.uint32]:
+    """Return the values as MP4's tables hold them. Raises FormatError where they do not fit."""
+    if values.size and (int(values.min()) < 0 or int(values.max()) > 0xFFFFFFFF):
+        raise FormatError(f"{int(values.min())} to {int(values.max())} in a table of 32 bits")
+    return values.astype(">u4")
 
 
 def expand(counts: Ints, values: Ints, length: int) -> Ints:

@@ -102,6 +102,12 @@ def test_a_payload_of_another_size_is_refused() -> None:
         mdat_header(1 << 32)
 
 
+def test_what_no_field_holds_is_refused() -> None:
+    for row in ((1 << 32, 1, 0, True), (1, 1 << 32, 0, True), (1, -1, 0, True)):
+        with pytest.raises(FormatError, match="32 bits"):
+            moof(1, 0, samples(row), video=True)
+
+
 def test_fragments_that_we_cannot_slice_are_refused() -> None:
     good = moof(1, 0, samples((8, 1, 0, True)), video=True)
     body = good[8:]
