@@ -56,6 +56,9 @@ class Edge:
         if scope["method"] == "OPTIONS":
             await _answer_preflight(send)
             return
+        if "\0" in scope["path"]:
+            # No id holds it, and PostgreSQL refuses it: look up what cannot exist.
+            scope = {**scope, "path": scope["path"].replace("\0", "\ufffd")}
         request_id = _request_id(scope)
         head = scope["method"] == "HEAD"
         if head and not self._handles_head(scope):

@@ -2,19 +2,18 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote_to_bytes
 
 import anyio
 from fastapi import Request
 from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import (
-    MultipartCallbacks,
-    MultipartParser,
-    parse_options_header,
-)
+from python_multipart.multipart import MultipartParser, parse_options_header
 
 from telecine.problems import Problem, problem
+
+if TYPE_CHECKING:  # the library defines this name for type checkers only
+    from python_multipart.multipart import MultipartCallbacks
 
 MAX_FILE_BYTES = 200 * 1024 * 1024
 MAX_FIELDS = 20
@@ -141,7 +140,7 @@ class _Form:
         self._ended = False
         self.waiting_bytes = 0
 
-    def callbacks(self) -> MultipartCallbacks:
+    def callbacks(self) -> "MultipartCallbacks":
         """Return what the parser calls."""
         return {
             "on_part_begin": self._on_part_begin,

@@ -1,0 +1,165 @@
+"""Changes of videos. Each bumps `updated_at` and tells delivery in its transaction."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import insert, update
+
+from telecine import clock, ids
+from telecine.db.engine import Transaction
+from telecine.db.notify import notify
+from telecine.domains.encodings import operations as encodings
+from telecine.domains.encodings import queries as media
+from telecine.domains.encodings.models import Source, SourceState
+from telecine.domains.encodings.operations import MEDIA_CHANGED, AssetOptions, VideoRef
+from telecine.domains.videos import queries, timecodes
+from telecine.domains.videos.models import Video
+from telecine.domains.videos.queries import COLUMNS, VideoRow
+from telecine.problems import Problem, bad_request, invalid_attribute, not_found, problem
+
+SANDBOX_LIMIT_S = 30
+"""How much of a video the sandbox keeps."""
+
+_ASSUMED_RATE = Fraction(25)  # of a timecode's frames, while no media is there
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file that was uploaded and lies in the store."""
+
+    name: str
+    key: str
+    size_bytes: int
+
+
+async def found(
+    tx: Transaction, project_id: UUID, public_id: str, *, lock: bool = False
+) -> VideoRow:
+    """Return a video. Raises Problem 404."""
+    row = await queries.video(tx, project_id, public_id, lock=lock)
+    if row is None:
+        raise not_found("videoId")
+    return row
+
+
+async def create_video(tx: Transaction, project_id: UUID, values: Mapping[str, Any]) -> VideoRow:
+    """Create an empty container; `values` are columns."""
+    now = clock.now()
+    defaults = {"public_id": ids.public_id("vi"), "published_at": now}
+    stamps = {"project_id": project_id, "created_at": now, "updated_at": now}
+    statement = insert(Video).values({**defaults, **values, **stamps}).returning(*COLUMNS)
+    return VideoRow(*(await tx.execute(statement)).one())
+
+
+async def update_video(
+    tx: Transaction, project_id: UUID, public_id: str, changes: Mapping[str, Any]
+) -> VideoRow:
+    """Change columns of a video. Raises Problem 404."""
+    row = await found(tx, project_id, public_id, lock=True)
+    if changes.get("mp4_support", row.mp4_support) != row.mp4_support:
+        await encodings.set_mp4_support(tx, row.id, mp4_support=changes["mp4_support"])
+    return await _write(tx, project_id, row, changes)
+
+
+async def _write(
+    tx: Transaction, project_id: UUID, row: VideoRow, changes: Mapping[str, Any]
+) -> VideoRow:
+    statement = (
+        update(Video)
+        .where(Video.project_id == project_id, Video.id == row.id)
+        .values({"updated_at": clock.now(), **changes})
+        .returning(*COLUMNS)
+    )
+    written = (await tx.execute(statement)).one()
+    await notify(tx, MEDIA_CHANGED, row.public_id)
+    return VideoRow(*written)
+
+
+async def delete_video(tx: Transaction, project_id: UUID, public_id: str) -> None:
+    """Delete a video for good: it is gone at once, its bytes soon. Raises Problem 404."""
+    row = await found(tx, project_id, public_id, lock=True)
+    await _write(tx, project_id, row, {"deleted_at": clock.now()})
+    await encodings.remove_media(tx, _reference(row, project_id))
+
+
+def _reference(row: VideoRow, project_id: UUID) -> VideoRef:
+    return VideoRef(row.id, project_id, row.public_id)
+
+
+async def check_open(tx: Transaction, row: VideoRow) -> None:
+    """Raise Problem unless the video still waits for a file."""
+    source = await media.source_of(tx, row.id)
+    if source is not None:
+        raise _closed(source)
+
+
+def _closed(source: Source) -> Problem:
+    if source.state == SourceState.UPLOADED:
+        slug, title = "already-uploaded", "This video source has already been uploaded."
+        return problem(400, f"video-source-{slug}", title, "file")
+    if source.state == SourceState.UPLOADING:
+        title = 'This video source has already been initiated with a "Content-Range" upload.'
+        slug, name = "video-content-range-already-initiated", "Content-Range"
+        return problem(400, slug, title, name)
+    title = "This video source has already been downloaded when the video was created."
+    return problem(400, "video-source-already-downloaded", title, "file")
+
+
+async def attach_file(
+    tx: Transaction, project_id: UUID, public_id: str, file: StoredFile, *, sandbox: bool
+) -> VideoRow:
+    """Make an uploaded file the source of a video. Raises Problem 400 or 404.
+
+    The state is checked again under the row's lock: two uploads may have raced.
+    """
+    row = await found(tx, project_id, public_id, lock=True)
+    await check_open(tx, row)
+    video = _reference(row, project_id)
+    source = await encodings.begin_upload(tx, video, file.name)
+    options = AssetOptions(
+        mp4_support=row.mp4_support,
+        still_at_ms=row.thumbnail_at_ms,
+        limit_s=SANDBOX_LIMIT_S if sandbox else None,
+        sandbox_mark=sandbox,
+        live_stream_id=row.live_stream_id,
+    )
+    extents = [(file.key, file.size_bytes)]
+    await encodings.complete_source(tx, video, source, extents, options)
+    return await _write(tx, project_id, row, {})
+
+
+async def set_thumbnail(
+    tx: Transaction, project_id: UUID, public_id: str, key: str
+) -> tuple[VideoRow, str | None]:
+    """Show an uploaded picture; return also the key of the one that it replaces."""
+    row = await found(tx, project_id, public_id, lock=True)
+    return await _write(tx, project_id, row, {"thumbnail_key": key}), row.thumbnail_key
+
+
+async def pick_thumbnail(
+    tx: Transaction, project_id: UUID, public_id: str, timecode: str
+) -> tuple[VideoRow, str | None]:
+    """Show a frame of the video; return also the key of a picture that it replaces.
+
+    A time behind the end means the first frame. Without media the wish is kept.
+    """
+    row = await found(tx, project_id, public_id, lock=True)
+    asset = await media.current_asset(tx, row.id)
+    rate, duration_s = _ASSUMED_RATE, None
+    if asset is not None:
+        rate = Fraction(asset.summary.get("framerate") or _ASSUMED_RATE)
+        duration_s = asset.duration_s
+    try:
+        at_ms = timecodes.milliseconds(timecode, rate)
+    except ValueError:
+        detail = "This value must be a timecode (hh:mm:ss.ms, hh:mm:ss:frame or seconds)."
+        raise bad_request([invalid_attribute("timecode", detail)]) from None
+    if duration_s is not None and at_ms >= duration_s * 1000:
+        at_ms = 0
+    changes = {"thumbnail_key": None, "thumbnail_at_ms": at_ms}
+    written = await _write(tx, project_id, row, changes)
+    await encodings.pick_thumbnail(tx, row.id, at_ms)
+    return written, row.thumbnail_key

@@ -1,0 +1,160 @@
+"""Reads of videos: plain rows, always of one project."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, ScalarSelect, Select, func, select
+
+from telecine.db.engine import Transaction
+from telecine.domains.videos.listing import Listing
+from telecine.domains.videos.models import Video, VideoCount
+from telecine.http.pagination import Page
+
+DEEP_OFFSET = 2_000
+"""From here on a page is fetched from the nearer end of its list."""
+
+_PAIR_SEPARATOR = "\x1f"  # as in telecine_pairs()
+_SHORTEST_INDEXED = 3  # characters of a trigram
+
+
+class VideoRow(NamedTuple):
+    """What the API needs of a video: cheaper than a mapped object."""
+
+    id: UUID
+    public_id: str
+    title: str
+    description: str
+    public: bool
+    panoramic: bool
+    mp4_support: bool
+    tags: list[str]
+    metadata: list[dict[str, str]]
+    player_id: str | None
+    language: str | None
+    language_origin: str | None
+    live_stream_id: str | None
+    published_at: datetime
+    created_at: datetime
+    updated_at: datetime
+    discarded_at: datetime | None
+    deletes_at: datetime | None
+    thumbnail_key: str | None
+    thumbnail_at_ms: int | None
+
+
+COLUMNS = tuple(
+    getattr(Video, "metadata_" if name == "metadata" else name) for name in VideoRow._fields
+)
+
+
+def _listed(project_id: UUID) -> tuple[ColumnElement[bool], ...]:
+    return (
+        Video.project_id == project_id,
+        Video.discarded_at.is_(None),
+        Video.deleted_at.is_(None),
+    )
+
+
+async def video(
+    tx: Transaction, project_id: UUID, public_id: str, *, lock: bool = False
+) -> VideoRow | None:
+    """Return a video of a project; `lock` keeps others from changing it."""
+    rows = select(*COLUMNS).where(*_listed(project_id), Video.public_id == public_id)
+    found = (await tx.execute(rows.with_for_update() if lock else rows)).one_or_none()
+    return None if found is None else VideoRow(*found)
+
+
+async def page(
+    tx: Transaction, project_id: UUID, listing: Listing, wanted: Page
+) -> tuple[int, list[VideoRow]]:
+    """Return the number of all matching videos, and those of one page.
+
+    The total is exact. `tx` must be fresh: a deep page sets its isolation level.
+    """
+    if wanted.offset >= DEEP_OFFSET:
+        return await _deep_page(tx, project_id, listing, wanted)
+    total = _total(project_id, listing)
+    rows = _rows(project_id, listing, wanted.offset, wanted.size).add_columns(total)
+    found = (await tx.execute(rows)).all()
+    if found:
+        return found[0][-1], [VideoRow(*row[:-1]) for row in found]
+    return await tx.scalar(select(total)) or 0, []
+
+
+async def _deep_page(
+    tx: Transaction, project_id: UUID, listing: Listing, wanted: Page
+) -> tuple[int, list[VideoRow]]:
+    # Both statements must see the same list, for the distance from the end to hold.
+    await tx.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+    total = await tx.scalar(select(_total(project_id, listing))) or 0
+    behind = total - wanted.offset - wanted.size
+    if wanted.offset >= total:
+        return total, []
+    if behind >= wanted.offset:
+        found = (await tx.execute(_rows(project_id, listing, wanted.offset, wanted.size))).all()
+        return total, [VideoRow(*row) for row in found]
+    size = wanted.size + min(behind, 0)
+    rows = _rows(project_id, listing, max(behind, 0), size, backwards=True)
+    found = (await tx.execute(rows)).all()
+    return total, [VideoRow(*row) for row in reversed(found)]
+
+
+def _rows(
+    project_id: UUID, listing: Listing, offset: int, size: int, *, backwards: bool = False
+) -> Select[tuple[Any, ...]]:
+    """Select a page by its keys first, so that only its own rows are read."""
+    column = getattr(Video, listing.sort_column)
+    descending = listing.descending is not backwards
+    order = [key.desc() if descending else key.asc() for key in (column, Video.id)]
+    keys = (
+        select(Video.id)
+        .where(*_listed(project_id), *_conditions(listing))
+        .order_by(*order)
+        .offset(offset)
+        .limit(size)
+        .subquery()
+    )
+    return select(*COLUMNS).join(keys, keys.c.id == Video.id).order_by(*order)
+
+
+def _total(project_id: UUID, listing: Listing) -> ScalarSelect[int]:
+    if not listing.filtered:
+        counted = (VideoCount.project_id == project_id, VideoCount.listed.is_(True))
+        total = func.coalesce(func.sum(VideoCount.videos), 0)
+        return select(func.cast(total, VideoCount.videos.type)).where(*counted).scalar_subquery()
+    return (
+        select(func.count())
+        .select_from(Video)
+        .where(*_listed(project_id), *_conditions(listing))
+        .scalar_subquery()
+    )
+
+
+def _conditions(listing: Listing) -> Sequence[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    for text, column, trigrams in (
+        (listing.title, Video.title, Video.title_trigrams),
+        (listing.description, Video.description, Video.description_trigrams),
+    ):
+        if text is not None:
+            found.append(column.ilike(_pattern(text), escape="\\"))
+            if len(text) >= _SHORTEST_INDEXED:
+                found.append(trigrams.contains(func.telecine_trigrams(text)))
+    if listing.tags:
+        found.append(Video.tags.contains(list(listing.tags)))
+    if listing.metadata:
+        pairs = [key + _PAIR_SEPARATOR + value for key, value in listing.metadata]
+        found.append(Video.metadata_pairs.contains(pairs))
+        # The index cannot tell where a key with a separator of its own ends.
+        exact = [{"key": key, "value": value} for key, value in listing.metadata]
+        found.append(Video.metadata_.contains(exact))
+    if listing.live_stream_id is not None:
+        found.append(Video.live_stream_id == listing.live_stream_id)
+    return found
+
+
+def _pattern(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"

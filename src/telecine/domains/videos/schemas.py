@@ -1,0 +1,252 @@
+"""What goes over the wire for videos."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from telecine.domains.videos import languages, timecodes
+from telecine.http.query import date_time
+from telecine.http.schemas import Pagination, Wire
+from telecine.http.text import Text, invalid
+
+MAX_TITLE_BYTES = 2500
+"""What fits into an index entry (PostgreSQL: 2704 bytes with its other columns)."""
+
+MAX_PAIR_BYTES = 2500
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise invalid("This value should not be blank.")
+    if len(text.encode()) > MAX_TITLE_BYTES:
+        raise invalid(f"This value should not contain more than {MAX_TITLE_BYTES} bytes.")
+    return text
+
+
+def _language(tag: str) -> str:
+    detail = languages.objection(tag)
+    if detail is not None:
+        raise invalid(detail)
+    return tag
+
+
+def _no_player(_: str) -> str:
+    raise invalid("This value must refer to an existing player theme.")
+
+
+def _no_watermark(_: str) -> str:
+    raise invalid("This value must refer to an existing watermark.")
+
+
+def _no_source(_: str) -> str:
+    raise invalid("Creating a video from a URL or another video is not supported yet.")
+
+
+def _moment(value: object) -> datetime:
+    try:
+        return date_time(value if isinstance(value, str) else "")
+    except ValueError:
+        # The type's prefix decides the documented title.
+        raise PydanticCustomError("datetime_text", "not an ISO 8601 date") from None
+
+
+Title = Annotated[Text, StringConstraints(max_length=1000), AfterValidator(_not_blank)]
+Description = Annotated[Text, StringConstraints(max_length=10_000)]
+Tag = Annotated[Text, StringConstraints(max_length=255)]
+Flag = Annotated[bool, Field(strict=True)]
+Language = Annotated[str, AfterValidator(_language)]
+PlayerId = Annotated[str, AfterValidator(_no_player)]
+Timecode = Annotated[str, StringConstraints(pattern=timecodes.PATTERN)]
+
+
+class Metadata(Wire):
+    """A pair of texts that belongs to a video."""
+
+    key: Annotated[Text, StringConstraints(max_length=255)]
+    value: Text
+
+
+def _indexable(pair: Metadata) -> Metadata:
+    if len(pair.key.encode()) + len(pair.value.encode()) > MAX_PAIR_BYTES:
+        raise invalid(f"Key and value should not have more than {MAX_PAIR_BYTES} bytes together.")
+    return pair
+
+
+Tags = Annotated[list[Tag], Field(max_length=500)]
+Pairs = Annotated[list[Annotated[Metadata, AfterValidator(_indexable)]], Field(max_length=500)]
+
+
+class Clip(Wire):
+    """The part of a source that becomes the video."""
+
+    start_timecode: Timecode | None = None
+    end_timecode: Timecode | None = None
+
+
+def _no_clip(clip: Clip) -> Clip:
+    if clip.start_timecode is None and clip.end_timecode is None:
+        return clip
+    raise invalid("Clips are not supported yet.")
+
+
+class Watermark(Wire):
+    """A picture that is burnt into the video."""
+
+    id: Annotated[str, AfterValidator(_no_watermark)]
+
+
+Summaries = list[Literal["abstract", "takeaways"]]
+
+
+class _Editable(Wire):
+    def columns(self) -> dict[str, Any]:
+        """Return the values to store, by column, of the members that were given."""
+        values: dict[str, Any] = {}
+        for name in self.model_fields_set & _COLUMNS.keys():
+            values[name] = _COLUMNS[name](getattr(self, name))
+        if "metadata" in values:
+            values["metadata_"] = values.pop("metadata")
+        if "language" in values:
+            values["language_origin"] = None if values["language"] is None else "api"
+        return values
+
+
+_COLUMNS: dict[str, Any] = {
+    **dict.fromkeys(
+        ("title", "public", "panoramic", "mp4_support", "player_id", "language", "published_at"),
+        lambda value: value,
+    ),
+    "description": lambda value: value or "",
+    "tags": lambda value: value or [],
+    "metadata": lambda value: [{"key": pair.key, "value": pair.value} for pair in value or ()],
+}
+
+
+class VideoCreation(_Editable):
+    """A new video; null counts as absent."""
+
+    title: Title
+    description: Description | None = None
+    source: Annotated[str, AfterValidator(_no_source)] | None = Field(
+        default=None,
+        description="A URL to download or the id of a video to copy. This release answers 400 "
+        "`invalid-attribute`: upload the file to `/videos/{videoId}/source` instead.",
+    )
+    public: Flag | None = None
+    panoramic: Flag | None = None
+    mp4_support: Flag | None = None
+    player_id: PlayerId | None = None
+    tags: Tags | None = None
+    metadata: Pairs | None = None
+    clip: Annotated[Clip, AfterValidator(_no_clip)] | None = Field(
+        default=None, description="Not supported by this release: 400 `invalid-attribute`."
+    )
+    watermark: Watermark | None = None
+    language: Language | None = None
+    transcript: Flag | None = Field(
+        default=None, description="Accepted; this release makes no transcripts."
+    )
+    transcript_summary: Flag | None = Field(
+        default=None, description="Accepted; this release makes no summaries."
+    )
+    transcript_summary_attributes: Summaries | None = None
+    published_at: Annotated[datetime, BeforeValidator(_moment)] | None = None
+
+    def columns(self) -> dict[str, Any]:
+        """Return the values to store, by column; what is null gets its default."""
+        return {name: value for name, value in super().columns().items() if value is not None}
+
+
+class VideoUpdate(_Editable):
+    """Changes of a video; absent members stay, null clears where that makes sense."""
+
+    player_id: PlayerId | None = None
+    title: Title = ""
+    description: Description | None = None
+    public: Flag = True
+    panoramic: Flag = False
+    mp4_support: Flag = True
+    tags: Tags | None = None
+    metadata: Pairs | None = None
+    language: Language | None = None
+    transcript: Flag | None = None
+    transcript_summary: Flag | None = None
+    transcript_summary_attributes: Summaries | None = None
+
+
+class ThumbnailPick(Wire):
+    """The moment whose frame becomes the thumbnail."""
+
+    timecode: str = Field(description="`hh:mm:ss.ms`, `hh:mm:ss:frame` or whole seconds.")
+
+
+class LiveStreamLink(Wire):
+    """A link to a live stream."""
+
+    rel: str
+    uri: str
+
+
+class SourceLiveStream(Wire):
+    """The live stream that a video was recorded from."""
+
+    live_stream_id: str
+    links: list[LiveStreamLink]
+
+
+class VideoSource(Wire):
+    """Where the media of a video comes from."""
+
+    uri: str
+    type: str
+    live_stream: SourceLiveStream | None = None
+
+
+class VideoAssets(Wire):
+    """The URLs of a video; those of a private one carry a token that works once."""
+
+    iframe: str
+    player: str
+    hls: str
+    thumbnail: str
+    mp4: str | None = None
+
+
+class MetadataDocument(Wire):
+    """A pair of texts that belongs to a video."""
+
+    key: str
+    value: str
+
+
+class VideoDocument(Wire):
+    """A video."""
+
+    video_id: str
+    title: str
+    description: str
+    public: bool
+    panoramic: bool
+    mp4_support: bool
+    published_at: datetime
+    created_at: datetime
+    updated_at: datetime
+    tags: list[str]
+    metadata: list[MetadataDocument]
+    source: VideoSource
+    assets: VideoAssets | None
+    player_id: str | None = None
+    language: str | None
+    language_origin: Literal["api", "auto"] | None
+    discarded: bool
+    discarded_at: datetime | None
+    deletes_at: datetime | None
+
+
+class VideoList(Wire):
+    """A page of videos."""
+
+    data: list[VideoDocument]
+    pagination: Pagination
