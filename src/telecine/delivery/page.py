@@ -1,0 +1,58 @@
+"""The player page of a video, whatever state the video is in."""
+
+from collections.abc import Callable
+from urllib.parse import parse_qs
+
+from starlette.responses import Response
+from starlette.types import Scope
+
+from telecine.delivery.answers import Answer
+from telecine.delivery.embed import EmbedPage, render_embed, render_missing
+from telecine.delivery.media import Media
+from telecine.http.services import PublicUrls
+
+
+class PlayerPages:
+    """Renders `/vod/{id}`. `opens` tells whether a token opens a private video."""
+
+    def __init__(self, urls: PublicUrls, opens: Callable[[str, str], bool]) -> None:
+        # On one host a path is enough, and right behind any proxy.
+        self._media_base = "" if urls.vod == urls.embed else urls.vod
+        self._opens = opens
+
+    async def render(self, scope: Scope, media: Media | None, path_token: str | None) -> Answer:
+        """Return the page; 404 for unknown ids and for private videos without a token."""
+        if media is None:
+            return _answer(render_missing())
+        public_id, private = media.video.public_id, not media.video.public
+        token = path_token or _query_token(scope)
+        if private and not (token and self._opens(token, public_id)):
+            return _answer(render_missing())
+        folder = f"{self._media_base}/vod/{public_id}" + (f"/token/{token}" if private else "")
+        mp4 = media.video.mp4_support and media.asset is not None and media.asset.plan.renditions
+        page = EmbedPage(
+            media_id=public_id,
+            title=media.video.title,
+            description=media.video.description,
+            hls_url=f"{folder}/hls/manifest.m3u8",
+            poster_url=f"{folder}/thumbnail.jpg" if media.thumbnail_key else None,
+            mp4_url=f"{folder}/mp4/source.mp4" if mp4 else None,
+        )
+        return _answer(render_embed(page), b"private, no-store" if private else None)
+
+
+def _query_token(scope: Scope) -> str | None:
+    found = parse_qs(scope["query_string"].decode("latin-1")).get("token")
+    return found[0] if found else None
+
+
+def _answer(response: Response, cache_control: bytes | None = None) -> Answer:
+    own = {b"content-length", b"content-type", b"cache-control", b"x-content-type-options"}
+    headers = tuple((name, value) for name, value in response.raw_headers if name not in own)
+    return Answer(
+        response.status_code,
+        response.headers["content-type"].encode(),
+        [bytes(response.body)],
+        cache_control or response.headers["cache-control"].encode(),
+        headers=headers,
+    )

@@ -1,0 +1,48 @@
+"""Joins the parts of delivery: caches, their wake-ups, the player page."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+from telecine.db.engine import Database
+from telecine.db.notify import Listener
+from telecine.delivery.app import Delivery
+from telecine.delivery.media import MediaCache
+from telecine.delivery.mp4 import Downloads
+from telecine.delivery.page import PlayerPages
+from telecine.delivery.segments import Segments
+from telecine.domains.encodings.operations import MEDIA_CHANGED
+from telecine.domains.encodings.recording import PIECES_STORED
+from telecine.http.services import PublicUrls
+from telecine.storage.store import Store
+
+SEGMENT_WAIT_S = 8.0
+"""How long a viewer waits for a segment that is being encoded; then 503."""
+
+
+def build_delivery(
+    db: Database,
+    store: Store,
+    listener: Listener,
+    urls: PublicUrls,
+    opens: Callable[[str, str], bool],
+) -> Delivery:
+    """Return the application below `/vod/`; run `listener` beside it.
+
+    `opens(token, public_id)` tells whether a token opens a private video.
+    """
+    cache = MediaCache(db, store)
+    segments = Segments(db, store, wait_s=SEGMENT_WAIT_S)
+
+    def connected() -> None:
+        cache.forget_all()
+        cache.keeps = True
+
+    def lost() -> None:
+        cache.keeps = False
+        cache.forget_all()
+
+    listener.subscribe(MEDIA_CHANGED, cache.forget)
+    listener.subscribe(PIECES_STORED, lambda asset_id: segments.pieces_arrived(UUID(asset_id)))
+    listener.watch(connected, lost)
+    pages = PlayerPages(urls, opens)
+    return Delivery(cache, segments, Downloads(segments), store, pages.render, opens)
