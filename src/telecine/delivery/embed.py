@@ -1,0 +1,116 @@
+"""The page that plays one media in an iframe or a browser tab."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import HTMLResponse
+from starlette.routing import Route
+
+from telecine.delivery.front_end import FrontEnd, NotBuilt
+
+ENTRY = "player"
+
+_front_end = FrontEnd()
+_templates = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedPage:
+    """What a page says and plays. URLs are absolute, or paths on the page's host.
+
+    `mp4_url` is None where downloading is not allowed. `session_url` is set for
+    private media only: there the player exchanges its one-time token for a session,
+    because fetching the page itself must not burn the token.
+    """
+
+    media_id: str
+    title: str
+    hls_url: str
+    poster_url: str | None
+    mp4_url: str | None = None
+    session_url: str | None = None
+    description: str = ""
+    language: str = "en"
+
+    def island(self) -> dict[str, str | None]:
+        """Return what the script reads (`web/player/media.ts`)."""
+        return {
+            "id": self.media_id,
+            "title": self.title,
+            "hls": self.hls_url,
+            "poster": self.poster_url,
+            "mp4": self.mp4_url,
+            "session": self.session_url,
+        }
+
+
+def render_embed(page: EmbedPage) -> HTMLResponse:
+    """Render the player page; 503 where the front end was left out."""
+    try:
+        html = _templates.get_template("embed.html").render(
+            page=page,
+            island=page.island(),
+            # The poster of a private media needs the session that the script opens.
+            poster=page.poster_url if page.session_url is None else None,
+            script=_front_end.script(ENTRY),
+            sheets=_front_end.sheets(ENTRY),
+        )
+    except NotBuilt:
+        return _message(503, "No player here", "This installation was made without the front end.")
+    urls = (page.hls_url, page.poster_url, page.mp4_url, page.session_url)
+    return HTMLResponse(
+        html, headers=_headers(_origins(urls), private=page.session_url is not None)
+    )
+
+
+def render_missing() -> HTMLResponse:
+    """Render what a viewer sees under an id that is unknown or gone (404)."""
+    return _message(404, "Video not found", "It does not exist or is no longer available.")
+
+
+def static_routes() -> list[Route]:
+    """Return the routes of the page's scripts and style sheets."""
+    return _front_end.routes()
+
+
+def _message(status: int, heading: str, text: str) -> HTMLResponse:
+    try:
+        sheets = _front_end.sheets(ENTRY)
+    except NotBuilt:
+        sheets = []
+    html = _templates.get_template("message.html").render(heading=heading, text=text, sheets=sheets)
+    return HTMLResponse(html, status, headers=_headers((), private=False))
+
+
+def _origins(urls: Iterable[str | None]) -> tuple[str, ...]:
+    """Return the foreign origins that the page fetches from, each once."""
+    parts = [urlsplit(url) for url in urls if url]
+    return tuple(sorted({f"{part.scheme}://{part.netloc}" for part in parts if part.netloc}))
+
+
+def _headers(origins: Iterable[str], *, private: bool) -> dict[str, str]:
+    sources = " ".join(["'self'", *origins])
+    policy = {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": "'self'",
+        "img-src": sources,
+        "connect-src": sources,
+        "media-src": f"{sources} blob:",  # blob: is the buffer that the script fills
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "*",
+    }
+    return {
+        "content-security-policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
+        "cache-control": "private, no-store" if private else "public, max-age=10",
+        "referrer-policy": "strict-origin-when-cross-origin",
+        "x-content-type-options": "nosniff",
+    }

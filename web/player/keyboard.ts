@@ -1,0 +1,50 @@
+import { RATES } from './rates';
+import type { Player } from './player';
+
+const STEP_S = 5;
+const LONG_STEP_S = 10;
+const VOLUME_STEP = 0.05;
+
+/** What a key does; keys as in other players, so that fingers need not learn. */
+export function keyActions(player: Player, toggleFullscreen: () => void): Map<string, () => void> {
+  const { video } = player;
+  const by = (seconds: number) => () => player.seek(video.currentTime + seconds);
+  const louder = (step: number) => () => {
+    video.volume = Math.min(1, Math.max(0, video.volume + step));
+    video.muted = false;
+  };
+  const faster = (steps: number) => () => {
+    const at = RATES.indexOf(video.playbackRate);
+    video.playbackRate = RATES[at + steps] ?? video.playbackRate;
+  };
+  const actions = new Map<string, () => void>([
+    [' ', () => player.toggle()],
+    ['k', () => player.toggle()],
+    ['ArrowLeft', by(-STEP_S)],
+    ['ArrowRight', by(STEP_S)],
+    ['j', by(-LONG_STEP_S)],
+    ['l', by(LONG_STEP_S)],
+    ['ArrowUp', louder(VOLUME_STEP)],
+    ['ArrowDown', louder(-VOLUME_STEP)],
+    ['m', () => (video.muted = !video.muted)],
+    ['f', toggleFullscreen],
+    ['Home', () => player.seek(0)],
+    ['End', () => player.seek(video.duration)],
+    ['<', faster(-1)],
+    ['>', faster(1)],
+  ]);
+  for (let tenth = 0; tenth < 10; tenth += 1) {
+    actions.set(String(tenth), () => player.seek((video.duration * tenth) / 10));
+  }
+  return actions;
+}
+
+/**
+ * Tells whether the focused control wants this key for itself: buttons are pressed
+ * by space and Enter, and the volume slider moves by arrows.
+ */
+export function belongsToControl(target: EventTarget | null, key: string): boolean {
+  if (!(target instanceof HTMLElement)) return false;
+  if (target.closest('button, a')) return key === ' ' || key === 'Enter';
+  return target.matches('input.volume__slider') && key.startsWith('Arrow');
+}

@@ -1,0 +1,66 @@
+import { element, iconButton, relabel } from './elements';
+import type { Player } from './player';
+
+const SPINNER_AFTER_MS = 400;
+
+/** What lies over the picture: the big play button, the spinner, messages. */
+export class Overlay {
+  readonly root = element('div', 'overlay');
+  private readonly bigPlay = iconButton('play', 'Play', () => void this.player.play());
+  private readonly spinner = element('div', 'spinner');
+  private readonly unmute = element('button', 'unmute', 'Tap to unmute');
+  private readonly text = element('p', 'message__text');
+  private readonly retry = element('button', 'message__button', 'Try again');
+  private readonly message = element('div', 'message', this.text, this.retry);
+  private spinnerTimer: number | undefined;
+  private stalled = false;
+
+  constructor(private readonly player: Player) {
+    const { video } = player;
+    this.bigPlay.className = 'big-play';
+    this.unmute.type = 'button';
+    this.retry.type = 'button';
+    this.message.setAttribute('role', 'status');
+    this.unmute.addEventListener('click', () => (video.muted = false));
+    this.retry.addEventListener('click', () => void player.start());
+    this.root.append(this.spinner, this.bigPlay, this.message);
+    if (!player.options.chromeless) this.root.append(this.unmute);
+    for (const name of ['waiting', 'seeking', 'stalled']) {
+      video.addEventListener(name, () => this.setStalled(true));
+    }
+    for (const name of ['playing', 'canplay', 'seeked', 'timeupdate']) {
+      video.addEventListener(name, () => this.setStalled(false));
+    }
+    for (const name of ['play', 'pause', 'ended', 'volumechange', 'loadeddata']) {
+      video.addEventListener(name, () => this.refresh());
+    }
+    player.addEventListener('statechange', () => this.refresh());
+    this.refresh();
+  }
+
+  /** A spinner that flashes for a moment only disturbs: it waits before it shows. */
+  private setStalled(stalled: boolean): void {
+    const short = this.player.video.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA;
+    const next = stalled && !short;
+    if (next === this.stalled) return;
+    this.stalled = next;
+    window.clearTimeout(this.spinnerTimer);
+    if (next) this.spinnerTimer = window.setTimeout(() => this.refresh(), SPINNER_AFTER_MS);
+    else this.refresh();
+  }
+
+  private refresh(): void {
+    const { video, state, error, options } = this.player;
+    const speaking = state === 'waiting' || state === 'error';
+    this.message.hidden = !speaking;
+    this.retry.hidden = state !== 'error';
+    this.text.textContent =
+      state === 'error' ? error : 'This video is not ready yet. It will start by itself.';
+    this.spinner.hidden =
+      state === 'error' || (state === 'ready' && (video.paused || !this.stalled));
+    this.bigPlay.hidden = options.chromeless || state !== 'ready' || !video.paused || video.ended;
+    relabel(this.bigPlay, 'play', 'Play');
+    this.unmute.hidden = video.paused || !video.muted || options.muted || !options.autoplay;
+    this.root.classList.toggle('overlay--speaking', speaking);
+  }
+}
