@@ -1,0 +1,275 @@
+"""Probing with libavformat, for everything that our own index does not tell.
+
+Only ever imported inside the sandboxed probe program: libavformat in a process of ours
+would be as open to attack as ffmpeg. PyAV takes 0.1 s to import, so only where needed.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from io import RawIOBase
+
+import av
+import numpy as np
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.stream import Discard, Disposition
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from telecine.ffmpeg.safety import DEMUXERS, MAX_PIXELS, MAX_STREAMS
+from telecine.pipeline.colours import FULL_RANGE, MATRICES, PRIMARIES, TRANSFERS
+from telecine.pipeline.frame_clock import frame_clock
+from telecine.pipeline.limits import MAX_DURATION_S, MAX_PACKETS, UnplayableError
+from telecine.pipeline.model import AudioTrack, Probe, VideoTrack
+from telecine.pipeline.track_facts import PictureFacts, SoundFacts
+
+_BUFFER_BYTES = 1 << 18
+_OBSTACLES = ("container",)
+_INTERLACED_ORDERS = (2, 3, 4, 5)  # AVFieldOrder: TT, BB, TB, BT
+_MOST_TRIED_PACKETS = 2000
+
+
+@contextmanager
+def opened(file: RawIOBase) -> Iterator[InputContainer]:
+    """Open a file as media. Raises UnplayableError, also for errors inside the block."""
+    options = {
+        "format_whitelist": ",".join(DEMUXERS),
+        # The file object is all the input there is.
+        "protocol_whitelist": "none",
+        "max_pixels": str(MAX_PIXELS),
+        "max_streams": str(MAX_STREAMS),
+    }
+    try:
+        with av.open(
+            file, mode="r", options=options, buffer_size=_BUFFER_BYTES, metadata_errors="replace"
+        ) as container:
+            yield container
+    except av.error.FFmpegError as error:
+        raise UnplayableError("unreadable", str(error)) from error
+
+
+def video_stream(container: InputContainer) -> VideoStream | None:
+    """Return the first stream of moving pictures; cover art is not one."""
+    for stream in container.streams.video:
+        cover = stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails)
+        if not cover and stream.codec_context is not None:
+            return stream
+    return None
+
+
+def audio_stream(container: InputContainer) -> AudioStream | None:
+    """Return the first stream of sound that can be decoded."""
+    return next((s for s in container.streams.audio if s.codec_context is not None), None)
+
+
+def picture_facts(container: InputContainer, stream: VideoStream) -> PictureFacts:
+    """Decode one picture and describe it. Raises UnplayableError."""
+    frame = _first_picture(container, stream)
+    context = stream.codec_context
+    part = frame.format.components[0]
+    if len(frame.format.components) < 3:
+        chroma = "gray"
+    else:
+        across = frame.format.chroma_width(16)
+        chroma = "444" if across == 16 else "420" if frame.format.chroma_height(16) == 8 else "422"
+    matrix = MATRICES.get(frame.colorspace)
+    return PictureFacts(
+        codec=context.codec.canonical_name,
+        codecs=None,
+        width_px=frame.width,
+        height_px=frame.height,
+        sample_aspect=stream.sample_aspect_ratio or Fraction(1),
+        # PyAV counts counter-clockwise.
+        rotation_deg=-frame.rotation % 360 if frame.rotation % 90 == 0 else 0,
+        interlaced=frame.interlaced_frame or context.field_order in _INTERLACED_ORDERS,
+        bit_depth=part.bits,
+        chroma=chroma,
+        full_range=frame.color_range == FULL_RANGE,
+        primaries=PRIMARIES.get(frame.color_primaries),
+        transfer=TRANSFERS.get(frame.color_trc),
+        matrix="gbr" if frame.format.is_rgb else matrix,
+        obstacles=("codec",),
+    )
+
+
+def _first_picture(container: InputContainer, stream: VideoStream) -> VideoFrame:
+    tried = 0
+    for packet in container.demux(stream):
+        tried += 1
+        try:
+            for frame in packet.decode():
+                if isinstance(frame, VideoFrame):
+                    return frame
+        except av.error.InvalidDataError:
+            continue  # recordings that begin in the middle of a GOP
+        if tried > _MOST_TRIED_PACKETS:
+            break
+    raise UnplayableError("undecodable", f"no picture can be decoded ({stream.codec.name})")
+
+
+def sound_facts(stream: AudioStream) -> SoundFacts:
+    """Describe a stream of sound, as far as its header tells."""
+    context = stream.codec_context
+    return SoundFacts(
+        codec=context.codec.canonical_name,
+        codecs=None,
+        sample_rate_hz=context.sample_rate,
+        channels=context.layout.nb_channels,
+    )
+
+
+def stream_duration_s(container: InputContainer, stream: AudioStream) -> Fraction:
+    """Return what headers say of a stream's length, 0 if nothing."""
+    if stream.duration and stream.time_base:
+        return max(Fraction(0), stream.duration * stream.time_base)
+    return max(Fraction(0), Fraction(container.duration or 0, av.time_base))
+
+
+def probe_file(file: RawIOBase, size_bytes: int) -> Probe:
+    """Probe by walking over all packets of a stream. Raises UnplayableError."""
+    facts: PictureFacts | None = None
+    with opened(file) as container:
+        name, sound = container.format.name, audio_stream(container)
+        pictures = video_stream(container)
+        if pictures is not None:
+            facts = picture_facts(container, pictures)
+        elif sound is None:
+            raise UnplayableError("no-streams", "neither video nor audio")
+    # Not every demuxer can go back to its first packet; opening again always can.
+    file.seek(0)
+    with opened(file) as container:
+        video = None if facts is None else _video(container, facts)
+        duration_s = video.frames / video.frame_rate if video is not None else Fraction(0)
+        audio = None
+        if sound is not None:
+            audio = _audio(container, video)
+            duration_s = duration_s or audio.duration_s
+    return Probe(
+        container=name,
+        size_bytes=size_bytes,
+        duration_s=duration_s,
+        video=video,
+        audio=audio,
+        truncated=False,
+        video_obstacles=_OBSTACLES,
+        audio_obstacles=_OBSTACLES,
+        indexed=False,
+        bit_rate_bps=round(size_bytes * 8 / duration_s) if duration_s else 0,
+    )
+
+
+@dataclass(slots=True)
+class _Scan:
+    """What all packets of a stream say together."""
+
+    times: list[int]
+    keys: list[int]
+    total_bytes: int = 0
+    end: int = 0
+
+
+def _scan(container: InputContainer, stream: VideoStream | AudioStream) -> _Scan:
+    """Read all packets of a stream, decode none."""
+    for other in container.streams:
+        if other is not stream:
+            other.discard = Discard.all
+    scan = _Scan([], [])
+    latest, duration = -(1 << 62), 0
+    # Damaged or cut off: what came before plays.
+    with suppress(av.error.InvalidDataError, av.error.EOFError):
+        for packet in container.demux(stream):
+            time = packet.pts if packet.pts is not None else packet.dts
+            if time is None:
+                continue
+            scan.times.append(time)
+            scan.total_bytes += packet.size
+            if packet.is_keyframe:
+                scan.keys.append(time)
+            if time >= latest:
+                latest, duration = time, packet.duration or 0
+            if len(scan.times) > MAX_PACKETS:
+                raise UnplayableError("too-long", f"more than {MAX_PACKETS} packets")
+    if not scan.times:
+        raise UnplayableError("no-streams", "a stream without packets")
+    scan.end = latest + duration
+    if duration == 0 and len(scan.times) > 1:
+        scan.end += int(np.median(np.diff(np.sort(scan.times))))
+    return scan
+
+
+def _video(container: InputContainer, facts: PictureFacts) -> VideoTrack:
+    stream = video_stream(container)
+    if stream is None or not stream.time_base:
+        raise UnplayableError("unreadable", "a video stream without a clock")
+    scan, base = _scan(container, stream), stream.time_base
+    span_s = (scan.end - min(scan.times)) * base
+    if span_s > MAX_DURATION_S:
+        raise UnplayableError("too-long", f"{float(span_s):.0f} s")
+    # In ticks of 1/denominator, whatever the numerator is.
+    clock = frame_clock(
+        np.array(scan.times, dtype=np.int64) * base.numerator,
+        np.array(scan.keys, dtype=np.int64) * base.numerator,
+        base.denominator,
+        end_ticks=scan.end * base.numerator,
+        declared_rate=stream.average_rate,
+    )
+    width_px, height_px = facts.shown_size
+    mean_bps = round(scan.total_bytes * 8 * clock.rate / clock.frames)
+    return VideoTrack(
+        codec=facts.codec,
+        codecs=facts.codecs,
+        width_px=width_px,
+        height_px=height_px,
+        coded_width_px=facts.width_px,
+        coded_height_px=facts.height_px,
+        sample_aspect=facts.sample_aspect,
+        rotation_deg=facts.rotation_deg,
+        frame_rate=clock.rate,
+        frames=clock.frames,
+        start_s=Fraction(clock.zero_ticks, base.denominator),
+        key_frames=clock.key_frames or (0,),
+        interlaced=facts.interlaced,
+        bit_depth=facts.bit_depth,
+        chroma=facts.chroma,
+        full_range=facts.full_range,
+        transfer=facts.transfer,
+        mean_bps=mean_bps,
+        peak_bps=mean_bps,
+        primaries=facts.primaries,
+        matrix=facts.matrix,
+        ordinal=stream_ordinal(container, stream),
+    )
+
+
+def _audio(container: InputContainer, video: VideoTrack | None) -> AudioTrack:
+    """Describe the sound; with video its exact length does not matter, silence fills it."""
+    stream = audio_stream(container)
+    if stream is None or not stream.time_base:
+        raise UnplayableError("unreadable", "an audio stream without a clock")
+    facts, mean_bps = sound_facts(stream), 0
+    if video is None:
+        scan = _scan(container, stream)
+        start_s, duration_s = Fraction(0), (scan.end - min(scan.times)) * stream.time_base
+        mean_bps = round(scan.total_bytes * 8 / duration_s) if duration_s > 0 else 0
+    else:
+        start_s = (stream.start_time or 0) * stream.time_base - video.start_s
+        duration_s = stream_duration_s(container, stream)
+    return AudioTrack(
+        codec=facts.codec,
+        codecs=facts.codecs,
+        sample_rate_hz=facts.sample_rate_hz,
+        channels=facts.channels,
+        start_s=start_s,
+        duration_s=duration_s,
+        packets=None,
+        ordinal=stream_ordinal(container, stream),
+        mean_bps=mean_bps,
+    )
+
+
+def stream_ordinal(container: InputContainer, stream: VideoStream | AudioStream) -> int:
+    """Return a stream's place among those of its kind, as ffmpeg's specifiers count."""
+    of_kind = [other for other in container.streams if other.type == stream.type]
+    return of_kind.index(stream)

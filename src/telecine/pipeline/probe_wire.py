@@ -1,0 +1,76 @@
+"""How the confined probe program asks for bytes of a file that is not a local one.
+
+It writes requests (offset u64, size u64, big-endian) to one pipe and reads exactly the
+bytes asked for from its input; a short answer means that the file ends there and is
+never given: the sizes are known.
+"""
+
+import struct
+from io import RawIOBase, UnsupportedOperation
+from os import SEEK_CUR, SEEK_END, SEEK_SET
+from typing import BinaryIO
+
+REQUEST = struct.Struct(">QQ")
+
+BLOCK_BYTES = 1 << 18
+
+
+class AskedFile(RawIOBase):
+    """A seekable, read-only file behind two pipes."""
+
+    def __init__(self, requests: BinaryIO, answers: BinaryIO, size_bytes: int) -> None:
+        self._requests = requests
+        self._answers = answers
+        self._size = size_bytes
+        self._at = 0
+        self._block_start = 0
+        self._block = b""
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+    def tell(self) -> int:
+        """Return the position in bytes."""
+        return self._at
+
+    def seek(self, offset: int, whence: int = SEEK_SET) -> int:
+        """Move; the position may lie behind the end."""
+        bases = {SEEK_SET: 0, SEEK_CUR: self._at, SEEK_END: self._size}
+        if whence not in bases:
+            raise UnsupportedOperation(f"whence {whence}")
+        self._at = max(0, bases[whence] + offset)
+        return self._at
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Return `size` bytes at `offset`, fewer at the end."""
+        size = max(0, min(size, self._size - offset))
+        start = offset - self._block_start
+        if start >= 0 and start + size <= len(self._block):
+            return self._block[start : start + size]
+        if size >= BLOCK_BYTES:
+            return self._ask(offset, size)
+        self._block_start = offset
+        self._block = self._ask(offset, min(BLOCK_BYTES, self._size - offset))
+        return self._block[:size]
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override] # any buffer
+        """Fill `buffer` from the position, as `io` wants it."""
+        data = self.read_at(self._at, len(buffer))
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+    def _ask(self, offset: int, size: int) -> bytes:
+        if size == 0:
+            return b""
+        self._requests.write(REQUEST.pack(offset, size))
+        self._requests.flush()
+        data = self._answers.read(size)
+        if len(data) != size:
+            raise OSError(f"{len(data)} bytes of {size} at {offset}")
+        return data
