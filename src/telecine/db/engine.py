@@ -36,6 +36,22 @@ def driver_url(url: str) -> str:
     raise ValueError(msg)
 
 
+def plain_url(url: str) -> str:
+    """Return `url` as libpq and psycopg themselves read it."""
+    return "postgresql://" + driver_url(url).split("://", 1)[1]
+
+
+CONNECTION_OPTIONS: dict[str, Any] = {
+    "connect_timeout": 10,
+    # A peer that vanished without a word is noticed within some 20 seconds.
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+"""What every connection of ours is opened with."""
+
+
 class Database:
     """A pool of connections; every statement runs inside `transaction()`."""
 
@@ -46,13 +62,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_pre_ping=True,
-            connect_args={
-                "connect_timeout": 10,
-                "keepalives_idle": 10,
-                "keepalives_interval": 5,
-                "keepalives_count": 3,
-                "tcp_user_timeout": 20_000,
-            },
+            connect_args=CONNECTION_OPTIONS,
         )
         self._session = async_sessionmaker(self._engine, expire_on_commit=False)
 

@@ -9,7 +9,7 @@ import structlog
 from psycopg import sql
 from sqlalchemy import text
 
-from telecine.db.engine import Transaction
+from telecine.db.engine import CONNECTION_OPTIONS, Transaction, plain_url
 
 log = structlog.get_logger()
 
@@ -34,7 +34,8 @@ class Listener:
     """
 
     def __init__(self, url: str) -> None:
-        self._url = "postgresql://" + url.split("://", 1)[1]
+        self._url = plain_url(url)
+        self._failures = 0
         self._callbacks: dict[str, list[Callback]] = defaultdict(list)
         self._on_connected: list[Callable[[], None]] = []
         self._on_lost: list[Callable[[], None]] = []
@@ -50,7 +51,6 @@ class Listener:
 
     async def run(self) -> None:
         """Listen until cancelled; connects again whenever the connection breaks."""
-        failures = 0
         while True:
             try:
                 await self._listen()
@@ -58,16 +58,17 @@ class Listener:
                 log.warning("notifications lost", reason=str(error).strip())
             for callback in self._on_lost:
                 callback()
-            await asyncio.sleep(_BACKOFF_S[min(failures, len(_BACKOFF_S) - 1)])
-            failures += 1
+            await asyncio.sleep(_BACKOFF_S[min(self._failures, len(_BACKOFF_S) - 1)])
+            self._failures += 1
 
     async def _listen(self) -> None:
         connection = await psycopg.AsyncConnection.connect(
-            self._url, autocommit=True, connect_timeout=10
+            self._url, autocommit=True, **CONNECTION_OPTIONS
         )
         async with connection:
             for channel in self._callbacks:
                 await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+            self._failures = 0
             for callback in self._on_connected:
                 callback()
             while True:

@@ -29,7 +29,8 @@ _PROMOTE = text(
         UPDATE procrastinate_jobs j SET priority = :priority, scheduled_at = NULL
           FROM found WHERE j.id = found.id AND found.status = 'todo'
            AND (found.priority < :priority)
-        RETURNING j.id
+        RETURNING j.id, pg_notify('procrastinate_queue_v1#' || j.queue_name,
+            json_build_object('type', 'job_inserted', 'job_id', j.id)::text)
     )
     SELECT count(*) FROM found LEFT JOIN moved USING (id)
     """

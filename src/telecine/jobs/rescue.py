@@ -1,13 +1,36 @@
-"""Jobs of workers that died: back into the queue within seconds.
+"""Signs of life, and jobs of workers that give none: back into the queue.
 
-The queue itself never does that. Every worker runs it every second; `SKIP LOCKED`
-makes that safe. Attempts are counted, so that a job which kills its worker ends.
+The queue itself takes nothing over. Every worker does it every second, in a
+thread of its own: work that holds up the event loop for a few seconds must not
+look like death, and the signs go on while running jobs come to their end.
 """
 
+import threading
+from asyncio import AbstractEventLoop
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import psycopg
 import structlog
-from procrastinate import PsycopgConnector
+from psycopg.rows import dict_row
+
+from telecine import clock
+from telecine.db.engine import CONNECTION_OPTIONS, plain_url
 
 log = structlog.get_logger()
+
+BEAT_S = 1.0
+_LOOP_DEAD_AFTER_S = 60.0
+_PURGE_EVERY_S = 3600.0
+_KEEP_FINISHED_S = 7 * 86400.0
+
+# Inserted anew where another worker pruned the row of a process that was frozen:
+# its jobs would be taken from it again and again.
+_BEAT = """
+INSERT INTO procrastinate_workers (id, last_heartbeat) OVERRIDING SYSTEM VALUE
+SELECT id, now() FROM unnest(%(workers)s::bigint[]) AS id ORDER BY id
+ON CONFLICT (id) DO UPDATE SET last_heartbeat = excluded.last_heartbeat
+"""
 
 _RESCUE = """
 WITH gone AS (
@@ -33,10 +56,24 @@ SELECT id, task_name, status::text, attempts,
   FROM back
 """
 
+_PURGE = """
+DELETE FROM procrastinate_jobs WHERE id IN (
+    SELECT j.id FROM procrastinate_jobs j
+     WHERE j.status IN ('succeeded', 'failed', 'cancelled', 'aborted') AND NOT EXISTS (
+        SELECT 1 FROM procrastinate_events e
+         WHERE e.job_id = j.id AND e.at > now() - make_interval(secs => %(keep_s)s))
+     LIMIT 10000 FOR UPDATE OF j SKIP LOCKED)
+"""
 
-async def rescue(connector: PsycopgConnector, dead_after_s: float) -> int:
-    """Requeue jobs whose worker gave no sign for `dead_after_s`; return how many."""
-    rows = await connector.execute_query_all_async(_RESCUE, dead_after_s=dead_after_s)
+Connection = psycopg.Connection[dict[str, Any]]
+
+
+def rescue(connection: Connection, dead_after_s: float) -> int:
+    """Requeue jobs whose worker gave no sign for `dead_after_s`; return how many.
+
+    The attempt is counted, so that a job which kills its workers comes to an end.
+    """
+    rows = connection.execute(_RESCUE, {"dead_after_s": dead_after_s}).fetchall()
     for row in rows:
         log.warning(
             "job rescued from a dead worker",
@@ -45,3 +82,77 @@ async def rescue(connector: PsycopgConnector, dead_after_s: float) -> int:
             attempts=row["attempts"],
         )
     return len(rows)
+
+
+def purge(connection: Connection, keep_s: float = _KEEP_FINISHED_S) -> int:
+    """Delete jobs that ended longer than `keep_s` ago; return how many."""
+    return connection.execute(_PURGE, {"keep_s": keep_s}).rowcount
+
+
+class Keeper(threading.Thread):
+    """Beats for this process's workers and rescues the jobs of others' dead ones.
+
+    `workers` returns the numbers of our registered workers. Stops beating when the
+    loop has answered nothing for a minute: then the jobs on it are stuck as well.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        loop: AbstractEventLoop,
+        workers: Callable[[], Sequence[int]],
+        dead_after_s: float,
+    ) -> None:
+        super().__init__(name="keeper", daemon=True)
+        self._url = url
+        self._loop = loop
+        self._workers = workers
+        self._dead_after_s = dead_after_s
+        self._stopping = threading.Event()
+        self._loop_seen_s = clock.monotonic_s()
+        self._purged_s = clock.monotonic_s()
+        self._rescue_from_s = clock.monotonic_s()
+        self._beaten = clock.now()
+
+    def stop(self) -> None:
+        """Ask the thread to end; `join` waits for it."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Beat until stopped; connects again whenever the connection breaks."""
+        while not self._stopping.is_set():
+            try:
+                with psycopg.connect(
+                    plain_url(self._url),
+                    autocommit=True,
+                    row_factory=dict_row,
+                    **CONNECTION_OPTIONS,
+                ) as connection:
+                    while not self._stopping.is_set():
+                        self._beat(connection)
+                        self._stopping.wait(BEAT_S)
+            except psycopg.Error as error:
+                # The lanes notice as well, and end the worker.
+                log.warning("no sign of life possible", reason=str(error).strip())
+                self._stopping.wait(BEAT_S)
+
+    def _beat(self, connection: Connection) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._answer)
+        if clock.monotonic_s() - self._loop_seen_s < _LOOP_DEAD_AFTER_S:
+            connection.execute(_BEAT, {"workers": list(self._workers())})
+        now = clock.now()
+        silence_s = (now - self._beaten).total_seconds()
+        self._beaten = now
+        if silence_s > (BEAT_S + self._dead_after_s) / 2:
+            # We were frozen, perhaps with the whole machine, or the database was
+            # away: let every worker that comes back give its sign first.
+            self._rescue_from_s = clock.monotonic_s() + self._dead_after_s
+        if clock.monotonic_s() >= self._rescue_from_s:
+            rescue(connection, self._dead_after_s)
+        if clock.monotonic_s() - self._purged_s > _PURGE_EVERY_S:
+            self._purged_s = clock.monotonic_s()
+            purge(connection)
+
+    def _answer(self) -> None:
+        self._loop_seen_s = clock.monotonic_s()

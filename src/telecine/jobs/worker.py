@@ -1,23 +1,28 @@
 """The worker: lanes of slots in one process, each job tried until it may no longer be.
 
-At-least-once everywhere: a worker that was taken for dead may still finish a job
-that another has begun, so handlers must change nothing when they run twice.
+At-least-once everywhere: a worker that was taken for dead may still do the work of
+a job that another has begun, so handlers must change nothing when they run twice.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, RetryDecision
-from procrastinate.exceptions import ConnectorException, JobAborted
+from procrastinate.exceptions import JobAborted
+from procrastinate.job_context import AbortReason
 from procrastinate.jobs import Job as QueuedJob
+from procrastinate.worker import Worker as LaneWorker
 
 from telecine import clock
+from telecine.db.engine import CONNECTION_OPTIONS, plain_url
+from telecine.jobs.fencing import FencedJobs
 from telecine.jobs.job import Job, Lane
-from telecine.jobs.rescue import rescue
+from telecine.jobs.rescue import Keeper
 
 log = structlog.get_logger()
 
@@ -27,10 +32,10 @@ Handler = Callable[[Any], Awaitable[None]]
 GivingUp = Callable[[Job, str], Awaitable[None]]
 """Told once a job was tried as often as it may be, with the last reason."""
 
-HEARTBEAT_S = 1.0
 _POLL_S = {Lane.PROBE: 0.2, Lane.LADDER: 1.0, Lane.SYSTEM: 1.0, Lane.WEBHOOK: 1.0}
 _ABORT_POLL_S = 2.0
 _PRUNE_AFTER_S = 30.0
+_NO_DATABASE_AFTER_S = 10.0
 _LONGEST_BACKOFF_S = 300
 
 
@@ -40,6 +45,10 @@ class PermanentFailure(Exception):
 
 class LaneEnded(Exception):
     """A lane stopped by itself, as it does when the database goes away."""
+
+
+class _TryAgain(Exception):
+    """The attempt failed, another one follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +63,22 @@ class Periodic:
 class _Attempts(BaseRetryStrategy):
     """Exponential back-off; a job that a stopping worker hands back waits for nothing."""
 
-    def __init__(self, attempts: int) -> None:
-        self._attempts = attempts
-
     def get_retry_decision(
         self, *, exception: BaseException, job: QueuedJob
     ) -> RetryDecision | None:
-        if isinstance(exception, asyncio.CancelledError | JobAborted):
-            return RetryDecision(retry_in={"seconds": 0})
-        if isinstance(exception, PermanentFailure) or job.attempts + 1 >= self._attempts:
+        if isinstance(exception, asyncio.CancelledError):
+            return RetryDecision()
+        if not isinstance(exception, _TryAgain):
             return None
-        return RetryDecision(retry_in={"seconds": min(2**job.attempts, _LONGEST_BACKOFF_S)})
+        wait_s = min(2 ** min(job.attempts, 10), _LONGEST_BACKOFF_S)
+        return RetryDecision(retry_in={"seconds": wait_s})
 
 
 class Worker:
     """Runs the jobs of `handlers` in `slots` per lane until cancelled.
 
     `dead_after_s`: how long a worker may be silent before its jobs are taken over.
+    `stop_after_s`: how long running jobs may go on once `run` is cancelled.
     """
 
     def __init__(
@@ -84,94 +92,120 @@ class Worker:
         dead_after_s: float = 4.0,
         stop_after_s: float = 5.0,
     ) -> None:
-        self._slots = slots
+        self._url = database_url
         self._giving_up = giving_up
         self._periodic = periodic
         self._dead_after_s = dead_after_s
-        self._stop_after_s = stop_after_s
-        self._connector = PsycopgConnector(
-            conninfo="postgresql://" + database_url.split("://", 1)[1],
+        connector = PsycopgConnector(
+            conninfo=plain_url(database_url),
             min_size=1,
             max_size=4,
-            kwargs={"keepalives_idle": 10, "keepalives_interval": 5, "tcp_user_timeout": 20_000},
+            timeout=_NO_DATABASE_AFTER_S,
+            kwargs=CONNECTION_OPTIONS,
         )
-        self._app = App(connector=self._connector)
+        self._app = App(connector=connector)
+        self._app.job_manager = FencedJobs(connector)
         for kind, handler in handlers.items():
             self._register(kind, handler)
+        self._lanes = [
+            LaneWorker(
+                self._app,
+                queues=[str(lane)],
+                name=str(lane),
+                concurrency=count,
+                fetch_job_polling_interval=_POLL_S[lane],
+                abort_job_polling_interval=_ABORT_POLL_S,
+                stalled_worker_timeout=_PRUNE_AFTER_S,
+                shutdown_graceful_timeout=stop_after_s,
+                delete_jobs="successful",
+                install_signal_handlers=False,
+            )
+            for lane, count in slots.items()
+        ]
         logging.getLogger("procrastinate").setLevel(logging.WARNING)
+
+    async def run(self) -> None:
+        """Work until cancelled; running jobs then come to an end or are handed back.
+
+        Raises:
+            ExceptionGroup: a lane ended by itself, as it does without a database.
+        """
+        async with self._app.open_async(), self._signs_of_life(), asyncio.TaskGroup() as group:
+            for lane in self._lanes:
+                group.create_task(_work(lane), name=f"lane {lane.worker_name}")
+            for periodic in self._periodic:
+                group.create_task(_repeat(periodic), name=periodic.name)
+
+    @asynccontextmanager
+    async def _signs_of_life(self) -> AsyncIterator[None]:
+        loop = asyncio.get_running_loop()
+        keeper = Keeper(self._url, loop, self._registered, self._dead_after_s)
+        keeper.start()
+        try:
+            yield
+        finally:
+            keeper.stop()
+            # At most one statement long; a thread left alone would outlive the loop.
+            await asyncio.to_thread(keeper.join)
+
+    def _registered(self) -> list[int]:
+        return [lane.worker_id for lane in self._lanes if lane.worker_id is not None]
 
     def _register(self, kind: type[Job], handler: Handler) -> None:
         @self._app.task(
-            name=kind.task_name(),
-            queue=str(kind.lane),
-            retry=_Attempts(kind.attempts),
-            pass_context=True,
+            name=kind.task_name(), queue=str(kind.lane), retry=_Attempts(), pass_context=True
         )
         async def run(context: JobContext, /, **args: Any) -> None:  # noqa: ANN401  # JSON values
             job = kind.from_args(args)
             attempt = context.job.attempts + 1
             with structlog.contextvars.bound_contextvars(job=kind.task_name(), attempt=attempt):
-                await self._run(job, handler, attempt)
+                try:
+                    await self._attempt(job, handler, attempt)
+                except asyncio.CancelledError as error:
+                    reason = context.abort_reason()
+                    if reason is AbortReason.USER_REQUEST:
+                        raise JobAborted from error
+                    if reason is None:
+                        raise _TryAgain("the handler cancelled itself") from error
+                    raise
 
-    async def _run(self, job: Job, handler: Handler, attempt: int) -> None:
+    async def _attempt(self, job: Job, handler: Handler, attempt: int) -> None:
+        """Run a handler once; raise what the queue shall do next."""
         if attempt > job.attempts:
             # Only the rescue brings a job here: its worker died every time.
-            await self._giving_up(job, f"the worker died {attempt - 1} times")
-            raise PermanentFailure("too many attempts")
+            await self._give_up(job, f"the worker died {attempt - 1} times")
         try:
             async with asyncio.timeout(job.timeout_s):
                 await handler(job)
         except PermanentFailure as error:
-            await self._giving_up(job, str(error))
-            raise
-        except Exception as error:
+            await self._give_up(job, str(error), error)
+        except Exception as error:  # whatever it is, the job is tried again
             reason = f"{type(error).__name__}: {error}"
-            log.warning("job failed", reason=reason, **job.to_args())
+            log.warning("job failed", reason=reason, args=job.to_args(), exc_info=error)
             if attempt >= job.attempts:
-                await self._giving_up(job, reason)
-            raise
+                await self._give_up(job, reason, error)
+            raise _TryAgain(reason) from error
 
-    async def run(self) -> None:
-        """Work until cancelled; running jobs then get `stop_after_s` or are handed back.
+    async def _give_up(self, job: Job, reason: str, cause: Exception | None = None) -> NoReturn:
+        try:
+            await self._giving_up(job, reason)
+        except Exception as error:
+            # A job may not fail without a trace: come back until it is recorded.
+            log.warning("failure not recorded", reason=repr(error), args=job.to_args())
+            raise _TryAgain(reason) from error
+        raise PermanentFailure(reason) from cause
 
-        Raises:
-            ExceptionGroup: a lane ended by itself, as it does without a database.
-        """
-        async with self._app.open_async(), asyncio.TaskGroup() as group:
-            for lane, slots in self._slots.items():
-                group.create_task(self._lane(lane, slots), name=f"lane {lane}")
-            group.create_task(self._rescue(), name="rescue")
-            for periodic in self._periodic:
-                group.create_task(self._repeat(periodic), name=periodic.name)
 
-    async def _lane(self, lane: Lane, slots: int) -> None:
-        await self._app.run_worker_async(
-            queues=[str(lane)],
-            name=str(lane),
-            concurrency=slots,
-            fetch_job_polling_interval=_POLL_S[lane],
-            abort_job_polling_interval=_ABORT_POLL_S,
-            update_heartbeat_interval=HEARTBEAT_S,
-            stalled_worker_timeout=_PRUNE_AFTER_S,
-            shutdown_graceful_timeout=self._stop_after_s,
-            delete_jobs="successful",
-            install_signal_handlers=False,
-        )
-        raise LaneEnded(str(lane))
+async def _work(lane: LaneWorker) -> None:
+    await lane.run()  # type: ignore[no-untyped-call]  # procrastinate annotates it not
+    raise LaneEnded(lane.worker_name)
 
-    async def _rescue(self) -> None:
-        while True:
-            await asyncio.sleep(HEARTBEAT_S)
-            try:
-                await rescue(self._connector, self._dead_after_s)
-            except ConnectorException as error:
-                log.warning("rescue failed", reason=str(error.__cause__ or error))
 
-    async def _repeat(self, periodic: Periodic) -> None:
-        while True:
-            started_s = clock.monotonic_s()
-            try:
-                await periodic.run()
-            except Exception as error:  # noqa: BLE001  # the next round may do better
-                log.warning("periodic work failed", work=periodic.name, reason=repr(error))
-            await asyncio.sleep(max(0.1, periodic.every_s - (clock.monotonic_s() - started_s)))
+async def _repeat(periodic: Periodic) -> None:
+    while True:
+        started_s = clock.monotonic_s()
+        try:
+            await periodic.run()
+        except Exception as error:  # noqa: BLE001  # the next round may do better
+            log.warning("periodic work failed", work=periodic.name, reason=repr(error))
+        await asyncio.sleep(max(0.1, periodic.every_s - (clock.monotonic_s() - started_s)))

@@ -39,7 +39,7 @@ BEGIN
   PERFORM telecine_count_videos(project_id, listed, change) FROM (VALUES
     (OLD.project_id, telecine_video_listed(OLD.discarded_at, OLD.deleted_at), -1),
     (NEW.project_id, telecine_video_listed(NEW.discarded_at, NEW.deleted_at), 1)
-  ) AS s(project_id, listed, change) ORDER BY 1, 2;
+  ) AS s(project_id, listed, change) ORDER BY project_id, listed;
   RETURN NULL;
 END $$;
 

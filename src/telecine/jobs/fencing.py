@@ -1,0 +1,73 @@
+"""A worker that was taken for dead may not touch the row of a job it has lost.
+
+The queue's own statements know a job by its number alone: a process that froze
+and woke would finish a job that another one is running by now. These name the
+worker too, and do nothing when it is no longer the job's.
+"""
+
+from datetime import datetime
+
+import structlog
+from procrastinate.jobs import Job, Status
+from procrastinate.manager import JobManager
+
+log = structlog.get_logger()
+
+# The row is locked first: a function in the list of a SELECT … FOR UPDATE runs before.
+_FINISH = """
+WITH mine AS MATERIALIZED (
+    SELECT id FROM procrastinate_jobs
+     WHERE id = %(job_id)s AND worker_id = %(worker_id)s AND status = 'doing'
+       FOR UPDATE)
+SELECT id, procrastinate_finish_job_v1(id, %(status)s, %(delete)s)::text AS finished FROM mine
+"""
+
+# Handed back (no time is given): not counted as an attempt, and others are woken.
+_RETRY = """
+UPDATE procrastinate_jobs
+   SET status = (CASE WHEN abort_requested THEN 'aborted' ELSE 'todo' END)
+                ::procrastinate_job_status,
+       attempts = attempts + (%(retry_at)s::timestamptz IS NOT NULL)::int,
+       scheduled_at = %(retry_at)s, worker_id = NULL, abort_requested = false
+ WHERE id = %(job_id)s AND worker_id = %(worker_id)s AND status = 'doing'
+RETURNING id, CASE WHEN %(retry_at)s::timestamptz IS NULL AND status = 'todo' THEN pg_notify(
+    'procrastinate_queue_v1#' || queue_name,
+    json_build_object('type', 'job_inserted', 'job_id', id)::text)::text END AS told
+"""
+
+
+class FencedJobs(JobManager):
+    """Ends and repeats only jobs that still belong to the worker that ran them."""
+
+    async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
+        """Set a job's final state, or delete its row."""
+        rows = await self.connector.execute_query_all_async(
+            _FINISH,
+            job_id=job.id,
+            worker_id=job.worker_id,
+            status=status.value,
+            delete=delete_job,
+        )
+        _note(rows, job)
+
+    async def retry_job(
+        self,
+        job: Job,
+        retry_at: datetime | None = None,
+        priority: int | None = None,
+        queue: str | None = None,
+        lock: str | None = None,
+    ) -> None:
+        """Put a job back for `retry_at`; without a time it is handed back, uncounted."""
+        if (priority, queue, lock) != (None, None, None):
+            msg = "a job that is tried again keeps its priority, queue and lock"
+            raise NotImplementedError(msg)
+        rows = await self.connector.execute_query_all_async(
+            _RETRY, job_id=job.id, worker_id=job.worker_id, retry_at=retry_at
+        )
+        _note(rows, job)
+
+
+def _note(rows: list[dict[str, object]], job: Job) -> None:
+    if not rows:
+        log.warning("job was taken over, result ignored", job=job.task_name, job_id=job.id)

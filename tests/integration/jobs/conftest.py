@@ -1,0 +1,14 @@
+import pytest
+from sqlalchemy import text
+
+from telecine.db.engine import Database
+
+
+@pytest.fixture
+async def db(db: Database) -> Database:
+    """The database, with a table in which programs under test leave words."""
+    async with db.transaction() as tx:
+        await tx.execute(
+            text("CREATE TABLE trace (id bigint GENERATED ALWAYS AS IDENTITY, word text)")
+        )
+    return db

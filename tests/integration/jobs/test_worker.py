@@ -1,0 +1,332 @@
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+from sqlalchemy import text
+
+from telecine.db.engine import Database
+from telecine.jobs import health, queue, rescue, worker
+from telecine.jobs.job import Job, Lane
+from telecine.jobs.worker import Handler, PermanentFailure, Worker
+from tests.fixtures.waiting import until
+from tests.integration.jobs.sample import Encode, Tidy
+
+pytestmark = pytest.mark.anyio
+
+ASSET = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
+SLOTS = {Lane.LADDER: 1}
+JOB = Encode(asset_id=ASSET, chunk=0)
+
+
+class Bench:
+    """A worker in this process, and what it reported."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+        self.given_up: list[tuple[Job, str]] = []
+        self.stop_after_s = 5.0
+
+    async def give_up(self, job: Job, reason: str) -> None:
+        self.given_up.append((job, reason))
+
+    @asynccontextmanager
+    async def working(
+        self, handlers: dict[type[Job], Handler], **slots: int
+    ) -> AsyncIterator[None]:
+        work = Worker(
+            self.db.url,
+            handlers,
+            {Lane(lane): count for lane, count in slots.items()} or SLOTS,
+            self.give_up,
+            stop_after_s=self.stop_after_s,
+        )
+        task = asyncio.ensure_future(work.run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+            if not task.cancelled():
+                task.result()
+
+    async def enqueue(self, *jobs: Job, priority: int = 0) -> None:
+        async with self.db.transaction() as tx:
+            await queue.enqueue(tx, *jobs, priority=priority)
+
+    async def rows(self) -> list[tuple[Any, ...]]:
+        async with self.db.transaction() as tx:
+            query = text("SELECT status::text, attempts FROM procrastinate_jobs ORDER BY id")
+            return [tuple(row) for row in await tx.execute(query)]
+
+    async def becomes(self, *rows: tuple[str, int]) -> None:
+        async def so() -> bool:
+            return await self.rows() == list(rows)
+
+        await until(so)
+
+    async def hurry(self) -> None:
+        """Let jobs that wait for their next attempt start now."""
+        async with self.db.transaction() as tx:
+            await tx.execute(
+                text("UPDATE procrastinate_jobs SET scheduled_at = NULL WHERE status = 'todo'")
+            )
+
+
+@pytest.fixture
+def bench(db: Database) -> Bench:
+    return Bench(db)
+
+
+def failing(times: int, error: Exception) -> tuple[Handler, list[Job]]:
+    """Return a handler that fails so many times, and the list of its runs."""
+    runs: list[Job] = []
+
+    async def handler(job: Job) -> None:
+        runs.append(job)
+        if len(runs) <= times:
+            raise error
+
+    return handler, runs
+
+
+def gate() -> tuple[Handler, asyncio.Event, asyncio.Event]:
+    """Return a handler that says when it begins and waits to be let go."""
+    began, go = asyncio.Event(), asyncio.Event()
+
+    async def handler(_: Job) -> None:
+        began.set()
+        await go.wait()
+
+    return handler, began, go
+
+
+async def test_a_job_runs_with_its_payload_and_leaves_no_row(bench: Bench) -> None:
+    handler, runs = failing(0, ValueError())
+    async with bench.working({Encode: handler}):
+        await bench.enqueue(JOB)
+        await bench.becomes()
+    assert runs == [JOB]
+    assert bench.given_up == []
+
+
+async def test_a_failed_job_is_tried_again(bench: Bench) -> None:
+    handler, runs = failing(1, ValueError("disk"))
+    async with bench.working({Encode: handler}):
+        await bench.enqueue(JOB)
+        await bench.becomes(("todo", 1))
+        await bench.hurry()
+        await bench.becomes()
+    assert len(runs) == 2
+    assert bench.given_up == []
+
+
+async def test_after_the_last_attempt_the_failure_is_reported_once(bench: Bench) -> None:
+    handler, runs = failing(99, ValueError("disk"))
+    async with bench.working({Encode: handler}):
+        await bench.enqueue(JOB)
+        for attempt in (1, 2):
+            await bench.becomes(("todo", attempt))
+            await bench.hurry()
+        await bench.becomes(("failed", 3))
+    assert len(runs) == JOB.attempts == 3
+    assert bench.given_up == [(JOB, "ValueError: disk")]
+
+
+async def test_a_permanent_failure_is_not_tried_again(bench: Bench) -> None:
+    handler, runs = failing(99, PermanentFailure("not a video"))
+    async with bench.working({Encode: handler}):
+        await bench.enqueue(JOB)
+        await bench.becomes(("failed", 1))
+    assert len(runs) == 1
+    assert bench.given_up == [(JOB, "not a video")]
+
+
+async def test_a_failure_that_cannot_be_recorded_comes_back(bench: Bench) -> None:
+    handler, _ = failing(99, PermanentFailure("not a video"))
+    report, broken = bench.give_up, [True]
+
+    async def give_up(job: Job, reason: str) -> None:
+        if broken.pop() if broken else False:
+            raise ConnectionError
+        await report(job, reason)
+
+    bench.give_up = give_up  # type: ignore[method-assign]
+    async with bench.working({Encode: handler}):
+        await bench.enqueue(JOB)
+        await bench.becomes(("todo", 1))
+        await bench.hurry()
+        await bench.becomes(("failed", 2))
+    assert bench.given_up == [(JOB, "not a video")]
+
+
+async def test_a_job_is_cancelled_when_its_time_is_up(bench: Bench) -> None:
+    ends: list[str] = []
+
+    async def handler(_: Job) -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            ends.append("cancelled")
+            raise
+
+    async with bench.working({Tidy: handler}, system=1):
+        await bench.enqueue(Tidy(asset_id=ASSET))
+        await bench.becomes(("failed", 1))
+    assert ends == ["cancelled"]
+    assert bench.given_up == [(Tidy(asset_id=ASSET), "TimeoutError: ")]
+
+
+async def test_cancelling_ends_the_running_job_for_good(bench: Bench) -> None:
+    handler, began, _ = gate()
+    async with bench.working({Encode: handler}):
+        await bench.enqueue(JOB)
+        await began.wait()
+        async with bench.db.transaction() as tx:
+            await queue.cancel(tx, asset_id=str(ASSET))
+        await bench.becomes(("aborted", 1))
+    assert bench.given_up == []
+
+
+async def test_a_handler_that_cancels_itself_has_failed(bench: Bench) -> None:
+    async def handler(_: Job) -> None:
+        raise asyncio.CancelledError
+
+    async with bench.working({Encode: handler}):
+        await bench.enqueue(JOB)
+        await bench.becomes(("todo", 1))
+
+
+async def test_a_stopping_worker_lets_its_jobs_end(bench: Bench) -> None:
+    handler, began, go = gate()
+    async with bench.working({Encode: handler}):
+        await bench.enqueue(JOB)
+        await began.wait()
+        asyncio.get_running_loop().call_later(0.1, go.set)
+    assert await bench.rows() == []
+
+
+async def test_a_stopping_worker_hands_long_jobs_back_uncounted(bench: Bench) -> None:
+    handler, began, go = gate()
+    bench.stop_after_s = 0.05
+    for _ in range(JOB.attempts + 1):
+        async with bench.working({Encode: handler}):
+            if not await bench.rows():
+                await bench.enqueue(JOB)
+            await began.wait()
+            began.clear()
+        assert await bench.rows() == [("todo", 0)]
+    go.set()
+    async with bench.working({Encode: handler}):
+        await bench.becomes()
+    assert bench.given_up == []
+
+
+async def test_a_full_lane_does_not_delay_another(bench: Bench) -> None:
+    handler, began, go = gate()
+    tidied = asyncio.Event()
+
+    async def tidy(_: Job) -> None:
+        tidied.set()
+
+    async with bench.working({Encode: handler, Tidy: tidy}, ladder=1, system=1):
+        await bench.enqueue(*(Encode(asset_id=ASSET, chunk=n) for n in range(5)))
+        await began.wait()
+        await bench.enqueue(Tidy(asset_id=ASSET))
+        await asyncio.wait_for(tidied.wait(), 30)
+        assert [status for status, _ in await bench.rows()].count("todo") == 4
+        go.set()
+
+
+async def test_higher_priorities_run_first(bench: Bench) -> None:
+    runs: list[Job] = []
+
+    async def handler(job: Job) -> None:
+        runs.append(job)
+
+    later, sooner = Encode(asset_id=ASSET, chunk=1), Encode(asset_id=ASSET, chunk=2)
+    await bench.enqueue(later)
+    await bench.enqueue(sooner, priority=10)
+    async with bench.working({Encode: handler}):
+        await bench.becomes()
+    assert runs == [sooner, later]
+
+
+async def test_a_busy_event_loop_does_not_look_dead(bench: Bench) -> None:
+    began, judged = threading.Event(), threading.Event()
+
+    async def handler(_: Job) -> None:
+        began.set()
+        judged.wait(60)  # the loop stands still
+
+    def judge() -> int:
+        """Try to take the job over until four signs of life were seen."""
+        with psycopg.connect(bench.db.url, autocommit=True, row_factory=dict_row) as other:
+            began.wait(60)
+            beats: set[datetime] = set()
+            rescued = 0
+            while len(beats) < 4 and not rescued:
+                row = other.execute(
+                    "SELECT last_heartbeat FROM procrastinate_workers WHERE id ="
+                    " (SELECT worker_id FROM procrastinate_jobs)"
+                ).fetchone()
+                assert row is not None
+                beats.add(row["last_heartbeat"])
+                rescued = rescue.rescue(other, 2.5)
+            judged.set()
+            return rescued
+
+    async with bench.working({Encode: handler}), asyncio.TaskGroup() as group:
+        judgement = group.create_task(asyncio.to_thread(judge))
+        await bench.enqueue(JOB)
+        await bench.becomes()
+    assert judgement.result() == 0
+
+
+async def test_without_a_database_the_worker_ends(
+    bench: Bench, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "_NO_DATABASE_AFTER_S", 0.5)
+    name = bench.db.url.split("@/")[1].split("?")[0]
+    working = asyncio.ensure_future(Worker(bench.db.url, {}, SLOTS, bench.give_up).run())
+    await until(lambda: _alive(bench))
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        admin.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
+        )
+    with pytest.raises(BaseExceptionGroup):
+        await asyncio.wait_for(working, 60)
+
+
+async def _alive(bench: Bench) -> bool:
+    async with bench.db.transaction() as tx:
+        return await health.worker_alive(tx)
+
+
+async def test_health_knows_whether_anybody_works(bench: Bench) -> None:
+    assert not await _alive(bench)
+    async with bench.working({}):
+        await until(lambda: _alive(bench))
+    await until(lambda: _dead(bench))
+
+
+async def _dead(bench: Bench) -> bool:
+    return not await _alive(bench)
+
+
+async def test_old_ends_are_purged(bench: Bench, database_url: str) -> None:
+    handler, _ = failing(99, PermanentFailure("no"))
+    async with bench.working({Encode: handler}):
+        await bench.enqueue(JOB)
+        await bench.becomes(("failed", 1))
+    with psycopg.connect(database_url, autocommit=True, row_factory=dict_row) as connection:
+        assert rescue.purge(connection) == 0
+        assert rescue.purge(connection, keep_s=0) == 1
+    assert await bench.rows() == []
