@@ -14,7 +14,7 @@ MAX_JSON_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Unusable:
+class _Unusable:
     """Stands in for a body that is not JSON.
 
     It fails validation after the dependencies were solved, so a caller without
@@ -22,6 +22,20 @@ class Unusable:
     """
 
     problem: Problem
+
+
+def _unusable(problem: Problem) -> object:
+    # In a list, because the validator would look for attributes in any other object.
+    return [_Unusable(problem)]
+
+
+def objection_to(body: object) -> Problem:
+    """Return why a body that failed validation as a whole cannot be used."""
+    match body:
+        case [_Unusable(problem)]:
+            return problem
+        case _:
+            return invalid_payload()
 
 
 def invalid_payload(detail: str | None = None) -> Problem:
@@ -40,18 +54,18 @@ def _refuse_constant(name: str) -> object:
 
 
 def parse_json(body: bytes) -> object:
-    """Return the value of a JSON text, or `Unusable`.
+    """Return the value of a JSON text, or what stands in for it.
 
     Stricter than Python's parser: NaN and infinities are no JSON (RFC 8259, 6).
     """
     if len(body) > MAX_JSON_BYTES:
-        return Unusable(_payload_too_large())
+        return _unusable(_payload_too_large())
     try:
         value = json.loads(body, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         # ValueError covers bad UTF-8, bad JSON, and integers of thousands of digits.
-        return Unusable(invalid_payload())
-    return value if isinstance(value, dict) else Unusable(invalid_payload())
+        return _unusable(invalid_payload())
+    return value if isinstance(value, dict) else _unusable(invalid_payload())
 
 
 class _JsonRequest(Request):

@@ -12,7 +12,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
-from telecine.http.body import Unusable, invalid_payload
+from telecine.http.body import objection_to
 from telecine.problems import (
     Problem,
     Violation,
@@ -101,8 +101,7 @@ def validation_problem(errors: Sequence[dict[str, Any]]) -> Problem:
         if error["loc"][0] == "path":
             return not_found(str(error["loc"][1]))
         if len(error["loc"]) == 1:  # the body as a whole
-            given = error.get("input")
-            return given.problem if isinstance(given, Unusable) else invalid_payload()
+            return objection_to(error.get("input"))
     return bad_request([violation_of(error) for error in errors])
 
 

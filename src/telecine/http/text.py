@@ -19,5 +19,8 @@ def _without_nul(text: str) -> str:
     return text
 
 
-Text = Annotated[str, AfterValidator(_without_nul)]
+NO_NUL = AfterValidator(_without_nul)
+"""Goes behind the other constraints of a string."""
+
+Text = Annotated[str, NO_NUL]
 """A string without NUL, which PostgreSQL's text cannot hold."""

@@ -7,9 +7,11 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from telecine.domains.accounts.models import Environment
 from telecine.http.schemas import Pagination, Wire
-from telecine.http.text import Text
+from telecine.http.text import NO_NUL
 
-Name = Annotated[Text, StringConstraints(min_length=1, max_length=255, strip_whitespace=True)]
+Name = Annotated[
+    str, StringConstraints(min_length=1, max_length=255, strip_whitespace=True), NO_NUL
+]
 
 
 class AuthenticatePayload(Wire):

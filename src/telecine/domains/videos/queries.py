@@ -5,7 +5,9 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, func, select
+from sqlalchemy import ARRAY, ColumnElement, ScalarSelect, Select, Text, cast, func, select
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import InstrumentedAttribute
 
 from telecine.db.engine import Transaction
 from telecine.domains.videos.listing import Listing
@@ -141,18 +143,23 @@ def _conditions(listing: Listing) -> Sequence[ColumnElement[bool]]:
         if text is not None:
             found.append(column.ilike(_pattern(text), escape="\\"))
             if len(text) >= _SHORTEST_INDEXED:
-                found.append(trigrams.contains(func.telecine_trigrams(text)))
+                found.append(_contains(trigrams, func.telecine_trigrams(text)))
     if listing.tags:
-        found.append(Video.tags.contains(list(listing.tags)))
+        found.append(_contains(Video.tags, cast(list(listing.tags), ARRAY(Text))))
     if listing.metadata:
         pairs = [key + _PAIR_SEPARATOR + value for key, value in listing.metadata]
-        found.append(Video.metadata_pairs.contains(pairs))
+        found.append(_contains(Video.metadata_pairs, cast(pairs, ARRAY(Text))))
         # The index cannot tell where a key with a separator of its own ends.
         exact = [{"key": key, "value": value} for key, value in listing.metadata]
-        found.append(Video.metadata_.contains(exact))
+        found.append(_contains(Video.metadata_, cast(exact, JSONB)))
     if listing.live_stream_id is not None:
         found.append(Video.live_stream_id == listing.live_stream_id)
     return found
+
+
+def _contains(whole: InstrumentedAttribute[Any], part: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return `whole @> part`: what the GIN indexes can answer."""
+    return whole.bool_op("@>")(part)
 
 
 def _pattern(text: str) -> str:

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 from telecine.domains.videos import languages, timecodes
 from telecine.http.query import date_time
 from telecine.http.schemas import Pagination, Wire
-from telecine.http.text import Text, invalid
+from telecine.http.text import NO_NUL, Text, invalid
 
 MAX_TITLE_BYTES = 2500
 """What fits into an index entry (PostgreSQL: 2704 bytes with its other columns)."""
@@ -52,9 +52,9 @@ def _moment(value: object) -> datetime:
         raise PydanticCustomError("datetime_text", "not an ISO 8601 date") from None
 
 
-Title = Annotated[Text, StringConstraints(max_length=1000), AfterValidator(_not_blank)]
-Description = Annotated[Text, StringConstraints(max_length=10_000)]
-Tag = Annotated[Text, StringConstraints(max_length=255)]
+Title = Annotated[str, StringConstraints(max_length=1000), NO_NUL, AfterValidator(_not_blank)]
+Description = Annotated[str, StringConstraints(max_length=10_000), NO_NUL]
+Tag = Annotated[str, StringConstraints(max_length=255), NO_NUL]
 Flag = Annotated[bool, Field(strict=True)]
 Language = Annotated[str, AfterValidator(_language)]
 PlayerId = Annotated[str, AfterValidator(_no_player)]
@@ -64,7 +64,7 @@ Timecode = Annotated[str, StringConstraints(pattern=timecodes.PATTERN)]
 class Metadata(Wire):
     """A pair of texts that belongs to a video."""
 
-    key: Annotated[Text, StringConstraints(max_length=255)]
+    key: Annotated[str, StringConstraints(max_length=255), NO_NUL]
     value: Text
 
 

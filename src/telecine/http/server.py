@@ -1,0 +1,263 @@
+"""The HTTP server: uvicorn with deadlines, so that slow clients cannot occupy it.
+
+It leans on uvicorn's `HttpToolsProtocol` (its `cycle`, `flow` and parser callbacks),
+hence the pinned minor version and a test for every limit below.
+"""
+
+import asyncio
+import enum
+import json
+import signal
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+
+import structlog
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from telecine.problems import Problem, problem
+
+log = structlog.get_logger()
+
+HEADERS_S = 5.0
+"""From a request's first byte (or a connection's begin) to the end of its headers."""
+
+HEADERS_BYTES = 64 << 10
+BODY_CHECK_S = 5.0
+BODY_STALLS = 2
+"""So many checks in a row without a byte of a body that we are ready to read."""
+
+BODY_WINDOW_S = 30.0
+BODY_WINDOW_BYTES = 30 << 10
+"""A body must bring this much in each window: 1 KiB/s stops those who drip."""
+
+WRITE_STALL_S = 120.0
+"""Without a client taking 48 KiB of an answer; a paused player asks anew by range."""
+
+KEEP_ALIVE_S = 65
+DRAIN_S = 15
+
+
+class _Phase(enum.Enum):
+    IDLE = enum.auto()
+    HEADERS = enum.auto()
+    BODY = enum.auto()
+
+
+class _HeadersTooLarge(Exception):
+    """Leaves the parser's callback; `send_400_response` makes the answer."""
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """One connection, with a bound on everything that its client can delay or grow."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as uvicorn calls it
+        super().__init__(*args, **kwargs)
+        self._phase = _Phase.IDLE
+        self._deadline: asyncio.TimerHandle | None = None
+        self._write_deadline: asyncio.TimerHandle | None = None
+        self._header_bytes = 0
+        self._too_large = False
+        self._body_bytes = 0
+        self._window = _Window(0.0, 0)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Give the client `HEADERS_S` for its first request."""
+        super().connection_made(cast("asyncio.Transport", transport))
+        self._arm(HEADERS_S, self._headers_late)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the deadlines."""
+        self._disarm()
+        self.resume_writing()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse, then set the deadline that fits what is expected next."""
+        super().data_received(data)
+        if self.transport.is_closing():
+            return
+        if self._phase is _Phase.HEADERS:
+            self._header_bytes += len(data)
+            if self._header_bytes > HEADERS_BYTES:
+                self._refuse(_HEADERS_PROBLEM)
+            elif self._deadline is None:
+                self._arm(HEADERS_S, self._headers_late)
+        elif self._phase is _Phase.BODY:
+            self._body_bytes += len(data)
+            if self._deadline is None:
+                self._window = _Window(self.loop.time(), self._body_bytes)
+                self._arm(BODY_CHECK_S, self._check_body)
+        elif self._deadline is None and self.timeout_keep_alive_task is None and self._is_idle():
+            # Empty lines between requests: they ended uvicorn's keep-alive timer.
+            self._arm(HEADERS_S, self._headers_late)
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._phase = _Phase.HEADERS
+        self._header_bytes = 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Its headers are complete: hand it to the application."""
+        self._disarm()
+        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        if size > HEADERS_BYTES:
+            self._too_large = True
+            raise _HeadersTooLarge
+        self._phase = _Phase.BODY
+        self._body_bytes = 0
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The request has arrived entirely."""
+        self._phase = _Phase.IDLE
+        self._disarm()
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what the parser refused."""
+        title = "The request is not valid HTTP."
+        del msg
+        self._refuse(_HEADERS_PROBLEM if self._too_large else problem(400, "bad-request", title))
+
+    def pause_writing(self) -> None:
+        """The client does not take our answer: wait for it, but not for ever."""
+        super().pause_writing()
+        if self._write_deadline is None:
+            self._write_deadline = self.loop.call_later(WRITE_STALL_S, self._reader_late)
+
+    def resume_writing(self) -> None:
+        """The client goes on reading."""
+        if self._write_deadline is not None:
+            self._write_deadline.cancel()
+            self._write_deadline = None
+        super().resume_writing()
+
+    def _is_idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def _arm(self, seconds: float, late: Callable[[], None]) -> None:
+        self._deadline = self.loop.call_later(seconds, late)
+
+    def _disarm(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _headers_late(self) -> None:
+        self._deadline = None
+        if self._phase is _Phase.IDLE and self._header_bytes == 0:
+            self.transport.close()  # nothing was asked: browsers connect in advance
+        else:
+            self._refuse(_LATE_PROBLEM)
+
+    def _check_body(self) -> None:
+        """Every `BODY_CHECK_S`: go on waiting, or give the client up."""
+        self._deadline = None
+        if self.flow.read_paused or self.cycle.waiting_for_100_continue:
+            self._window = _Window(self.loop.time(), self._body_bytes)  # we are the slow side
+        elif self._window.is_too_slow(self.loop.time(), self._body_bytes):
+            self._refuse(_LATE_PROBLEM)
+            return
+        self._arm(BODY_CHECK_S, self._check_body)
+
+    def _reader_late(self) -> None:
+        log.info("http.reader_stalled", client=self.client and self.client[0])
+        self.transport.abort()
+
+    def _refuse(self, error: Problem) -> None:
+        """Answer with `error` if no answer has begun, and end the connection."""
+        self._disarm()
+        if self.transport.is_closing():
+            return
+        log.info("http.refused", status=error.status, client=self.client and self.client[0])
+        if self._phase is _Phase.BODY or not self._is_idle():
+            begun = self.cycle.response_started or bool(self.pipeline)
+            self.cycle.disconnected = True  # the application's own answer comes too late
+            self.cycle.message_event.set()
+        else:
+            begun = False
+        if begun:
+            self.transport.abort()
+            return
+        body = json.dumps(error.as_json()).encode()
+        self.transport.write(
+            STATUS_LINE[error.status]
+            + b"content-type: application/problem+json\r\naccess-control-allow-origin: *\r\n"
+            + b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body)
+            + body
+        )
+        self.transport.close()
+
+
+class _Window:
+    """How much of a body came in how much time."""
+
+    __slots__ = ("_begin_bytes", "_begin_s", "_last_bytes", "_stalls")
+
+    def __init__(self, begin_s: float, received: int) -> None:
+        self._begin_s = begin_s
+        self._begin_bytes = received
+        self._last_bytes = received
+        self._stalls = 0
+
+    def is_too_slow(self, now_s: float, received: int) -> bool:
+        """Compare with the last checks and, when it is over, with the window's begin."""
+        self._stalls = self._stalls + 1 if received == self._last_bytes else 0
+        self._last_bytes = received
+        if self._stalls >= BODY_STALLS:
+            return True
+        if now_s - self._begin_s < BODY_WINDOW_S:
+            return False
+        dripping = received - self._begin_bytes < BODY_WINDOW_BYTES
+        self._begin_s, self._begin_bytes = now_s, received
+        return dripping
+
+
+_LATE_PROBLEM = problem(408, "request-timeout", "The request did not arrive in time.")
+_HEADERS_PROBLEM = problem(431, "headers-too-large", "The request's headers are too large.")
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, which tells when it serves and leaves signals to its loop."""
+
+    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_started = on_started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to accept connections."""
+        await super().startup(sockets)
+        self._on_started()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop on SIGTERM and SIGINT, and return: the caller has more to close."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
+
+
+def build(
+    app: ASGIApp, *, trusted_proxies: Sequence[str], on_started: Callable[[], None]
+) -> Server:
+    """Return a server for `app`; its `serve(sockets=…)` returns after a signal."""
+    config = uvicorn.Config(
+        cast("Any", app),
+        http=GuardedProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(trusted_proxies),
+        forwarded_allow_ips=list(trusted_proxies),
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=DRAIN_S,
+    )
+    return Server(config, on_started)
