@@ -26,8 +26,8 @@ PREFIX = "TELECINE_"
 ENV_FILE = ".env"
 TOML_FILE = "telecine.toml"
 
-OTHER_NAMES = frozenset({"TELECINE_SKIP_WEB"})
-"""Names with our prefix that other programs of the project read (the build hook)."""
+OTHER_NAMES = frozenset({"TELECINE_DEV", "TELECINE_REQUIRE_ALL", "TELECINE_SKIP_WEB"})
+"""Names with our prefix that are others': the bootstrap's, the build hook's, the tests'."""
 
 _WILDCARD_HOSTS = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - compared, not bound
 

@@ -1,0 +1,200 @@
+"""All commands and their options; what they do is in the modules that they import."""
+
+# ruff: noqa: PLC0415 - commands import what they need when they run: `serve` has two
+# seconds to be ready, and no other command shall wait for the server's imports.
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from telecine import __version__
+
+app = typer.Typer(
+    name="telecine",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # they show local variables, secrets among them
+    add_completion=False,
+)
+projects = typer.Typer(no_args_is_help=True, help="Projects of the running installation.")
+keys = typer.Typer(no_args_is_help=True, help="API keys of a project.")
+app.add_typer(projects, name="projects")
+app.add_typer(keys, name="keys")
+
+Data = Annotated[
+    Path | None, typer.Option(help="Data folder (TELECINE_DATA, else ./telecine-data).")
+]
+Host = Annotated[str | None, typer.Option(help="Address to listen on (TELECINE_HOST).")]
+Port = Annotated[int | None, typer.Option(help="HTTP port (TELECINE_PORT, else 8080).")]
+Server = Annotated[
+    str | None, typer.Option("--server", help="Base URL of the API (else the settings' one).")
+]
+Project = Annotated[
+    str | None, typer.Option("--project", help="Id of the project (else the only one).")
+]
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        typer.echo(f"telecine {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None:
+    """A self-hosted video platform, drop-in for api.video."""
+
+
+@app.command()
+def serve(data: Data = None, host: Host = None, port: Port = None) -> None:
+    """Run everything on this machine: database, API, workers."""
+    from telecine.cli import running
+
+    running.serve("serve", data=data, host=host, port=port)
+
+
+@app.command()
+def api(data: Data = None, host: Host = None, port: Port = None) -> None:
+    """Run API processes only; needs DATABASE_URL."""
+    from telecine.cli import running
+
+    running.serve("api", data=data, host=host, port=port)
+
+
+@app.command()
+def worker(data: Data = None) -> None:
+    """Run worker processes only; needs DATABASE_URL."""
+    from telecine.cli import running
+
+    running.serve("worker", data=data)
+
+
+@app.command()
+def demo(data: Data = None, host: Host = None, port: Port = None) -> None:
+    """Start everything in ./telecine-demo, upload a clip, print its URLs, stay up."""
+    from telecine.cli import demo as demonstration
+
+    demonstration.run(data=data, host=host, port=port)
+
+
+@app.command()
+def upload(
+    files: Annotated[list[Path], typer.Argument(help="Video files.", exists=True, dir_okay=False)],
+    title: Annotated[str | None, typer.Option(help="Title (else the file's name).")] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(help="API key (else TELECINE_API_KEY)."),
+    ] = None,
+    server: Server = None,
+    folder: Annotated[
+        bool, typer.Option("--folder", help="Tag the videos with the name of their folder.")
+    ] = False,
+    open_: Annotated[bool, typer.Option("--open", help="Open the player page.")] = False,
+) -> None:
+    """Upload videos and print their URLs as soon as they can be played."""
+    from telecine.cli import uploading
+
+    uploading.run(files, title=title, key=key, server=server, tag_folder=folder, open_page=open_)
+
+
+@app.command()
+def doctor(
+    data: Data = None,
+    fsck: Annotated[
+        bool, typer.Option("--fsck", help="Compare the database's rows with the store's objects.")
+    ] = False,
+) -> None:
+    """Check whether this machine can run Telecine, and what is wrong if not."""
+    from telecine.cli import doctor as checkup
+
+    checkup.run(data=data, fsck=fsck)
+
+
+@app.command()
+def config(data: Data = None, host: Host = None, port: Port = None) -> None:
+    """Print every setting with its value; secrets are masked."""
+    from telecine.cli import configuration
+
+    configuration.show(data=data, host=host, port=port)
+
+
+@app.command()
+def openapi() -> None:
+    """Print the OpenAPI document of this release."""
+    from telecine.cli import configuration
+
+    configuration.show_openapi()
+
+
+@projects.command("list")
+def list_projects(data: Data = None, server: Server = None) -> None:
+    """List the projects."""
+    from telecine.cli import operating
+
+    operating.list_projects(operating.connect(data, server))
+
+
+@projects.command("create")
+def create_project(
+    name: Annotated[str, typer.Argument(help="Its name.")], data: Data = None, server: Server = None
+) -> None:
+    """Create a project with a key for production and one for sandbox."""
+    from telecine.cli import operating
+
+    operating.create_project(operating.connect(data, server), name)
+
+
+@projects.command("suspend")
+def suspend_project(project_id: str, data: Data = None, server: Server = None) -> None:
+    """Refuse all requests of a project; nothing is deleted."""
+    from telecine.cli import operating
+
+    operating.suspend_project(operating.connect(data, server), project_id, suspended=True)
+
+
+@projects.command("resume")
+def resume_project(project_id: str, data: Data = None, server: Server = None) -> None:
+    """Serve a suspended project again."""
+    from telecine.cli import operating
+
+    operating.suspend_project(operating.connect(data, server), project_id, suspended=False)
+
+
+@keys.command("list")
+def list_keys(project: Project = None, data: Data = None, server: Server = None) -> None:
+    """List the keys of a project."""
+    from telecine.cli import operating
+
+    operating.list_keys(operating.connect(data, server), project)
+
+
+@keys.command("create")
+def create_key(
+    name: Annotated[str, typer.Option(help="What it is for.")] = "API key",
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="For the sandbox.")] = False,
+    project: Project = None,
+    data: Data = None,
+    server: Server = None,
+) -> None:
+    """Create an API key and print it, once."""
+    from telecine.cli import operating
+
+    environment = "sandbox" if sandbox else "production"
+    operating.create_key(operating.connect(data, server), project, name, environment)
+
+
+@keys.command("revoke")
+def revoke_key(
+    key_id: Annotated[str, typer.Argument(help="Its id, as `keys list` shows it.")],
+    project: Project = None,
+    data: Data = None,
+    server: Server = None,
+) -> None:
+    """Revoke an API key; it acts within a second."""
+    from telecine.cli import operating
+
+    operating.revoke_key(operating.connect(data, server), project, key_id)

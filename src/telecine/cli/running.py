@@ -1,0 +1,42 @@
+"""`telecine serve`, `api`, `worker`: the supervisor, and what it tells a person."""
+
+import typer
+
+from telecine import log, settings
+from telecine.processes import serve as composition
+from telecine.processes.serve import Parts, Ready
+
+_PARTS = {
+    "serve": composition.ALL,
+    "api": Parts(embedded=False, api=True, worker=False),
+    "worker": Parts(embedded=False, api=False, worker=True),
+}
+
+
+def serve(command: str, **flags: object) -> None:
+    """Run a command's processes until a signal; `flags` may be None."""
+    given = {name: value for name, value in flags.items() if value is not None}
+    effective = settings.load(**given)
+    log.configure(effective.log_format, effective.log_level, process="supervisor")
+    composition.run(effective, _PARTS[command], _greet if command != "worker" else _nothing, given)
+
+
+def _nothing(_ready: Ready) -> None:
+    """Workers serve nobody who reads."""
+
+
+def _greet(ready: Ready) -> None:
+    typer.echo(f"Telecine serves {ready.settings.public_url}")
+    if ready.first_keys is not None:
+        show_first_keys(ready)
+
+
+def show_first_keys(ready: Ready) -> None:
+    """Print the keys that first start made; nothing shows them again."""
+    keys = ready.first_keys
+    if keys is None:
+        return
+    typer.echo(f"Project          {keys.project}")
+    typer.echo(f"Production key   {keys.production_key}")
+    typer.echo(f"Sandbox key      {keys.sandbox_key}")
+    typer.echo("Keep the keys: they are stored hashed and not shown again.")

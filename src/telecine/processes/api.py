@@ -1,0 +1,33 @@
+"""An API process: `python -m telecine.processes.api`, started by the supervisor.
+
+All modules are imported first, then the briefing is awaited: the database comes up
+meanwhile.
+"""
+
+import sys
+
+import uvloop
+
+from telecine.http import server
+from telecine.processes import application, control
+from telecine.processes.control import Briefing, Child
+
+
+async def serve(child: Child, briefing: Briefing) -> None:
+    """Serve the inherited sockets until a signal."""
+    async with application.running(child.settings, briefing) as app:
+        await server.build(
+            app,
+            trusted_proxies=child.settings.trusted_proxies,
+            on_started=child.announce_ready,
+        ).serve(sockets=list(child.listeners))
+
+
+def main() -> None:
+    """Run this process."""
+    child = control.join(sys.argv[1:])
+    uvloop.run(serve(child, child.wait_for_briefing()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""The ASGI application of an API process, built from the settings."""
+
+import asyncio
+import hmac
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from telecine import clock
+from telecine.db.engine import Database
+from telecine.db.notify import Listener
+from telecine.delivery import app as delivery
+from telecine.domains.accounts import api as accounts_api
+from telecine.domains.accounts import operator_api
+from telecine.domains.encodings import api as encodings_api
+from telecine.domains.videos import api as videos_api
+from telecine.domains.videos import tokens, upload_api
+from telecine.http.app import Api, create_app
+from telecine.http.ratelimit import RateLimits
+from telecine.http.services import PublicUrls, Services
+from telecine.processes.control import Briefing
+from telecine.processes.health import Health
+from telecine.processes.viewing import build_delivery
+from telecine.settings import Settings
+from telecine.storage.open import open_store
+
+ROUTERS = (
+    accounts_api.router,
+    operator_api.router,
+    videos_api.router,
+    upload_api.router,
+    encodings_api.router,
+)
+"""All operations of the API, in the order of the document."""
+
+
+def token_key(secret_key: str) -> bytes:
+    """Derive the key that signs the tokens of private media from the master secret."""
+    return hmac.digest(secret_key.encode(), b"telecine: private media", "sha256")
+
+
+def services(settings: Settings, briefing: Briefing) -> Services:
+    """Build what request handlers need."""
+    limits = {
+        environment: RateLimits(**values)
+        for environment, values in settings.rate_limit.model_dump().items()
+    }
+    return Services(
+        db=Database(briefing.database_url),
+        store=open_store(settings.storage, os.environ),
+        urls=PublicUrls(
+            api=settings.api_url,
+            embed=settings.embed_url,
+            vod=settings.vod_url,
+            live=settings.live_url,
+            collector=settings.collector_url,
+        ),
+        token_key=token_key(briefing.secret_key),
+        operator_digest=bytes.fromhex(briefing.operator_digest),
+        rate_limits=limits,
+    )
+
+
+def api(settings: Settings, built: Services) -> Api:
+    """Build the application without delivery."""
+    health = Health(built.db, built.store, settings.disk_reserve_mib)
+    return create_app(ROUTERS, health.routes(), built)
+
+
+@asynccontextmanager
+async def running(settings: Settings, briefing: Briefing) -> AsyncIterator[ASGIApp]:
+    """Run the whole application: operations, delivery, and what wakes them."""
+    built = services(settings, briefing)
+    listener = Listener(briefing.database_url)
+
+    def opens(token: str, public_id: str) -> bool:
+        return tokens.verify(built.token_key, public_id, token, clock.now())
+
+    viewers = build_delivery(built.db, built.store, listener, built.urls, opens)
+    operations = api(settings, built)
+
+    async def front(scope: Scope, receive: Receive, send: Send) -> None:
+        # Before the framework: media are most of the requests.
+        is_media = scope["type"] == "http" and scope["path"].startswith(delivery.PREFIX)
+        await (viewers if is_media else operations)(scope, receive, send)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            listening = group.create_task(listener.run())
+            yield front
+            listening.cancel()
+    finally:
+        await built.db.close()

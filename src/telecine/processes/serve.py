@@ -1,0 +1,170 @@
+"""What the supervisor's commands run, made from the settings."""
+
+import asyncio
+import json
+import os
+import socket
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from telecine import ids
+from telecine.processes.child import Program, ask
+from telecine.processes.control import Briefing
+from telecine.processes.exits import CannotGoOn, Exit
+from telecine.processes.folder import DataFolder, prepare_store
+from telecine.processes.listening import listen
+from telecine.processes.supervisor import DatabaseServer, Supervisor
+from telecine.settings import Settings, environment_name, load
+
+if TYPE_CHECKING:
+    from telecine.processes.preparation import FirstKeys
+
+API_GRACE_S = 20.0
+"""An API process drains for 15 s by itself."""
+
+WORKER_GRACE_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What a person is told once requests are answered."""
+
+    settings: Settings
+    first_keys: "FirstKeys | None"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Which processes a command runs. `embedded`: a database too, if none is given."""
+
+    embedded: bool
+    api: bool
+    worker: bool
+
+
+ALL = Parts(embedded=True, api=True, worker=True)
+
+
+def run(
+    settings: Settings,
+    parts: Parts,
+    on_ready: Callable[[Ready], None],
+    flags: Mapping[str, object],
+) -> None:
+    """Run `parts` until a signal; `flags` of the command line hold for children too.
+
+    Raises:
+        CannotGoOn: with the exit status and what to do.
+    """
+    with ExitStack() as stack:
+        folder = DataFolder(settings.data)
+        if parts.embedded:
+            stack.enter_context(folder.claimed())
+        folder.prepare(claimed=parts.embedded)
+        folder.check_room(settings.disk_reserve_mib)
+        listeners: tuple[socket.socket, ...] = ()
+        if parts.api:
+            listeners = listen(settings.host, settings.port)
+            for each in listeners:
+                stack.enter_context(each)
+            # The real port, where any free one was asked for, is also the public URL's.
+            flags = {**flags, "port": listeners[0].getsockname()[1]}
+        settings = load(**flags)
+        prepare_store(settings.storage)
+        asyncio.run(_Installation(settings, parts, folder, listeners, flags).run(on_ready))
+
+
+class _Installation:
+    """One run of the supervisor."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        parts: Parts,
+        folder: DataFolder,
+        listeners: tuple[socket.socket, ...],
+        flags: Mapping[str, object],
+    ) -> None:
+        self._settings = settings
+        self._parts = parts
+        self._folder = folder
+        self._listeners = listeners
+        self._environment = {
+            **os.environ,
+            **{environment_name(name): str(value) for name, value in flags.items()},
+            "PROMETHEUS_MULTIPROC_DIR": str(folder.metrics),
+            # Tables are indexed, never multiplied: threads would only hold memory.
+            "OPENBLAS_NUM_THREADS": "1",
+        }
+        self._first_keys: FirstKeys | None = None
+
+    async def run(self, on_ready: Callable[[Ready], None]) -> None:
+        supervisor = Supervisor(
+            self._database,
+            [self._programs("api"), self._programs("worker")],
+            self._listeners,
+            self._brief,
+            lambda: on_ready(Ready(self._settings, self._first_keys)),
+        )
+        await supervisor.run()
+
+    def _programs(self, kind: str) -> list[Program]:
+        if not getattr(self._parts, kind):
+            return []
+        count: int = getattr(self._settings, f"{kind}_processes")
+        return [
+            Program(
+                name=f"{kind}-{number}",
+                module=f"telecine.processes.{kind}",
+                grace_s=API_GRACE_S if kind == "api" else WORKER_GRACE_S,
+                environment=self._environment,
+                listeners=self._listeners if kind == "api" else (),
+            )
+            for number in range(count)
+        ]
+
+    def _database(self) -> DatabaseServer:
+        # Imported only now: children are importing already, and the driver of the
+        # database would hold up their start.
+        from telecine.processes import database  # noqa: PLC0415
+
+        given = self._settings.database_url
+        if given is not None:
+            return database.GivenDatabase(given.get_secret_value())
+        if self._parts.embedded:
+            return database.EmbeddedServer(self._folder.path)
+        running = database.running_beside(self._folder.path)
+        if running is None:
+            msg = "No database: set DATABASE_URL, or run `telecine serve` on this data folder."
+            raise CannotGoOn(Exit.DATABASE_FAILED, msg)
+        return database.GivenDatabase(running)
+
+    async def _brief(self, url: str) -> Briefing:
+        from telecine.processes import preparation  # noqa: PLC0415 - as above
+
+        secret_key, operator_key = self._settings.secret_key, self._settings.operator_key
+        briefing = Briefing(
+            url,
+            secret_key.get_secret_value() if secret_key else self._folder.secret("secret.key"),
+            ids.digest(
+                operator_key.get_secret_value()
+                if operator_key
+                else self._folder.secret("operator.key")
+            ).hex(),
+        )
+        if not await preparation.is_prepared(url):
+            program = Program(
+                name="prepare",
+                module="telecine.processes.prepare",
+                grace_s=0,
+                environment=self._environment,
+            )
+            answer = json.loads(await ask(program, briefing) or "{}")
+            if "made" not in answer:
+                message = answer.get("message", "The database could not be prepared; see above.")
+                raise CannotGoOn(Exit(answer.get("status", Exit.DATABASE_FAILED)), message)
+            if answer["made"]:
+                self._first_keys = preparation.FirstKeys(**answer["made"])
+        return briefing

@@ -1,0 +1,100 @@
+"""A worker process: `python -m telecine.processes.worker`, started by the supervisor."""
+
+import asyncio
+import os
+import signal
+import sys
+
+import structlog
+import uvloop
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from telecine.db.engine import Database
+from telecine.domains.encodings import handlers
+from telecine.domains.encodings.handlers import Bench
+from telecine.ffmpeg.binary import find_ffmpeg
+from telecine.ffmpeg.runner import Runner
+from telecine.jobs.job import Job, Lane
+from telecine.jobs.worker import LaneEnded, Periodic, Worker
+from telecine.processes import control
+from telecine.processes.control import Briefing, Child
+from telecine.settings import Settings
+from telecine.storage.open import open_store
+from telecine.storage.spool import Spool
+
+log = structlog.get_logger()
+
+_AGAIN_AFTER_S = 0.5
+_SLOTS = {Lane.PROBE: 2, Lane.SYSTEM: 4, Lane.WEBHOOK: 20}
+_ANNOUNCE_EVERY_S = 3600.0
+
+
+def bench(settings: Settings, db: Database) -> Bench:
+    """Build the place where media work is done."""
+    return Bench(
+        db=db,
+        store=open_store(settings.storage, os.environ),
+        runner=Runner(
+            find_ffmpeg(str(settings.ffmpeg) if settings.ffmpeg else None), settings.sandbox
+        ),
+        spool=Spool(settings.data / "spool"),
+    )
+
+
+async def reachable(db: Database) -> None:
+    """Wait until the database answers."""
+    while True:
+        try:
+            async with db.transaction() as tx:
+                await tx.execute(text("SELECT 1"))
+        except SQLAlchemyError as error:
+            log.warning("worker_without_database", reason=str(error))
+            await asyncio.sleep(_AGAIN_AFTER_S)
+        else:
+            return
+
+
+async def work(child: Child, briefing: Briefing) -> None:
+    """Do jobs until SIGTERM; without a database, wait for it."""
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - for the type checker
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    db = Database(briefing.database_url)
+    place = bench(child.settings, db)
+
+    async def give_up(job: Job, reason: str) -> None:
+        await handlers.record_giving_up(place, job, reason)
+
+    async def announce() -> None:
+        child.announce_ready()
+
+    try:
+        while True:
+            await reachable(db)
+            worker = Worker(
+                briefing.database_url,
+                handlers.bind(place),
+                {**_SLOTS, Lane.LADDER: child.settings.encode_slots},
+                give_up,
+                periodic=(Periodic("announce", _ANNOUNCE_EVERY_S, announce),),
+            )
+            try:
+                await worker.run()
+            except* LaneEnded:
+                log.warning("worker_lost_database")
+    except asyncio.CancelledError:
+        log.debug("worker_stopped")
+    finally:
+        await db.close()
+
+
+def main() -> None:
+    """Run this process."""
+    child = control.join(sys.argv[1:])
+    uvloop.run(work(child, child.wait_for_briefing()))
+
+
+if __name__ == "__main__":
+    main()
