@@ -94,8 +94,10 @@ def _spawn(argv: Sequence[str], files: Mapping[int, int]) -> int:
             _environment(),
             file_actions=actions,
             setsid=True,
-            setsigmask=(),
-            setsigdef=(signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM),
+            # A service manager stops a whole group at once. ffmpeg would end early with a
+            # status that looks like a broken file; so only we, with SIGKILL, end it.
+            setsigmask=(signal.SIGINT, signal.SIGTERM, signal.SIGHUP),
+            setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),
         )
     finally:
         for fd in moved:
