@@ -11,9 +11,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+import psycopg
 import structlog
 from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, RetryDecision
-from procrastinate.exceptions import JobAborted
+from procrastinate.exceptions import ConnectorException, JobAborted
 from procrastinate.job_context import AbortReason
 from procrastinate.jobs import Job as QueuedJob
 from procrastinate.worker import Worker as LaneWorker
@@ -128,7 +129,8 @@ class Worker:
         """Work until cancelled; running jobs then come to an end or are handed back.
 
         Raises:
-            ExceptionGroup: a lane ended by itself, as it does without a database.
+            ExceptionGroup: of LaneEnded, as lanes end by themselves without a database.
+            psycopg.Error: there was no database from the beginning.
         """
         async with self._app.open_async(), self._signs_of_life(), asyncio.TaskGroup() as group:
             for lane in self._lanes:
@@ -197,7 +199,10 @@ class Worker:
 
 
 async def _work(lane: LaneWorker) -> None:
-    await lane.run()  # type: ignore[no-untyped-call]  # procrastinate annotates it not
+    try:
+        await lane.run()  # type: ignore[no-untyped-call]  # procrastinate annotates it not
+    except (ConnectorException, psycopg.Error) as error:
+        raise LaneEnded(lane.worker_name) from error
     raise LaneEnded(lane.worker_name)
 
 

@@ -301,7 +301,7 @@ async def test_without_a_database_the_worker_ends(
         admin.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
         )
-    with pytest.raises(BaseExceptionGroup):
+    with pytest.RaisesGroup(worker.LaneEnded):
         await asyncio.wait_for(working, 60)
 
 
