@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from telecine.db.engine import Database
 from telecine.domains.encodings import handlers
 from telecine.domains.encodings.handlers import Bench
+from telecine.domains.videos.expiry import delete_expired
 from telecine.ffmpeg.binary import find_ffmpeg
 from telecine.ffmpeg.runner import Runner
 from telecine.jobs.job import Job, Lane
@@ -28,6 +29,7 @@ log = structlog.get_logger()
 _AGAIN_AFTER_S = 0.5
 _SLOTS = {Lane.PROBE: 2, Lane.SYSTEM: 4, Lane.WEBHOOK: 20}
 _ANNOUNCE_EVERY_S = 3600.0
+_EXPIRY_EVERY_S = 60.0
 
 
 def bench(settings: Settings, db: Database) -> Bench:
@@ -70,6 +72,9 @@ async def work(child: Child, briefing: Briefing) -> None:
     async def announce() -> None:
         child.announce_ready()
 
+    async def expire() -> None:
+        await delete_expired(db)
+
     try:
         while True:
             await reachable(db)
@@ -78,7 +83,10 @@ async def work(child: Child, briefing: Briefing) -> None:
                 handlers.bind(place),
                 {**_SLOTS, Lane.LADDER: child.settings.encode_slots},
                 give_up,
-                periodic=(Periodic("announce", _ANNOUNCE_EVERY_S, announce),),
+                periodic=(
+                    Periodic("announce", _ANNOUNCE_EVERY_S, announce),
+                    Periodic("expired videos", _EXPIRY_EVERY_S, expire),
+                ),
             )
             try:
                 await worker.run()
