@@ -72,7 +72,7 @@ def invalid_file(detail: str) -> Problem:
     )
 
 
-async def receive_file(request: Request, sink: Sink, *, max_bytes: int = MAX_FILE_BYTES) -> Upload:
+async def receive_file(request: Request, sink: Sink, *, max_bytes: int) -> Upload:
     """Write the one file of a request to `sink`.
 
     The file is the part that has a file name, whatever its field is called; fields may

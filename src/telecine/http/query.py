@@ -53,6 +53,9 @@ def _pairs_of_json(text: str) -> Iterator[tuple[str, str]]:
     for pair in parsed if isinstance(parsed, list) else [parsed]:
         match pair:
             case {"key": str(key), "value": str(value)}:
+                (key + value).encode()  # halves of characters, escaped, are no text
+                if "\0" in key + value:
+                    raise ValueError("NUL")
                 yield key, value
             case _:
                 raise ValueError("not a list of pairs of key and value")

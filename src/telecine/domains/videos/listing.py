@@ -37,6 +37,7 @@ class Listing:
 def listing_of(items: Items) -> Listing:
     """Return what a query string asks for. Raises Problem 400."""
     violations: list[Violation] = []
+    metadata: list[tuple[str, str]] = []
     for name, value in items:
         if "\0" in name or "\0" in value:
             detail = "This value must not contain NUL characters."
@@ -44,7 +45,6 @@ def listing_of(items: Items) -> Listing:
     try:
         metadata = query.deep_object(items, "metadata")
     except ValueError:
-        metadata = []
         detail = "This value must be of the form metadata[key]=value."
         violations.append(invalid_attribute("metadata", detail))
     sort_by = query.single(items, "sortBy") or "createdAt"

@@ -15,6 +15,7 @@ from telecine.domains.videos.api import VideoId, reply
 from telecine.domains.videos.content_range import ByteRange, PartRange
 from telecine.domains.videos.operations import StoredFile
 from telecine.domains.videos.schemas import ThumbnailPick, VideoDocument
+from telecine.http import multipart
 from telecine.http.body import JsonRoute
 from telecine.http.multipart import invalid_file, receive_file
 from telecine.http.schemas import problems
@@ -80,7 +81,7 @@ async def upload_source(
     given = _whole_range(request)
     key = f"{caller.project_id}/{video_id}/source/{ids.nonce()}"
     async with services.store.writer(key) as sink:
-        upload = await receive_file(request, sink)
+        upload = await receive_file(request, sink, max_bytes=multipart.MAX_FILE_BYTES)
         if upload.fields.get("videoId", video_id) != video_id:
             detail = "This value must be the id in the path."
             raise bad_request([invalid_attribute("videoId", detail)])

@@ -1,0 +1,152 @@
+import httpx
+import pytest
+
+from telecine.http.app import Api
+from telecine.http.services import Services
+from tests.fixtures.application import OPERATOR_KEY, ProjectKeys, connect
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def operator(anonymous: httpx.AsyncClient) -> httpx.AsyncClient:
+    anonymous.headers["Authorization"] = f"Bearer {OPERATOR_KEY}"
+    return anonymous
+
+
+async def test_a_project_is_made_and_its_keys_see_their_own_environment(
+    operator: httpx.AsyncClient, app: Api
+) -> None:
+    reply = await operator.post("/_/projects", json={"name": " Films "})
+    assert reply.status_code == 201
+    project = reply.json()
+    assert list(project) == ["projectId", "name", "suspended", "createdAt"]
+    assert (project["name"], project["suspended"]) == ("Films", False)
+    path = f"/_/projects/{project['projectId']}"
+    assert (await operator.get(path)).json() == project
+    assert project in (await operator.get("/_/projects")).json()["data"]
+    titles = []
+    for environment in ("production", "sandbox"):
+        reply = await operator.post(f"{path}/keys", json={"environment": environment})
+        assert reply.status_code == 201
+        async with connect(app, reply.json()["apiKey"]) as client:
+            await client.post("/videos", json={"title": environment})
+            listed = (await client.get("/videos")).json()["data"]
+            titles.append([video["title"] for video in listed])
+    assert titles == [["production"], ["sandbox"]]
+
+
+async def test_a_key_is_shown_once_and_can_be_revoked(
+    operator: httpx.AsyncClient, app: Api, project: ProjectKeys, services: Services
+) -> None:
+    path = f"/_/projects/{project.public_id}/keys"
+    key = (await operator.post(path, json={"name": "CI"})).json()
+    assert key["lastCharacters"] == key["apiKey"][-4:]
+    listed = (await operator.get(path)).json()["data"]
+    assert [item["name"] for item in listed] == ["test", "test", "CI"]
+    assert all("apiKey" not in item for item in listed)
+    async with connect(app, key["apiKey"]) as client:
+        assert (await client.get("/videos")).status_code == 200
+        reply = await operator.delete(f"{path}/{key['apiKeyId']}")
+        assert (reply.status_code, reply.content) == (204, b"")
+        assert "content-type" not in reply.headers
+        services.identities.clear()
+        assert (await client.get("/videos")).status_code == 401
+    assert (await operator.get(path)).json()["data"][2]["revokedAt"] is not None
+
+
+async def test_settings_are_merged_and_null_brings_back_the_default(
+    operator: httpx.AsyncClient, project: ProjectKeys
+) -> None:
+    path = f"/_/projects/{project.public_id}/settings"
+    empty = {"hlsFormat": None, "rateLimits": None}
+    assert (await operator.get(path)).json() == empty
+    limits = {"reads": 5, "writes": None, "uploads": None}
+    await operator.patch(path, json={"rateLimits": {"reads": 5}})
+    reply = await operator.patch(path, json={"hlsFormat": "ts"})
+    assert reply.json() == {"hlsFormat": "ts", "rateLimits": limits}
+    reply = await operator.patch(path, json={"rateLimits": None, "hlsFormat": None})
+    assert reply.json() == (await operator.get(path)).json() == empty
+    reply = await operator.patch(path, json={"rateLimits": {"reads": -1}, "hlsFormat": "dash"})
+    assert [item["name"] for item in reply.json()["problems"]] == [
+        "hlsFormat",
+        "rateLimits[reads]",
+    ]
+
+
+async def test_a_limit_of_a_project_is_kept(
+    operator: httpx.AsyncClient, project: ProjectKeys, app: Api
+) -> None:
+    path = f"/_/projects/{project.public_id}/settings"
+    await operator.patch(path, json={"rateLimits": {"writes": 2}})
+    async with connect(app, project.production_key) as client:
+        replies = [await client.post("/videos", json={"title": "A"}) for _ in range(4)]
+        assert (await client.get("/videos")).status_code == 200
+    # A minute may have begun in between.
+    assert [reply.status_code for reply in replies].count(201) in {2, 3, 4}
+    for reply in replies:
+        assert reply.headers["x-ratelimit-limit"] == "2"
+        assert 1 <= int(reply.headers["x-ratelimit-retry-after"]) <= 60
+        if reply.status_code != 201:
+            assert reply.status_code == 429
+            assert reply.headers["x-ratelimit-remaining"] == "0"
+            assert reply.json() == {
+                "type": "https://docs.api.video/reference/too-many-requests",
+                "title": "Too many requests.",
+                "status": 429,
+            }
+
+
+async def test_a_project_can_be_suspended_and_reopened(
+    operator: httpx.AsyncClient, project: ProjectKeys, client: httpx.AsyncClient, services: Services
+) -> None:
+    path = f"/_/projects/{project.public_id}"
+    for suspended, status in ((True, 403), (False, 200)):
+        reply = await operator.patch(path, json={"suspended": suspended})
+        assert reply.json()["suspended"] is suspended
+        services.identities.clear()
+        assert (await client.get("/videos")).status_code == status
+
+
+@pytest.mark.parametrize("header", [None, "Bearer wrong", "Basic b3BlcmF0b3Ita2V5Og=="])
+async def test_only_the_operator_gets_in(
+    anonymous: httpx.AsyncClient, app: Api, header: str | None
+) -> None:
+    headers = {} if header is None else {"Authorization": header}
+    paths = [path for path in app.openapi()["paths"] if path.startswith("/_/")]
+    assert len(paths) >= 6
+    for path in paths:
+        for method in app.openapi()["paths"][path]:
+            url = path.replace("{", "").replace("}", "")
+            reply = await anonymous.request(method, url, headers=headers)
+            assert reply.status_code == 401, (method, path)
+
+
+async def test_a_key_of_a_project_does_not_open_the_operators_part(
+    client: httpx.AsyncClient,
+) -> None:
+    assert (await client.get("/_/projects")).status_code == 401
+
+
+@pytest.mark.parametrize("project_id", ["unknown", "%00", "pr%FF"])
+async def test_an_unknown_project_is_not_found(
+    operator: httpx.AsyncClient, project_id: str
+) -> None:
+    path = f"/_/projects/{project_id}"
+    for reply in (
+        await operator.get(path),
+        await operator.patch(path, json={"name": "a"}),
+        await operator.get(path + "/keys"),
+        await operator.post(path + "/keys", json={}),
+        await operator.get(path + "/settings"),
+        await operator.patch(path + "/settings", json={}),
+    ):
+        assert reply.status_code == 404
+        assert reply.json()["name"] == "projectId"
+
+
+async def test_the_system_tells_its_versions(operator: httpx.AsyncClient) -> None:
+    system = (await operator.get("/_/system")).json()
+    assert system["schemaRevision"] is not None
+    assert system["databaseVersion"][:2].isdigit()
+    assert system["publicUrls"]["vod"] == "https://video.example.com"
