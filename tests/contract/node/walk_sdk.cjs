@@ -1,0 +1,75 @@
+// The life of a video, walked with the legacy `@api.video/nodejs-sdk`:
+// `node walk_sdk.cjs PACKAGE_FOLDER VERSION BASE_URL API_KEY CLIP IMAGE`.
+'use strict';
+
+const assert = require('node:assert/strict');
+const { randomBytes } = require('node:crypto');
+const path = require('node:path');
+const { setTimeout: pause } = require('node:timers/promises');
+
+const [folder, version, baseUri, apiKey, clip, image] = process.argv.slice(2);
+const home = path.join(folder, 'node_modules', '@api.video', 'nodejs-sdk');
+const { Client } = require(home);
+
+const PLAYABLE_WITHIN_MS = 90_000;
+const run = randomBytes(8).toString('hex');
+const { videos } = new Client({ apiKey, baseUri });
+
+async function refused(promise) {
+  const error = await promise.then(
+    () => assert.fail('accepted'),
+    (reason) => reason,
+  );
+  assert.equal(error.constructor.name, 'ApiVideoError', String(error.stack));
+  assert.equal(error.message, error.problemDetails.title);
+  assert.equal(error.code, error.problemDetails.status);
+  return error.problemDetails;
+}
+
+async function untilPlayable(videoId) {
+  const deadline = Date.now() + PLAYABLE_WITHIN_MS;
+  for (;;) {
+    const status = await videos.getStatus(videoId);
+    if (status.encoding.playable) return status;
+    assert.ok(Date.now() < deadline, JSON.stringify(status));
+    await pause(100); // as applications of this client do
+  }
+}
+
+(async () => {
+  assert.equal(require(path.join(home, 'package.json')).version, version);
+
+  // `tags=a&tags=b`, `pageSize=100`, and a loop until `pagesTotal`.
+  const tags = [`a${run}`, `b${run}`];
+  const tagged = await videos.create(`Tagged ${run}`, { tags });
+  await videos.create(`Half tagged ${run}`, { tags: [tags[0]] });
+  assert.deepEqual((await videos.search({ tags })).map((one) => one.videoId), [tagged.videoId]);
+  const found = await videos.search({ title: run, sortBy: 'title', sortOrder: 'desc' });
+  assert.deepEqual(found.map((one) => one.title), [`Tagged ${run}`, `Half tagged ${run}`]);
+  assert.deepEqual(await videos.search({ title: `no${run}` }), []);
+  const hidden = await videos.makePrivate(tagged.videoId);
+  assert.equal(hidden.public, false);
+  assert.match(hidden.assets.hls, /\/token\//);
+  assert.equal((await videos.makePublic(tagged.videoId)).public, true);
+  const update = { metadata: [{ key: 'k', value: 'v' }] };
+  assert.deepEqual((await videos.update(tagged.videoId, update)).metadata, update.metadata);
+  for (const video of found) assert.equal(await videos.delete(video.videoId), 204);
+
+  const uploaded = await videos.upload(clip, { title: `Clip ${run}` });
+  assert.equal(uploaded.title, `Clip ${run}`);
+  const status = await untilPlayable(uploaded.videoId);
+  assert.equal(status.ingest.status, 'uploaded');
+  assert.equal((await videos.uploadThumbnail(image, uploaded.videoId)).videoId, uploaded.videoId);
+  const picked = await videos.updateThumbnailWithTimecode(uploaded.videoId, '00:00:00.50');
+  assert.equal(picked.videoId, uploaded.videoId);
+  assert.equal(await videos.delete(uploaded.videoId), 204);
+
+  const unknown = await refused(videos.get(uploaded.videoId));
+  assert.equal(unknown.status, 404);
+  assert.equal(unknown.name, 'videoId');
+  assert.match(unknown.type, /\/resource-not-found$/);
+  assert.equal((await refused(videos.create(undefined))).name, 'title');
+})().catch((error) => {
+  console.error(error);
+  process.exitCode = 1;
+});

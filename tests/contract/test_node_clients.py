@@ -1,0 +1,27 @@
+from pathlib import Path
+
+import pytest
+
+from tests.contract import packages
+from tests.contract.conftest import Tenant
+
+pytestmark = pytest.mark.node
+
+SCRIPTS = Path(__file__).parent / "node"
+
+
+@pytest.mark.parametrize(
+    ("package", "version", "script"),
+    [
+        ("@api.video/nodejs-client", "2.6.8", "walk_client.cjs"),
+        ("@api.video/nodejs-client", "2.1.1", "walk_client.cjs"),
+        ("@api.video/nodejs-sdk", "1.10.4", "walk_sdk.cjs"),
+    ],
+)
+def test_the_life_of_a_video(
+    base_url: str, tenant: Tenant, clip: Path, image: Path, package: str, version: str, script: str
+) -> None:
+    node = packages.node_program("node")
+    folder = packages.node_package(package, version)
+    argv = [node, SCRIPTS / script, folder, version, base_url, tenant.key, clip, image]
+    packages.run(argv, env=packages.node_environment(), limit_s=150)
