@@ -1,10 +1,10 @@
-"""An API process: `python -m telecine.processes.api`, started by the supervisor.
+"""An API process: started by the supervisor.
 
 All modules are imported first, then the briefing is awaited: the database comes up
 meanwhile.
 """
 
-import sys
+from collections.abc import Sequence
 
 import uvloop
 
@@ -23,11 +23,7 @@ async def serve(child: Child, briefing: Briefing) -> None:
         ).serve(sockets=list(child.listeners))
 
 
-def main() -> None:
+def main(arguments: Sequence[str]) -> None:
     """Run this process."""
-    child = control.join(sys.argv[1:])
+    child = control.join(arguments)
     uvloop.run(serve(child, child.wait_for_briefing()))
-
-
-if __name__ == "__main__":
-    main()

@@ -5,6 +5,7 @@ import hmac
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -12,6 +13,7 @@ from telecine import clock
 from telecine.db.engine import Database
 from telecine.db.notify import Listener
 from telecine.delivery import app as delivery
+from telecine.delivery.embed import static_routes
 from telecine.domains.accounts import api as accounts_api
 from telecine.domains.accounts import operator_api
 from telecine.domains.encodings import api as encodings_api
@@ -66,7 +68,14 @@ def services(settings: Settings, briefing: Briefing) -> Services:
 def api(settings: Settings, built: Services) -> Api:
     """Build the application without delivery."""
     health = Health(built.db, built.store, settings.disk_reserve_mib)
-    return create_app(ROUTERS, health.routes(), built)
+    return create_app(ROUTERS, [*health.routes(), *static_routes()], built)
+
+
+def document() -> dict[str, Any]:
+    """Return the OpenAPI document; nothing is connected or opened for it."""
+    settings = Settings()
+    nowhere = Briefing("postgresql:///", "", "")
+    return api(settings, services(settings, nowhere)).openapi()
 
 
 @asynccontextmanager

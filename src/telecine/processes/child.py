@@ -22,10 +22,10 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """A child to run: `python -m module`. `grace_s`: how long it may take to stop."""
+    """A child to run: a module of `processes`. `grace_s`: how long it may take to stop."""
 
     name: str
-    module: str
+    kind: str
     grace_s: float
     environment: Mapping[str, str]
     listeners: tuple[socket.socket, ...] = ()
@@ -33,8 +33,8 @@ class Program:
     def argv(self, control_fd: int) -> list[str]:
         """Return the command line."""
         return [
-            *(sys.executable, "-P", "-m", self.module, "--name", self.name),
-            *("--parent", str(os.getpid()), "--control-fd", str(control_fd)),
+            *(sys.executable, "-P", "-m", "telecine.processes.entry", self.kind),
+            *("--name", self.name, "--parent", str(os.getpid()), "--control-fd", str(control_fd)),
             *(
                 word
                 for listener in self.listeners

@@ -13,7 +13,7 @@ import psycopg
 _REVISION_FILE = re.compile(r"(\d{4})_\w+\.py")
 
 _IS_PREPARED = """
-SELECT (SELECT array_agg(version_num) FROM alembic_version) = ARRAY[%s]
+SELECT (SELECT array_agg(version_num::text) FROM alembic_version) = ARRAY[%s::text]
    AND EXISTS (SELECT 1 FROM project)
 """
 

@@ -1,12 +1,12 @@
 """Brings a database to our schema and, once, makes the first project and its keys.
 
-A program of its own (`python -m telecine.processes.prepare`), run by the supervisor
-when `preparation.is_prepared` says no. It answers with one line of JSON.
+A process of its own, run by the supervisor when `preparation.is_prepared` says no.
+It answers with one line of JSON.
 """
 
 import asyncio
 import json
-import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from sqlalchemy import func, select, text
@@ -55,9 +55,9 @@ async def first_start(database_url: str, settings: Settings) -> FirstKeys | None
         await database.close()
 
 
-def main() -> None:
+def main(arguments: Sequence[str]) -> None:
     """Prepare the database that the supervisor names."""
-    child = control.join(sys.argv[1:])
+    child = control.join(arguments)
     url = child.wait_for_briefing().database_url
     try:
         schema.migrate(url)
@@ -68,7 +68,3 @@ def main() -> None:
     except OperationalError as error:
         answer = {"status": Exit.DATABASE_FAILED, "message": str(error.orig or error)}
     child.control.sendall(json.dumps(answer).encode() + b"\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -117,7 +117,7 @@ class _Installation:
         return [
             Program(
                 name=f"{kind}-{number}",
-                module=f"telecine.processes.{kind}",
+                kind=kind,
                 grace_s=API_GRACE_S if kind == "api" else WORKER_GRACE_S,
                 environment=self._environment,
                 listeners=self._listeners if kind == "api" else (),
@@ -157,7 +157,7 @@ class _Installation:
         if not await preparation.is_prepared(url):
             program = Program(
                 name="prepare",
-                module="telecine.processes.prepare",
+                kind="prepare",
                 grace_s=0,
                 environment=self._environment,
             )

@@ -80,7 +80,7 @@ class Supervisor:
             loop.add_signal_handler(number, self._on_signal)
         try:
             async with asyncio.TaskGroup() as group:
-                work = [child.run() for child in self.children]
+                work = [self._run(child, group[0]) for group in self._groups for child in group]
                 work += [self._bring_up(), self._watch_database(), self._announce()]
                 tasks = [group.create_task(self._keep(each)) for each in work]
                 try:
@@ -108,6 +108,13 @@ class Supervisor:
             if not self._end.done():
                 self._end.set_result(failure)
 
+    async def _run(self, child: KeptChild, first: KeptChild) -> None:
+        # The first of a group gets the cores to itself, so that requests are
+        # answered soon; the others are for load.
+        if child is not first:
+            await first.ready.wait()
+        await child.run()
+
     async def _bring_up(self) -> None:
         await asyncio.sleep(0)  # children first: they import while the database starts
         self._database = self._make_database()
@@ -121,8 +128,8 @@ class Supervisor:
 
     async def _announce(self) -> None:
         for group in self._groups:
-            if group:
-                await _first_ready(group)
+            for child in group[:1]:
+                await child.ready.wait()
         self._on_ready()
 
     async def _stop_children(self) -> None:
@@ -143,12 +150,3 @@ class Supervisor:
                 child.kill()
             if self._database is not None:
                 self._database.kill()
-
-
-async def _first_ready(group: Sequence[KeptChild]) -> None:
-    waits = [asyncio.ensure_future(child.ready.wait()) for child in group]
-    try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()

@@ -1,9 +1,9 @@
-"""A worker process: `python -m telecine.processes.worker`, started by the supervisor."""
+"""A worker process: started by the supervisor."""
 
 import asyncio
 import os
 import signal
-import sys
+from collections.abc import Sequence
 
 import structlog
 import uvloop
@@ -98,11 +98,7 @@ async def work(child: Child, briefing: Briefing) -> None:
         await db.close()
 
 
-def main() -> None:
+def main(arguments: Sequence[str]) -> None:
     """Run this process."""
-    child = control.join(sys.argv[1:])
+    child = control.join(arguments)
     uvloop.run(work(child, child.wait_for_briefing()))
-
-
-if __name__ == "__main__":
-    main()
