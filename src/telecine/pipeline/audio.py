@@ -44,7 +44,7 @@ def span_argv(
     preroll = min(_PREROLL_PACKETS, first_packet)
     start = (first_packet - preroll) * PACKET_SAMPLES
     # Container time of our time 0: the first shown picture, or the first sound.
-    zero_s = probe.video.start_s if probe.video else probe.audio.start_s
+    zero_s = probe.video.start_s if probe.video else probe.audio.zero_s
     seek_s = zero_s + Fraction(start, rate_hz) - _SEEK_EARLY_S
     seek = ["-noaccurate_seek", "-seek_timestamp", "1", "-ss", f"{float(seek_s):.6f}"]
     graph = ",".join(

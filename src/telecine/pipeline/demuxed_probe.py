@@ -50,18 +50,24 @@ def opened(file: RawIOBase) -> Iterator[InputContainer]:
         raise UnplayableError("unreadable", str(error)) from error
 
 
-def video_stream(container: InputContainer) -> VideoStream | None:
-    """Return the first stream of moving pictures; cover art is not one."""
+def video_stream(container: InputContainer, ordinal: int = 0) -> VideoStream | None:
+    """Return a stream of moving pictures by its order; cover art is not one."""
+    seen = 0
     for stream in container.streams.video:
         cover = stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails)
         if not cover and stream.codec_context is not None:
-            return stream
+            if seen == ordinal:
+                return stream
+            seen += 1
     return None
 
 
-def audio_stream(container: InputContainer) -> AudioStream | None:
-    """Return the first stream of sound that can be decoded."""
-    return next((s for s in container.streams.audio if s.codec_context is not None), None)
+def audio_stream(container: InputContainer, ordinal: int = 0) -> AudioStream | None:
+    """Return a stream of sound by its order, if it can be decoded."""
+    streams = container.streams.audio
+    if ordinal >= len(streams) or streams[ordinal].codec_context is None:
+        return None
+    return streams[ordinal]
 
 
 def picture_facts(container: InputContainer, stream: VideoStream) -> PictureFacts:
@@ -248,10 +254,12 @@ def _audio(container: InputContainer, video: VideoTrack | None) -> AudioTrack:
     stream = audio_stream(container)
     if stream is None or not stream.time_base:
         raise UnplayableError("unreadable", "an audio stream without a clock")
-    facts, mean_bps = sound_facts(stream), 0
+    facts, mean_bps, zero_s = sound_facts(stream), 0, Fraction(0)
     if video is None:
         scan = _scan(container, stream)
-        start_s, duration_s = Fraction(0), (scan.end - min(scan.times)) * stream.time_base
+        first = min(scan.times)
+        start_s, zero_s = Fraction(0), first * stream.time_base
+        duration_s = (scan.end - first) * stream.time_base
         mean_bps = round(scan.total_bytes * 8 / duration_s) if duration_s > 0 else 0
     else:
         start_s = (stream.start_time or 0) * stream.time_base - video.start_s
@@ -266,6 +274,7 @@ def _audio(container: InputContainer, video: VideoTrack | None) -> AudioTrack:
         packets=None,
         ordinal=stream_ordinal(container, stream),
         mean_bps=mean_bps,
+        zero_s=zero_s,
     )
 
 

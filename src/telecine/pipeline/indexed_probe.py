@@ -24,8 +24,8 @@ _LONGEST_PICTURE_S = 1
 _MAX_COPIED_HZ = Fraction(121, 2)
 _IRREGULAR_S = 0.02
 
-# Still pictures that some files carry as a video track: cover art.
-_COVERS = frozenset(("jpeg", "png ", "mjpa", "mjpb"))
+# One still picture as a video track is cover art; many are Motion JPEG.
+_STILLS = frozenset(("jpeg", "png ", "mjpa", "mjpb"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def _first(tracks: Sequence[Track]) -> tuple[int, Track | None]:
     usable = [
         (ordinal, track)
         for ordinal, track in enumerate(tracks)
-        if track.kind == "audio" or (len(track.sizes) and track.sample_entry not in _COVERS)
+        if track.kind == "audio" or len(track.sizes) > (track.sample_entry in _STILLS)
     ]
     enabled = [(ordinal, track) for ordinal, track in usable if track.enabled]
     return next(iter(enabled or usable), (0, None))
@@ -257,6 +257,7 @@ def _audio(
         packets=len(track.sizes) if exact else None,
         ordinal=chosen.audio_ordinal,
         mean_bps=round(total * 8 / duration_s) if duration_s else 0,
+        zero_s=zero_s if chosen.video is None else Fraction(0),
     )
     samples = None
     if exact:

@@ -59,6 +59,7 @@ class AudioTrack:
     packets: int | None  # exact, where an index tells (AAC in MP4)
     ordinal: int = 0  # among the audio streams of the container
     mean_bps: int = 0  # 0: not known
+    zero_s: Fraction = Fraction(0)  # audio only: container time of our time 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +143,7 @@ class Plan:
     target_duration_s: int
     width_px: int  # of the source as shown
     height_px: int
+    watermarked: bool = False  # the sandbox's mark is drawn on every picture
 
     @property
     def segments(self) -> int:

@@ -129,6 +129,7 @@ def _plan_video(probe: Probe, video: VideoTrack, options: PlanOptions) -> Plan:
         target_duration_s=_target_duration_s(cuts, rate, audio),
         width_px=video.width_px,
         height_px=video.height_px,
+        watermarked=options.watermarked,
     )
 
 

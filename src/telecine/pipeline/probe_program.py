@@ -75,10 +75,10 @@ def _indexed(
 
         file.seek(0)
         with demuxed_probe.opened(file) as container:
-            pictures = demuxed_probe.video_stream(container)
+            pictures = demuxed_probe.video_stream(container, chosen.video_ordinal)
             if picture_missing and pictures is not None:
                 picture = demuxed_probe.picture_facts(container, pictures)
-            stream = demuxed_probe.audio_stream(container)
+            stream = demuxed_probe.audio_stream(container, chosen.audio_ordinal)
             if sound_missing and stream is not None:
                 sound = demuxed_probe.sound_facts(stream)
                 sound_duration_s = demuxed_probe.stream_duration_s(container, stream)

@@ -2,6 +2,7 @@
 
 import subprocess
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -108,7 +109,7 @@ async def test_spans_join_without_a_shift(sweep: Path, edges: tuple[int, ...]) -
     runner = Runner(find_ffmpeg(None), "required")
     source = LocalFile(sweep, sweep.stat().st_size)
     packets: list[bytes] = []
-    for first, end in zip(edges, edges[1:], strict=False):
+    for first, end in pairwise(edges):
         span = await encode_audio(runner, source, probe, plan, first, end)
         assert len(span.packets) == end - first
         packets += span.packets

@@ -1,0 +1,189 @@
+"""ffmpeg's arguments for an encode: pure lists, each flag with its reason.
+
+Frame numbers decide what is encoded. `fps` lays pictures on the absolute grid of the
+plan, `tpad` holds the last one for ever, `trim` cuts by number: the result does not
+depend on where decoding began.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from telecine.ffmpeg.runner import input_url, output_url
+from telecine.ffmpeg.safety import INPUT_FLAGS
+from telecine.pipeline.filters import Source, filter_graph
+from telecine.pipeline.model import Plan, VideoRendition, VideoTrack
+
+_SMALL_SIDE_PX = 480
+_THREADS = "2"
+_LONGEST_HOLD_FRAMES = 3600
+
+# Seeking by key frame needs a container that has them listed; others seek by time.
+_KEY_SEEKING = ("mov", "matroska", "avi", "flv", "asf")
+_AFTER_KEY_S = Fraction(1, 5)
+_BEFORE_KEY_S = Fraction(1, 20)
+
+
+@dataclass(frozen=True, slots=True)
+class Fed:
+    """Input A: samples that our index cut out, as fragmented MP4 on a pipe.
+
+    Add `shift_ticks` to its time stamps and they count from our time 0. The first
+    picture belongs to `start_frame`.
+    """
+
+    shift_ticks: int
+    start_frame: int
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """Input B: the file itself; `seek_s` is where to start, None at its beginning.
+
+    There is a key frame at `start_frame`.
+    """
+
+    zero_s: Fraction
+    ordinal: int
+    seek_s: Fraction | None
+    start_frame: int
+
+
+def whole_input(
+    video: VideoTrack, container: str, first_frame: int, earlier_keys: int = 0
+) -> Whole:
+    """Return where to start reading a file so that `first_frame` can be decoded."""
+    rate, keys = video.frame_rate, video.key_frames
+    number = bisect_right(keys, first_frame) - 1 - earlier_keys
+    if number < 1:
+        return Whole(video.start_s, video.ordinal, None, 0)
+    key_s = video.start_s + keys[number] / rate
+    if not container.startswith(_KEY_SEEKING):
+        return Whole(video.start_s, video.ordinal, key_s - _BEFORE_KEY_S, keys[number])
+    # ffmpeg backs off by 3/23 s where there are B-frames: aim behind the key frame, but
+    # not behind the next one. Landing one too early costs time, not exactness.
+    following = keys[number + 1 : number + 2]
+    room_s = (following[0] - keys[number]) / rate / 2 if following else _AFTER_KEY_S
+    seek_s = key_s + min(_AFTER_KEY_S, room_s)
+    return Whole(video.start_s, video.ordinal, seek_s, keys[number])
+
+
+def encode(
+    video: VideoTrack,
+    plan: Plan,
+    renditions: Sequence[VideoRendition],
+    first_frame: int,
+    end_frame: int,
+    source: Fed | Whole,
+) -> list[str]:
+    """Return the arguments that encode frames [first, end) of `renditions`.
+
+    The renditions must be given largest first; number n goes to `output_url(n)`.
+    """
+    # A hold of hours before the first frame must not be laid out frame by frame.
+    start_frame = max(source.start_frame, first_frame - _LONGEST_HOLD_FRAMES)
+    stream = "0:v:0" if isinstance(source, Fed) else f"0:v:{source.ordinal}"
+    origin = Source(video, stream, _shift(source), min(start_frame, first_frame))
+    graph = filter_graph(origin, plan, renditions, first_frame, end_frame)
+    cuts = [cut for cut in plan.piece_cuts if first_frame < cut < end_frame]
+    arguments = [
+        "-v", "error",
+        # Times stay those of the container: frame numbers are absolute.
+        "-copyts",
+        # Damaged pictures are concealed or skipped, the one before stays on the screen.
+        "-max_error_rate", "1",
+        *INPUT_FLAGS,
+        *_input(source),
+        # One thread for filters: they wait for the encoders anyway, and memory stays low.
+        "-filter_complex_threads", "1",
+        "-filter_complex", graph,
+    ]  # fmt: skip
+    for number, rendition in enumerate(renditions):
+        arguments += [
+            "-map", f"[o{number}]",
+            *encoder(rendition),
+            *_timing(plan, first_frame, cuts),
+            *_fragments(plan),
+            output_url(number),
+        ]  # fmt: skip
+    return arguments
+
+
+def encoder(rendition: VideoRendition) -> list[str]:
+    """Return the settings of x264 that every encode of a rendition shares."""
+    small = min(rendition.width_px, rendition.height_px) <= _SMALL_SIDE_PX
+    # Best quality for the processor time at each size; mbtree and trellis give back what
+    # superfast leaves out, partitions are where veryfast spends without gain.
+    preset, tuning = (
+        ("veryfast", "trellis=1:rc-lookahead=20:partitions=i8x8,i4x4")
+        if small
+        else ("superfast", "trellis=1:mbtree=1:rc-lookahead=10")
+    )
+    return [
+        "-c:v", "libx264",
+        "-preset", preset,
+        # Key frames where we say and nowhere else; headers that do not depend on CRF or
+        # threads, so that one init segment fits all chunks.
+        "-x264-params", f"{tuning}:scenecut=0:stitchable=1",
+        "-profile:v", rendition.profile,
+        "-level", rendition.level,
+        "-crf", f"{rendition.crf:g}",
+        "-maxrate", str(rendition.max_rate_bps),
+        "-bufsize", str(rendition.buffer_bits),
+    ]  # fmt: skip
+
+
+def _input(source: Fed | Whole) -> list[str]:
+    if isinstance(source, Fed):
+        # The format is known, so nothing needs to be analysed before decoding begins.
+        return ["-probesize", "32768", "-analyzeduration", "0", "-threads", _THREADS,
+                "-f", "mov", *input_url()]  # fmt: skip
+    seek = []
+    if source.seek_s is not None:
+        # By container time, to the key frame before it; what is too early is trimmed.
+        seek = ["-seek_timestamp", "1", "-noaccurate_seek", "-ss", f"{float(source.seek_s):.6f}"]
+    # Rotation is done by the filters, as for a fed input, which has no matrix.
+    return ["-noautorotate", *seek, "-threads", _THREADS, *input_url()]
+
+
+def _shift(source: Fed | Whole) -> str:
+    if isinstance(source, Fed):
+        return f"PTS{source.shift_ticks:+d}"
+    # setpts truncates: round, or a picture may slip below its frame.
+    zero = source.zero_s
+    return f"round(PTS-({zero.numerator}/{zero.denominator})/TB)"
+
+
+def _timing(plan: Plan, first_frame: int, cuts: Sequence[int]) -> list[str]:
+    rate = plan.frame_rate
+    arguments = [
+        # Only forced key frames; x264's own limit is out of reach.
+        "-g", "9999",
+        "-keyint_min", "1",
+        # No picture is dropped or doubled behind the filters.
+        "-fps_mode", "passthrough",
+        "-enc_time_base", f"{rate.denominator}:{rate.numerator}",
+        "-threads", _THREADS,
+    ]  # fmt: skip
+    if cuts:
+        # Relative to the start of the run, half a frame early against rounding.
+        times_s = [float((cut - first_frame - Fraction(1, 2)) / rate) for cut in cuts]
+        arguments += ["-force_key_frames", ",".join(f"{time_s:.6f}" for time_s in times_s)]
+    return arguments
+
+
+def _fragments(plan: Plan) -> list[str]:
+    return [
+        # Nothing of the source's metadata, nothing of ffmpeg's version: equal input
+        # gives equal init segments.
+        "-map_metadata", "-1",
+        "-map_chapters", "-1",
+        "-fflags", "+bitexact",
+        "-flags:v", "+bitexact",
+        # One tick is 1/numerator of the rate, so that frames are whole ticks.
+        "-video_track_timescale", str(plan.frame_rate.numerator),
+        # One fragment a key frame, that is a piece; sizes and offsets within it.
+        "-movflags", "+cmaf+frag_keyframe+skip_trailer+default_base_moof",
+        "-f", "mp4",
+    ]  # fmt: skip

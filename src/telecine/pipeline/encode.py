@@ -1,0 +1,215 @@
+"""Encodes whole segments of any renditions: exactly the frames of the plan, or an error."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from telecine.ffmpeg.runner import Brake, Limits, MediaError, Progress, Runner, RunnerError
+from telecine.formats.errors import FormatError
+from telecine.formats.mp4.fragment import FragmentSplitter, InitSegment
+from telecine.pipeline import argv
+from telecine.pipeline.feed import FeedError, excerpt, feed_excerpt
+from telecine.pipeline.limits import cpu_limit_s, memory_limit_bytes, wall_limit_s
+from telecine.pipeline.model import Plan, Probe, VideoRendition, VideoTrack
+from telecine.pipeline.reader import SourceReader
+from telecine.pipeline.retime import Retimer, WrongOutputError
+from telecine.pipeline.sample_index import SampleIndex
+
+_STALL_S = 60.0
+_PREROLL_S = 10  # decoded from the key frame before, in the middle of long GOPs
+_EARLIER_KEYS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One finished piece: `moof` and `mdat`, ready to be served behind `init`."""
+
+    rendition: str
+    number: int
+    init: bytes
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedRendition:
+    """The pieces of one rendition, in order."""
+
+    name: str
+    init: bytes
+    pieces: list[bytes]
+
+
+class NoPictureError(MediaError):
+    """Nothing of a stretch of the source could be decoded."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("undecodable", detail)
+
+
+OnPiece = Callable[[Piece], Awaitable[None] | None]
+
+
+async def encode_chunk(  # noqa: PLR0913 - what is encoded, and four hooks that may be left out
+    runner: Runner,
+    source: SourceReader,
+    samples: SampleIndex | None,
+    probe: Probe,
+    plan: Plan,
+    renditions: Sequence[str],
+    first_segment: int,
+    end_segment: int,
+    *,
+    on_piece: OnPiece | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    brake: Brake | None = None,
+    niceness: int = 0,
+) -> list[EncodedRendition]:
+    """Encode segments [first, end) of `renditions`, in the order of their names.
+
+    With `samples` any reader will do, without them the source must be a local file.
+    Every piece is checked against the plan before `on_piece` gets it.
+
+    Raises:
+        MediaError: the pictures cannot be decoded.
+        RunnerError: the run failed, or made something else than the plan says.
+    """
+    video = probe.video
+    if video is None or not renditions:
+        raise ValueError("there is nothing to encode")
+    chosen = [plan.rendition(name) for name in renditions]
+    chosen.sort(key=lambda rendition: rendition.width_px * rendition.height_px, reverse=True)
+    job = _Job(
+        video=video,
+        container=probe.container,
+        plan=plan,
+        renditions=chosen,
+        first_piece=plan.segment_pieces[first_segment],
+        end_piece=plan.segment_pieces[end_segment],
+        source=source,
+        samples=samples,
+        on_piece=on_piece,
+    )
+    try:
+        try:
+            encoded = await job.run(runner, 0, on_progress, brake, niceness)
+        except NoPictureError:
+            encoded = await job.run(runner, _EARLIER_KEYS, on_progress, brake, niceness)
+    except (WrongOutputError, FormatError) as error:
+        raise RunnerError("wrong-output", str(error)) from error
+    except FeedError as error:
+        raise RunnerError("source", str(error)) from error
+    by_name = {rendition.name: rendition for rendition in encoded}
+    return [by_name[name] for name in renditions]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    """What is encoded, whatever the number of attempts."""
+
+    video: VideoTrack
+    container: str
+    plan: Plan
+    renditions: list[VideoRendition]  # largest first
+    first_piece: int
+    end_piece: int
+    source: SourceReader
+    samples: SampleIndex | None
+    on_piece: OnPiece | None
+
+    async def run(
+        self,
+        runner: Runner,
+        earlier_keys: int,
+        on_progress: Callable[[Progress], None] | None,
+        brake: Brake | None,
+        niceness: int,
+    ) -> list[EncodedRendition]:
+        """Run ffmpeg once.
+
+        Where a stretch is damaged, beginning at earlier key frames leaves a picture to
+        hold through it.
+
+        Raises:
+            NoPictureError: not one could be decoded.
+        """
+        cuts = self.plan.piece_cuts
+        first_frame, end_frame = cuts[self.first_piece], cuts[self.end_piece]
+        collectors = [
+            _Collector(Retimer(self.plan, rendition, first_frame), self.first_piece, self.on_piece)
+            for rendition in self.renditions
+        ]
+        feed: AsyncIterator[bytes] | None = None
+        given: argv.Fed | argv.Whole
+        if self.samples is not None:
+            chosen = excerpt(self.samples, self.plan, first_frame, end_frame, earlier_keys)
+            feed, given = (
+                feed_excerpt(self.source, chosen),
+                argv.Fed(chosen.shift_ticks, chosen.start_frame),
+            )
+        elif self.source.local_path is not None:
+            given = argv.whole_input(self.video, self.container, first_frame, earlier_keys)
+        else:
+            raise ValueError("without a sample index the source must be a local file")
+        try:
+            await runner.run(
+                argv.encode(self.video, self.plan, self.renditions, first_frame, end_frame, given),
+                limits=self._limits(Fraction(end_frame - first_frame), niceness),
+                feed=feed,
+                input_file=None if feed is not None else self.source.local_path,
+                outputs=[collector.take for collector in collectors],
+                on_progress=on_progress,
+                brake=brake,
+            )
+        except MediaError as error:
+            # An encoder that gets nothing cannot be opened: an error without pieces.
+            if error.reason == "unreadable" and not any(each.pieces for each in collectors):
+                raise NoPictureError(error.detail) from error
+            raise
+        return [collector.finished(self.end_piece) for collector in collectors]
+
+    def _limits(self, frames: Fraction, niceness: int) -> Limits:
+        media_s = frames / self.plan.frame_rate + _PREROLL_S
+        pixels = self.video.coded_width_px * self.video.coded_height_px
+        return Limits(
+            cpu_s=cpu_limit_s(media_s),
+            memory_bytes=memory_limit_bytes(pixels),
+            wall_s=wall_limit_s(media_s),
+            stall_s=_STALL_S,
+            niceness=niceness,
+        )
+
+
+class _Collector:
+    """Takes one output of a run and gives finished pieces."""
+
+    def __init__(self, retimer: Retimer, first_piece: int, on_piece: OnPiece | None) -> None:
+        self._retimer = retimer
+        self._splitter = FragmentSplitter()
+        self._next = first_piece
+        self._on_piece = on_piece
+        self._init = b""
+        self.pieces: list[bytes] = []
+
+    async def take(self, data: bytes) -> None:
+        for part in self._splitter.feed(data):
+            if isinstance(part, InitSegment):
+                self._init = self._retimer.init(part)
+                continue
+            if self._next >= self._retimer.plan.pieces:
+                raise WrongOutputError(f"{self._retimer.rendition.name}: too many pieces")
+            piece = self._retimer.piece(self._next, part)
+            self.pieces.append(piece)
+            number, self._next = self._next, self._next + 1
+            if self._on_piece is not None:
+                name = self._retimer.rendition.name
+                pending = self._on_piece(Piece(name, number, self._init, piece))
+                if pending is not None:
+                    await pending
+
+    def finished(self, end_piece: int) -> EncodedRendition:
+        """Return all pieces. Raises WrongOutputError if there are more or fewer."""
+        self._splitter.finish()
+        name = self._retimer.rendition.name
+        if self._next != end_piece:
+            raise WrongOutputError(f"{name}: ends before piece {self._next}, not {end_piece}")
+        return EncodedRendition(name, self._init, self.pieces)

@@ -1,0 +1,134 @@
+"""ffmpeg's filter graph: from decoded pictures to every rendition, scaled in a cascade."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from telecine.pipeline.colours import HIGH_DYNAMIC_RANGE
+from telecine.pipeline.model import Plan, VideoRendition, VideoTrack
+from telecine.pipeline.sandbox_mark import mark
+
+_TRANSPOSE = {90: "transpose=clock", 180: "hflip,vflip", 270: "transpose=cclock"}
+
+_HD_HEIGHT_PX = 720
+_HD, _SD = "bt709", "smpte170m"
+
+# Diffuse white of HDR is 203 cd/m² (ITU-R BT.2408). The order is: linear light, gamut,
+# roll-off of highlights, gamma. Float planes between, or dark areas show bands.
+_TONEMAP = (
+    "zscale=tin={transfer}:pin=bt2020:min=bt2020nc:rin=tv:t=linear:npl=203,format=gbrpf32le,"
+    "zscale=p=bt709,tonemap=mobius:desat=0,zscale=t=bt709:m=bt709:r=tv"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What enters the graph: a stream, and the expression that gives our time.
+
+    Pictures are laid on the grid from `start_frame` on, which lies before the wanted
+    ones: where those cannot be decoded, the last good picture is held.
+    """
+
+    video: VideoTrack
+    stream: str
+    shift: str
+    start_frame: int
+
+
+def filter_graph(
+    source: Source,
+    plan: Plan,
+    renditions: Sequence[VideoRendition],
+    first_frame: int,
+    end_frame: int,
+) -> str:
+    """Return the graph for frames [first, end); rendition n comes out of `[on]`.
+
+    The renditions must be given largest first: each is scaled from the one before.
+    """
+    chains = []
+    chain = f"[{source.stream}]" + ",".join(_grid(source, plan, first_frame, end_frame))
+    halved = False
+    for number, rendition in enumerate(renditions):
+        steps = []
+        if rendition.rate_divisor == 2 and not halved:
+            halved = True
+            steps += _every_second(first_frame)
+        if number == 0:
+            steps += _conversion(source.video, rendition)
+            steps += mark(rendition.width_px, rendition.height_px) if plan.watermarked else []
+        else:
+            steps.append(_scale(rendition.width_px, rendition.height_px))
+        link = "," if number == 0 else ""
+        chain += link + ",".join(steps)
+        if number < len(renditions) - 1:
+            chains.append(f"{chain},split=2[o{number}][n{number}]")
+            chain = f"[n{number}]"
+        else:
+            chains.append(f"{chain}[o{number}]")
+    return ";".join(chains)
+
+
+def _grid(source: Source, plan: Plan, first_frame: int, end_frame: int) -> list[str]:
+    rate = plan.frame_rate
+    steps = [f"setpts='{source.shift}'"]
+    if source.video.interlaced:
+        # One picture a frame; frames that are marked progressive pass untouched.
+        steps.append("bwdif=mode=send_frame:deint=interlaced")
+    start_s = float(source.start_frame / rate)
+    options = f"round=near:start_time={start_s:.6f}:eof_action=pass"
+    return [
+        *steps,
+        f"fps={rate.numerator}/{rate.denominator}:{options}",
+        "tpad=stop=-1:stop_mode=clone",
+        f"trim=start_pts={first_frame}:end_pts={end_frame}",
+        f"setpts=PTS-{first_frame}",
+    ]
+
+
+def _every_second(first_frame: int) -> list[str]:
+    """Keep the even frames: a half-rate rendition has the same ones whatever the cut."""
+    skip = ["trim=start_frame=1"] if first_frame % 2 else []
+    return [*skip, "framestep=2"]
+
+
+def _conversion(video: VideoTrack, top: VideoRendition) -> list[str]:
+    """Bring pictures to the size and kind of the largest rendition."""
+    width, height = top.width_px, top.height_px
+    turn = _TRANSPOSE.get(video.rotation_deg)
+    if video.rotation_deg in (90, 270):
+        width, height = height, width  # smaller pictures turn faster: scale first
+    primaries, transfer, matrix = shown_colour(video)
+    options = ""
+    if video.transfer in HIGH_DYNAMIC_RANGE:
+        tonemap = _TONEMAP.format(transfer=video.transfer)
+        steps = [_scale(width, height), tonemap]
+    else:
+        if video.matrix == "gbr":
+            options = f":out_color_matrix={matrix}"
+        steps = [_scale(width, height) + ":out_range=tv" + options]
+    steps.append("format=yuv420p")
+    if turn is not None:
+        steps.append(turn)
+    return [
+        *steps,
+        "setsar=1",
+        # All renditions say the same, or colours change at a switch.
+        f"setparams=range=tv:color_primaries={primaries}:color_trc={transfer}:colorspace={matrix}",
+    ]
+
+
+def _scale(width_px: int, height_px: int) -> str:
+    return f"scale={width_px}:{height_px}:flags=bicubic"
+
+
+def shown_colour(video: VideoTrack) -> tuple[str, str, str]:
+    """Return (primaries, transfer, matrix) of all transcoded renditions.
+
+    What the source says, BT.709 for HDR, and where it says nothing what players would
+    guess from its size.
+    """
+    if video.transfer in HIGH_DYNAMIC_RANGE:
+        return _HD, _HD, _HD
+    guess = _HD if min(video.width_px, video.height_px) >= _HD_HEIGHT_PX else _SD
+    matrix = video.matrix if video.matrix not in (None, "gbr", "ycgco") else guess
+    return video.primaries or guess, video.transfer or guess, matrix
