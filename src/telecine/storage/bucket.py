@@ -2,15 +2,23 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 import obstore
 from obstore import exceptions
 from obstore.store import ObjectStore
 
-from telecine.storage.store import Entry, ObjectMissing, ObjectWriter, StoreError
+from telecine.storage.store import (
+    Entry,
+    ObjectMissing,
+    ObjectWriter,
+    StoreError,
+    check_folder,
+    check_key,
+)
 
 _PIECE_BYTES = 1 << 20
+_REQUEST_BYTES = 4 << 20
 _PART_BYTES = 16 << 20
 _DELETE_BATCH = 500
 _QUEUED_WRITES = 8
@@ -25,31 +33,47 @@ class _QueueWriter:
 
     def __init__(self) -> None:
         self._queue: asyncio.Queue[bytes | _Abandoned | None] = asyncio.Queue(_QUEUED_WRITES)
-        self.failed = asyncio.Event()
+        self._ended = asyncio.Event()
+        self.error: StoreError | None = None
 
     async def write(self, data: bytes | memoryview) -> None:
         """Append bytes; waits while the bucket is slower than the writer."""
-        await self._put(bytes(data))
+        await self._hand_over(bytes(data))
 
     async def finish(self) -> None:
-        """Say that the object is complete."""
-        await self._put(None)
+        """Say that the object is complete, wait until it is stored."""
+        await self._hand_over(None)
+        await self._ended.wait()
+        if self.error is not None:
+            raise self.error
 
-    async def abandon(self) -> None:
+    def abandon(self) -> None:
         """Say that the object must not appear."""
-        await self._put(_Abandoned())
+        while not self._queue.empty():
+            self._queue.get_nowait()
+        self._queue.put_nowait(_Abandoned())
 
-    async def _put(self, item: bytes | _Abandoned | None) -> None:
-        while not self.failed.is_set():
-            try:
-                async with asyncio.timeout(0.5):
-                    await self._queue.put(item)
-                    return
-            except TimeoutError:
-                continue
+    async def upload(self, client: ObjectStore, key: str) -> None:
+        """Send what is written until its end; failures are told to the writer."""
+        try:
+            with _errors(key):
+                await obstore.put_async(client, key, self._pieces(), chunk_size=_PART_BYTES)
+        except StoreError as error:
+            self.error = error
+        except _Abandoned:
+            pass  # as asked
+        finally:
+            self._ended.set()
+            while not self._queue.empty():  # a writer that waits for room
+                self._queue.get_nowait()
 
-    async def pieces(self) -> AsyncIterator[bytes]:
-        """Yield what was written; an exception makes the client abort the upload."""
+    async def _hand_over(self, item: bytes | None) -> None:
+        if self.error is not None:
+            raise self.error
+        await self._queue.put(item)
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        # An exception makes the client abort the upload of parts.
         while (item := await self._queue.get()) is not None:
             if isinstance(item, _Abandoned):
                 raise item
@@ -64,35 +88,32 @@ class BucketStore:
 
     async def put(self, key: str, data: bytes) -> None:
         """Store a whole object; it appears at once and whole."""
-        with _errors(key):
+        with _errors(check_key(key)):
             await obstore.put_async(self._client, key, data, chunk_size=_PART_BYTES)
 
     @asynccontextmanager
     async def writer(self, key: str) -> AsyncIterator[ObjectWriter]:
         """Stream an object in parts; visible after the block, aborted on an exception."""
+        check_key(key)
         writer = _QueueWriter()
+        failure: Exception | None = None
         async with asyncio.TaskGroup() as group:
-            upload = group.create_task(self._upload(key, writer))
+            upload = group.create_task(writer.upload(self._client, key))
             try:
                 yield writer
-            except BaseException:
-                await writer.abandon()
+                await writer.finish()
+            except BaseException as error:
+                writer.abandon()
                 await asyncio.wait([upload])
-                raise
-            await writer.finish()
-        with _errors(key):
-            upload.result()
-
-    async def _upload(self, key: str, writer: _QueueWriter) -> None:
-        try:
-            with _errors(key):
-                await obstore.put_async(self._client, key, writer.pieces(), chunk_size=_PART_BYTES)
-        finally:
-            writer.failed.set()
+                if not isinstance(error, Exception):
+                    raise
+                failure = error  # raised below: the group would wrap it
+        if failure is not None:
+            raise failure
 
     async def read(self, key: str, start: int = 0, end: int | None = None) -> bytes:
         """Return bytes [start, end) of an object. Raises ObjectMissing."""
-        with _errors(key):
+        with _errors(check_key(key)):
             if end is None and start == 0:
                 return bytes(await (await obstore.get_async(self._client, key)).bytes_async())
             if end is None:
@@ -105,21 +126,26 @@ class BucketStore:
         self, key: str, start: int = 0, end: int | None = None
     ) -> AsyncIterator[bytes]:
         """Yield bytes [start, end) in pieces of at most 1 MiB. Raises ObjectMissing."""
-        with _errors(key):
+        with _errors(check_key(key)):
             if end is None:
                 end = (await obstore.head_async(self._client, key))["size"]
             if end <= start:
                 return
-            found = await obstore.get_async(self._client, key, options={"range": (start, end)})
-            async for chunk in found.stream(min_chunk_size=_PIECE_BYTES):
-                view = memoryview(chunk)
+            # In requests of bounded size: their time limit includes the body, and a
+            # slow viewer may take hours for a large object.
+            for first in range(start, end, _REQUEST_BYTES):
+                last = min(first + _REQUEST_BYTES, end)
+                found = await obstore.get_range_async(self._client, key, start=first, end=last)
+                view = memoryview(found)
                 for offset in range(0, len(view), _PIECE_BYTES):
                     yield bytes(view[offset : offset + _PIECE_BYTES])
+                if len(view) < last - first:
+                    return
 
     async def size(self, key: str) -> int | None:
         """Return the object's size in bytes, None if there is none."""
         try:
-            with _errors(key):
+            with _errors(check_key(key)):
                 return (await obstore.head_async(self._client, key))["size"]
         except ObjectMissing:
             return None
@@ -135,19 +161,23 @@ class BucketStore:
 
     async def delete(self, keys: Iterable[str]) -> None:
         """Delete objects; missing ones are ignored."""
-        wanted = list(keys)
+        wanted = [check_key(key) for key in keys]
         for first in range(0, len(wanted), _DELETE_BATCH):
             batch = wanted[first : first + _DELETE_BATCH]
             try:
                 with _errors(batch[0]):
                     await obstore.delete_async(self._client, batch)
-            except ObjectMissing:
-                continue
+            except ObjectMissing:  # some protocols stop there
+                await self._delete_singly(batch)
+
+    async def _delete_singly(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            with suppress(ObjectMissing), _errors(key):
+                await obstore.delete_async(self._client, key)
 
     async def delete_prefix(self, prefix: str) -> None:
         """Delete every object below a folder."""
-        if not prefix.endswith("/"):
-            raise StoreError(f"not a folder: {prefix}")
+        check_folder(prefix)
         await self.delete([entry.key async for entry in self.list(prefix)])
 
     def local_path(self, key: str) -> None:

@@ -54,7 +54,9 @@ class Extents:
 
     async def read(self, offset: int, size: int) -> bytes:
         """Return `size` bytes from `offset`; fewer only at the end of the file."""
-        size = max(0, min(size, self.size_bytes - offset))
+        size = min(size, self.size_bytes - offset)
+        if size <= 0:
+            return b""
         parts = [
             await self._store.read(key, first, first + count)
             for key, first, count in self.ranges(offset, size)

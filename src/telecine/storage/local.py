@@ -4,32 +4,72 @@ import asyncio
 import errno
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+import stat
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager, suppress
+from io import FileIO
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from telecine import ids
-from telecine.storage.store import Entry, ObjectMissing, ObjectWriter, OutOfSpace, StoreError
+from telecine.storage.store import (
+    RESERVED,
+    Entry,
+    ObjectMissing,
+    ObjectWriter,
+    OutOfSpace,
+    StoreError,
+    check_folder,
+    check_key,
+)
 
-_STAGE = ".stage"
 _PIECE_BYTES = 1 << 20
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+
+# Apart, so that viewers never wait for the fsync of somebody's upload.
+_READING_THREADS = 32
+_WRITING_THREADS = 16
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+async def _in_thread(
+    threads: Executor, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+) -> T:
+    """Run blocking work; when cancelled, first wait for its end.
+
+    It holds a descriptor, whose number would name another file once it is closed.
+    """
+    loop = asyncio.get_running_loop()
+    future = loop.run_in_executor(threads, lambda: work(*args, **kwargs))
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        while not future.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([future])
+        if not future.cancelled():
+            future.exception()  # seen; the cancellation is what counts
+        raise
 
 
 class _FileWriter:
     """Appends to a staged file."""
 
-    def __init__(self, descriptor: int, key: str) -> None:
+    def __init__(self, descriptor: int, key: str, threads: Executor) -> None:
         self._descriptor = descriptor
         self._key = key
+        self._threads = threads
 
     async def write(self, data: bytes | memoryview) -> None:
         """Append bytes. Raises OutOfSpace."""
-        await asyncio.to_thread(self._write_all, data)
+        await _in_thread(self._threads, self._write_all, data)
 
     def _write_all(self, data: bytes | memoryview) -> None:
         view = memoryview(data)
-        with _space(self._key):
+        with _errors(self._key):
             while view:
                 view = view[os.write(self._descriptor, view) :]
 
@@ -39,7 +79,9 @@ class LocalStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
-        self._stage = self.root / _STAGE
+        self._stage = self.root / RESERVED
+        self._readers = ThreadPoolExecutor(_READING_THREADS, "store-read")
+        self._writers = ThreadPoolExecutor(_WRITING_THREADS, "store-write")
 
     def clear_stage(self) -> None:
         """Drop what killed processes left staged; only while no other one writes."""
@@ -56,25 +98,26 @@ class LocalStore:
         """Stream an object; durable and visible after the block, gone on an exception."""
         target = self._path(key)
         staged = self._stage / ids.nonce()
-        descriptor = await asyncio.to_thread(self._create, staged, key)
+        # Not in a thread: a cancelled wait would lose the descriptor.
+        descriptor = self._create(staged, key)
         try:
-            yield _FileWriter(descriptor, key)
-            await asyncio.to_thread(_publish, descriptor, staged, target, key)
+            yield _FileWriter(descriptor, key, self._writers)
+            await _in_thread(self._writers, _publish, descriptor, staged, target, key)
         finally:
             os.close(descriptor)
             staged.unlink(missing_ok=True)
 
     def _create(self, staged: Path, key: str) -> int:
-        with _space(key):
+        with _errors(key):
             self._stage.mkdir(parents=True, exist_ok=True)
             return os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
 
     async def read(self, key: str, start: int = 0, end: int | None = None) -> bytes:
         """Return bytes [start, end) of an object. Raises ObjectMissing."""
-        return await asyncio.to_thread(self._read, key, start, end)
+        return await _in_thread(self._readers, self._read, key, start, end)
 
     def _read(self, key: str, start: int, end: int | None) -> bytes:
-        with _existing(key), self._path(key).open("rb", buffering=0) as file:
+        with _errors(key), self._opened(key) as file:
             size = os.fstat(file.fileno()).st_size if end is None else end
             file.seek(start)
             pieces = []
@@ -84,17 +127,18 @@ class LocalStore:
                 left -= len(piece)
             return b"".join(pieces)
 
+    def _opened(self, key: str) -> FileIO:
+        return self._path(key).open("rb", buffering=0)
+
     async def stream(
         self, key: str, start: int = 0, end: int | None = None
     ) -> AsyncIterator[bytes]:
         """Yield bytes [start, end) in pieces of at most 1 MiB. Raises ObjectMissing."""
-        with _existing(key):
-            file = await asyncio.to_thread(self._path(key).open, "rb")
-        with file:
+        with _errors(key), self._opened(key) as file:
             file.seek(start)
             left = os.fstat(file.fileno()).st_size - start if end is None else end - start
             while left > 0:
-                piece = await asyncio.to_thread(file.read, min(left, _PIECE_BYTES))
+                piece = await _in_thread(self._readers, file.read, min(left, _PIECE_BYTES))
                 if not piece:
                     return
                 left -= len(piece)
@@ -103,44 +147,35 @@ class LocalStore:
     async def size(self, key: str) -> int | None:
         """Return the object's size in bytes, None if there is none."""
         try:
-            return self._path(key).stat().st_size
-        except FileNotFoundError:
+            status = self._path(key).stat()
+        except (FileNotFoundError, NotADirectoryError):
             return None
+        return status.st_size if stat.S_ISREG(status.st_mode) else None
 
     async def list(self, prefix: str) -> AsyncIterator[Entry]:
         """Yield every object whose key starts with `prefix` (a folder: ends with `/`)."""
-        for entry in await asyncio.to_thread(lambda: list(self._walk(prefix))):
+        for entry in await _in_thread(self._readers, lambda: list(self._walk(prefix))):
             yield entry
 
     def _walk(self, prefix: str) -> Iterator[Entry]:
         folder = self.root / prefix.rpartition("/")[0]
         for path, folders, names in os.walk(folder):
-            folders[:] = sorted(name for name in folders if name != _STAGE)
+            folders[:] = sorted(name for name in folders if name != RESERVED)
             for name in sorted(names):
                 file = Path(path, name)
                 key = file.relative_to(self.root).as_posix()
                 if key.startswith(prefix):
-                    yield Entry(key, file.stat().st_size)
+                    with suppress(FileNotFoundError):  # deleted in the meantime
+                        yield Entry(key, file.stat().st_size)
 
     async def delete(self, keys: Iterable[str]) -> None:
         """Delete objects; missing ones are ignored."""
         paths = [self._path(key) for key in keys]
-        await asyncio.to_thread(self._unlink, paths)
-
-    def _unlink(self, paths: Iterable[Path]) -> None:
-        for path in paths:
-            path.unlink(missing_ok=True)
+        await _in_thread(self._writers, _unlink, paths)
 
     async def delete_prefix(self, prefix: str) -> None:
         """Delete every object below a folder."""
-        if not prefix.endswith("/"):
-            msg = f"not a folder: {prefix}"
-            raise StoreError(msg)
-        await asyncio.to_thread(self._remove_tree, self._path(prefix.rstrip("/")))
-
-    def _remove_tree(self, folder: Path) -> None:
-        if folder.exists():
-            shutil.rmtree(folder)
+        await _in_thread(self._writers, _remove_tree, self.root / check_folder(prefix))
 
     def local_path(self, key: str) -> Path:
         """Return where the object lies on this host's disk."""
@@ -148,19 +183,33 @@ class LocalStore:
 
     async def free_bytes(self) -> int:
         """Return the space left on the disk."""
+        self.root.mkdir(parents=True, exist_ok=True)
         return shutil.disk_usage(self.root).free
 
     def _path(self, key: str) -> Path:
-        parts = key.split("/")
-        if not key or any(part in ("", ".", "..", _STAGE) or "\0" in part for part in parts):
-            msg = f"not a key: {key!r}"
-            raise StoreError(msg)
-        return self.root.joinpath(*parts)
+        return self.root / check_key(key)
+
+
+def _unlink(paths: Iterable[Path]) -> None:
+    for path in paths:
+        with suppress(NotADirectoryError):
+            path.unlink(missing_ok=True)
+
+
+def _remove_tree(folder: Path) -> None:
+    while folder.is_dir():
+        try:
+            shutil.rmtree(folder)
+        except FileNotFoundError:
+            continue  # somebody else removes it as well
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY:  # that: an object was just written
+                raise StoreError(f"{folder}: {error.strerror}") from error
 
 
 def _publish(descriptor: int, staged: Path, target: Path, key: str) -> None:
     """Make a staged file durable, then visible, then its name durable."""
-    with _space(key):
+    with _errors(key):
         os.fsync(descriptor)
         while True:
             made = _make_folders(target.parent)
@@ -198,19 +247,12 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _space(key: str) -> Iterator[None]:
-    """Turn a full disk into OutOfSpace."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _FULL:
-            raise OutOfSpace(key) from error
-        raise
-
-
-@contextmanager
-def _existing(key: str) -> Iterator[None]:
+def _errors(key: str) -> Iterator[None]:
+    """Turn the system's errors into the store's."""
     try:
         yield
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         raise ObjectMissing(key) from error
+    except OSError as error:
+        kind = OutOfSpace if error.errno in _FULL else StoreError
+        raise kind(f"{key}: {error.strerror}") from error

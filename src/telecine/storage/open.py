@@ -40,6 +40,12 @@ def open_store(url: str, environment: Mapping[str, str]) -> Store:
         }
         if endpoint is not None:
             config["endpoint"] = endpoint
+        # Absent ones are looked for where cloud machines have them.
+        if "AWS_ACCESS_KEY_ID" in environment and "AWS_SECRET_ACCESS_KEY" in environment:
+            config["access_key_id"] = environment["AWS_ACCESS_KEY_ID"]
+            config["secret_access_key"] = environment["AWS_SECRET_ACCESS_KEY"]
+        if "AWS_SESSION_TOKEN" in environment:
+            config["session_token"] = environment["AWS_SESSION_TOKEN"]
         plain = endpoint is not None and endpoint.startswith("http://")
         options: ClientConfig = {"allow_http": plain}
         client = S3Store(parts.netloc, prefix=prefix, config=config, client_options=options)

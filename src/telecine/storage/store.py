@@ -19,6 +19,35 @@ class OutOfSpace(StoreError):
     """The store is full; nothing of the object is visible."""
 
 
+RESERVED = ".stage"
+"""A name that no part of a key may have."""
+
+
+def check_key(key: str) -> str:
+    """Return `key` if it is one: non-empty parts between slashes, none of them a dot.
+
+    Raises:
+        StoreError: it is none, which would be a bug of ours.
+    """
+    parts = key.split("/")
+    if any(part in ("", ".", "..", RESERVED) or "\0" in part for part in parts):
+        msg = f"not a key: {key!r}"
+        raise StoreError(msg)
+    return key
+
+
+def check_folder(prefix: str) -> str:
+    """Return the key of a folder without the slash at its end.
+
+    Raises:
+        StoreError: `prefix` names no folder; deleting it would take neighbours along.
+    """
+    if not prefix.endswith("/"):
+        msg = f"not a folder: {prefix!r}"
+        raise StoreError(msg)
+    return check_key(prefix.removesuffix("/"))
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One object of a listing."""

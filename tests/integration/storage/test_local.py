@@ -1,0 +1,124 @@
+"""What only a disk can do wrong."""
+
+import asyncio
+import errno
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from telecine.storage.local import LocalStore
+from telecine.storage.store import OutOfSpace, StoreError
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> LocalStore:
+    return LocalStore(tmp_path / "store")
+
+
+def files(local: LocalStore) -> list[str]:
+    return sorted(str(p.relative_to(local.root)) for p in local.root.rglob("*") if p.is_file())
+
+
+async def test_the_object_is_the_file(local: LocalStore) -> None:
+    await local.put("a/b", b"x")
+    assert local.local_path("a/b").read_bytes() == b"x"
+    assert files(local) == ["a/b"]
+
+
+@pytest.mark.parametrize("call", ["write", "fsync"])
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EDQUOT])
+async def test_a_full_disk_leaves_nothing(
+    local: LocalStore, monkeypatch: pytest.MonkeyPatch, call: str, error: int
+) -> None:
+    await local.put("a", b"old")
+
+    def fail(*_: object) -> int:
+        raise OSError(error, os.strerror(error))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, fail)
+        with pytest.raises(OutOfSpace):
+            await local.put("a", b"new")
+    assert await local.read("a") == b"old"
+    assert files(local) == ["a"]
+
+
+async def test_a_really_full_disk(local: LocalStore) -> None:
+    """/dev/full stands for the staged file: the kernel itself says ENOSPC."""
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full")
+    local._create = lambda *_: os.open("/dev/full", os.O_WRONLY)  # type: ignore[method-assign]
+    with pytest.raises(OutOfSpace):
+        await local.put("a", b"x")
+
+
+async def test_other_errors_of_the_disk_are_the_stores(
+    local: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(StoreError, match="Input/output error") as caught:
+        await local.put("a", b"x")
+    assert not isinstance(caught.value, OutOfSpace)
+
+
+async def test_data_and_names_are_synced_before_put_returns(
+    local: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await local.put("there", b"x")
+    synced = []
+    fsync = os.fsync
+
+    def record(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", record)
+    await local.put("new/folder/a", b"x")
+    assert synced[0].parent == local.root / ".stage"
+    assert set(synced[1:]) == {local.root, local.root / "new", local.root / "new" / "folder"}
+
+
+async def test_a_cancelled_write_keeps_its_descriptor_until_it_ends(
+    local: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Closed too early, its number would soon be another file's."""
+    begun, go = threading.Event(), threading.Event()
+    write = os.write
+    results: list[int] = []
+
+    def slow(descriptor: int, data: memoryview) -> int:
+        begun.set()
+        go.wait(60)
+        results.append(write(descriptor, data))
+        return results[-1]
+
+    monkeypatch.setattr(os, "write", slow)
+    task = asyncio.ensure_future(local.put("a", b"12345"))
+    await asyncio.to_thread(begun.wait, 60)
+    task.cancel()
+    asyncio.get_running_loop().call_later(0.05, task.cancel)
+    asyncio.get_running_loop().call_later(0.1, go.set)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert results == [5]
+    assert files(local) == []
+
+
+async def test_what_a_killed_process_staged_is_cleared(local: LocalStore) -> None:
+    await local.put("a", b"x")
+    (local.root / ".stage" / "left").write_bytes(b"half")
+    assert [entry.key async for entry in local.list("")] == ["a"]
+    local.clear_stage()
+    assert files(local) == ["a"]
+    await local.put("b", b"x")
+
+
+async def test_free_space_is_known_before_the_first_object(local: LocalStore) -> None:
+    assert await local.free_bytes() > 0
