@@ -24,6 +24,7 @@ from telecine.http.ratelimit import RateLimits
 from telecine.http.services import PublicUrls, Services
 from telecine.processes.control import Briefing
 from telecine.processes.health import Health
+from telecine.processes.measuring import Measured
 from telecine.processes.viewing import build_delivery
 from telecine.settings import Settings
 from telecine.storage.open import open_store
@@ -98,7 +99,7 @@ async def running(settings: Settings, briefing: Briefing) -> AsyncIterator[ASGIA
     try:
         async with asyncio.TaskGroup() as group:
             listening = group.create_task(listener.run())
-            yield front
+            yield Measured(front)
             listening.cancel()
     finally:
         await built.db.close()

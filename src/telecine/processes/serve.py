@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from telecine import ids
-from telecine.processes.child import Program, ask
+from telecine.processes.child import KeptChild, Program, ask
 from telecine.processes.control import Briefing
 from telecine.processes.exits import CannotGoOn, Exit
 from telecine.processes.folder import DataFolder, prepare_store
@@ -99,6 +99,8 @@ class _Installation:
             "OPENBLAS_NUM_THREADS": "1",
         }
         self._first_keys: FirstKeys | None = None
+        self._children: list[KeptChild] = []
+        self._closing = ExitStack()
 
     async def run(self, on_ready: Callable[[Ready], None]) -> None:
         supervisor = Supervisor(
@@ -108,7 +110,9 @@ class _Installation:
             self._brief,
             lambda: on_ready(Ready(self._settings, self._first_keys)),
         )
-        await supervisor.run()
+        self._children = supervisor.children
+        with self._closing:
+            await supervisor.run()
 
     def _programs(self, kind: str) -> list[Program]:
         if not getattr(self._parts, kind):
@@ -142,8 +146,11 @@ class _Installation:
         return database.GivenDatabase(running)
 
     async def _brief(self, url: str) -> Briefing:
-        from telecine.processes import preparation  # noqa: PLC0415 - as above
+        from telecine.processes import metrics, preparation  # noqa: PLC0415 - as above
 
+        if self._settings.metrics_port:
+            port = self._settings.metrics_port
+            self._closing.callback(metrics.serve(port, self._folder.metrics, self._children))
         secret_key, operator_key = self._settings.secret_key, self._settings.operator_key
         briefing = Briefing(
             url,

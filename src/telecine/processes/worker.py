@@ -20,6 +20,7 @@ from telecine.jobs.job import Job, Lane
 from telecine.jobs.worker import LaneEnded, Periodic, Worker
 from telecine.processes import control
 from telecine.processes.control import Briefing, Child
+from telecine.processes.measuring import Backlog
 from telecine.settings import Settings
 from telecine.storage.open import open_store
 from telecine.storage.spool import Spool
@@ -29,6 +30,7 @@ log = structlog.get_logger()
 _AGAIN_AFTER_S = 0.5
 _SLOTS = {Lane.PROBE: 2, Lane.SYSTEM: 4, Lane.WEBHOOK: 20}
 _ANNOUNCE_EVERY_S = 3600.0
+_MEASURE_EVERY_S = 10.0
 _EXPIRY_EVERY_S = 60.0
 
 
@@ -65,6 +67,7 @@ async def work(child: Child, briefing: Briefing) -> None:
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     db = Database(briefing.database_url)
     place = bench(child.settings, db)
+    jobs = Backlog(db)
 
     async def give_up(job: Job, reason: str) -> None:
         await handlers.record_giving_up(place, job, reason)
@@ -85,6 +88,7 @@ async def work(child: Child, briefing: Briefing) -> None:
                 give_up,
                 periodic=(
                     Periodic("announce", _ANNOUNCE_EVERY_S, announce),
+                    Periodic("backlog", _MEASURE_EVERY_S, jobs.measure),
                     Periodic("expired videos", _EXPIRY_EVERY_S, expire),
                 ),
             )
