@@ -1,0 +1,182 @@
+"""The player page plays: time advances, qualities switch, seeks land, nothing freezes."""
+
+import itertools
+import random
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.async_api import Page
+
+from tests.e2e.conftest import Upload
+from tests.fixtures.media import barcode_mp4
+from tests.fixtures.waiting import until
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.xdist_group("browser"),
+]
+
+RATE_HZ = 30
+SECONDS = 24
+
+# Reads the number out of every presented frame, as tests/fixtures/media.py writes it.
+RECORD = """() => {
+  const {video, hls} = window.telecinePlayer;
+  const [width, height, bits] = [192, 108, 12];
+  const canvas = new OffscreenCanvas(width, height);
+  const context = canvas.getContext('2d', {willReadFrequently: true});
+  const frames = [], initPts = [], errors = [];
+  const at = (x, y) => context.getImageData(x, y, 1, 1).data[0];
+  const read = (now, frame) => {
+    context.drawImage(video, 0, 0, width, height);
+    let number = 0;
+    for (let bit = 0; bit < bits; bit++) {
+      const x = Math.floor(width * (bit + 0.5) / bits);
+      const upper = at(x, Math.floor(height * 0.075)), lower = at(x, Math.floor(height * 0.225));
+      if (Math.abs(upper - lower) < 80) number = -1;
+      else if (number >= 0 && upper > lower) number |= 1 << bit;
+    }
+    frames.push([now, frame.mediaTime, number, frame.width]);
+    video.requestVideoFrameCallback(read);
+  };
+  video.requestVideoFrameCallback(read);
+  hls.on('hlsInitPtsFound', (_, data) => initPts.push([data.initPTS, data.timescale]));
+  hls.on('hlsError', (_, data) => errors.push([data.details, data.fatal]));
+  window.recorded = {frames, initPts, errors};
+}"""
+
+
+@pytest.fixture(scope="module")
+def clip() -> Path:
+    return barcode_mp4(frames=RATE_HZ * SECONDS, width_px=854, height_px=480, keyframe_interval=130)
+
+
+@pytest.fixture(scope="module")
+def video_id(clip: Path, upload: Upload) -> str:
+    return upload(clip, "Barcode")
+
+
+async def encoded(api: httpx.Client, video_id: str) -> None:
+    """Wait until every quality is stored."""
+
+    async def done() -> bool:
+        status = api.get(f"/videos/{video_id}/status").json()["encoding"]
+        states = {quality["status"] for quality in status["qualities"]}
+        assert "failed" not in states
+        return states == {"encoded"}
+
+    await until(done, within_s=150)
+
+
+async def becomes(page: Page, expression: str, arg: object = None, within_s: float = 60) -> None:
+    """Wait until a JavaScript expression is true; the page's own policy stays in force."""
+
+    async def true() -> bool:
+        return bool(await page.evaluate(expression, arg))
+
+    await until(true, within_s)
+
+
+async def open_page(page: Page, api: httpx.Client, video_id: str, fragment: str = "") -> None:
+    await page.goto(f"{api.base_url}/vod/{video_id}{fragment}")
+    await becomes(page, "window.telecinePlayer?.hls?.levels?.length > 0")
+
+
+async def state(page: Page) -> dict[str, Any]:
+    found: dict[str, Any] = await page.evaluate(
+        "(() => { const v = window.telecinePlayer.video;"
+        " return {time: v.currentTime, width: v.videoWidth, paused: v.paused}; })()"
+    )
+    return found
+
+
+async def test_a_viewer_who_comes_at_once_sees_it_start_by_itself(
+    page: Page, api: httpx.Client, upload: Upload
+) -> None:
+    video_id = api.post("/videos", json={"title": "Early"}).json()["videoId"]
+    await page.goto(f"{api.base_url}/vod/{video_id}#autoplay")
+    assert await page.evaluate("document.querySelector('video').readyState") == 0
+    with barcode_mp4().open("rb") as file:
+        api.post(f"/videos/{video_id}/source", files={"file": file}).raise_for_status()
+    await becomes(page, "document.querySelector('video').currentTime > 1")
+
+
+async def test_every_quality_can_be_selected(page: Page, api: httpx.Client, video_id: str) -> None:
+    await encoded(api, video_id)
+    await open_page(page, api, video_id, "#autoplay")
+    levels = await page.evaluate("window.telecinePlayer.hls.levels.map(level => level.width)")
+    assert sorted(levels) == [428, 640, 854]
+    for index, width in enumerate(levels):
+        await page.evaluate(
+            "index => { const p = window.telecinePlayer; p.hls.nextLevel = index;"
+            " p.video.currentTime = 1; p.video.play(); }",
+            index,
+        )
+        await becomes(page, "width => window.telecinePlayer.video.videoWidth === width", width)
+
+
+async def test_seeks_land_on_the_frame_that_was_asked_for(
+    page: Page, api: httpx.Client, video_id: str
+) -> None:
+    await encoded(api, video_id)
+    await open_page(page, api, video_id, "#autoplay")
+    await page.evaluate(RECORD)
+    choose = random.Random(4)
+    for target in [choose.uniform(0, SECONDS - 1) for _ in range(10)]:
+        await page.evaluate(
+            "target => { window.recorded.frames.length = 0;"
+            " window.telecinePlayer.video.currentTime = target; }",
+            target,
+        )
+        # Frames of the old place may still come in: only those near the target count.
+        near = "frame => frame[2] >= 0 && Math.abs(frame[1] - target) < 0.25"
+        await becomes(page, f"target => window.recorded.frames.some({near})", target)
+        first = await page.evaluate(f"target => window.recorded.frames.find({near})", target)
+        assert abs(first[2] - first[1] * RATE_HZ) <= 1
+
+
+async def test_switching_qualities_neither_freezes_nor_slips(
+    page: Page, api: httpx.Client, video_id: str
+) -> None:
+    await encoded(api, video_id)
+    await open_page(page, api, video_id)
+    await page.evaluate(RECORD)
+    await page.evaluate(
+        """url => {
+          const {video, hls} = window.telecinePlayer;
+          Object.assign(hls.config, {maxBufferLength: 6, maxMaxBufferLength: 6});
+          hls.loadSource(url);
+          hls.once('hlsManifestParsed', () => { video.currentTime = 0; video.play(); });
+          let seed = 7;
+          const next = () => (seed = seed * 16807 % 2147483647) / 2147483647;
+          window.switches = 0;
+          setInterval(() => {
+            hls.nextLevel = Math.floor(next() * hls.levels.length);
+            window.switches++;
+          }, 1300);
+        }""",
+        f"/vod/{video_id}/hls/manifest.m3u8",
+    )
+    end = SECONDS - 1
+    await becomes(page, f"window.telecinePlayer.video.currentTime > {end}", within_s=120)
+    recorded = await page.evaluate("window.recorded")
+    frames = [frame for frame in recorded["frames"] if frame[2] >= 0]
+    assert await page.evaluate("window.switches") >= 10
+    assert len({frame[3] for frame in frames}) >= 2, "the picture never changed its size"
+    assert len(frames) > 0.6 * RATE_HZ * end
+    slips = [frame for frame in frames if abs(frame[2] - frame[1] * RATE_HZ) > 1]
+    assert not slips
+    steps = itertools.pairwise(frames)
+    assert not [pair for pair in steps if pair[1][2] < pair[0][2]], "the picture ran backwards"
+    holes = [
+        (before[1], after[1])
+        for before, after in itertools.pairwise(frames)
+        if after[1] - before[1] > 0.3
+    ]
+    assert not holes
+    assert recorded["initPts"] == [[0, 120_000]]
+    assert not [error for error in recorded["errors"] if error[1]]
