@@ -164,6 +164,7 @@ export class Controls {
       quality,
       chosen === undefined ? 'Auto' : `${chosen.heightPx}p`,
     );
+    this.root.classList.toggle('player--speaking', ['waiting', 'error'].includes(player.state));
     this.downloadLink.hidden = player.media.mp4 === null || player.state !== 'ready';
     if (player.media.mp4 !== null) this.downloadLink.href = downloadUrl(player.media.mp4);
   }

@@ -23,8 +23,10 @@ export class Menu {
     this.button.addEventListener('click', () => this.setOpen(!this.isOpen));
     this.root.addEventListener('keydown', (event) => this.onKey(event));
     this.root.addEventListener('focusout', (event) => {
-      if (!this.root.contains(event.relatedTarget as Node | null)) this.setOpen(false);
+      // Safari focuses no button that is pressed: no target says nothing.
+      if (event.relatedTarget !== null) this.closeUnlessInside(event.relatedTarget);
     });
+    document.addEventListener('pointerdown', (event) => this.closeUnlessInside(event.target));
     this.root.append(this.button, this.list);
     this.setOpen(false);
   }
@@ -38,17 +40,25 @@ export class Menu {
     this.button.textContent = label;
     this.button.title = this.name;
     this.button.setAttribute('aria-label', `${this.name}: ${label}`);
-    const focused = this.items().findIndex((item) => item === document.activeElement);
-    this.list.replaceChildren(...choices.map((choice) => this.item(choice, choice.value === chosen)));
-    if (focused >= 0) this.items()[Math.min(focused, choices.length - 1)]?.focus();
+    // In place where possible: an item that goes away under a pressed finger takes
+    // the press with it.
+    const values = choices.map(({ value }) => String(value)).join();
+    if (this.list.dataset['values'] !== values) {
+      this.list.dataset['values'] = values;
+      this.list.replaceChildren(...choices.map(({ value }) => this.item(value)));
+    }
+    choices.forEach((choice, index) => {
+      const item = this.items()[index];
+      item?.setAttribute('aria-checked', String(choice.value === chosen));
+      item?.lastChild?.replaceWith(choice.label);
+    });
   }
 
-  private item({ value, label }: Choice, isChosen: boolean): HTMLButtonElement {
-    const item = element('button', 'menu__item', icon('check'), label);
+  private item(value: number): HTMLButtonElement {
+    const item = element('button', 'menu__item', icon('check'), '');
     item.type = 'button';
     item.tabIndex = -1;
     item.setAttribute('role', 'menuitemradio');
-    item.setAttribute('aria-checked', String(isChosen));
     item.addEventListener('click', () => {
       this.choose(value);
       this.setOpen(false);
@@ -65,6 +75,10 @@ export class Menu {
     this.list.hidden = !open;
     this.button.setAttribute('aria-expanded', String(open));
     if (open) this.list.querySelector<HTMLElement>('[aria-checked=true]')?.focus();
+  }
+
+  private closeUnlessInside(target: EventTarget | null): void {
+    if (!(target instanceof Node && this.root.contains(target))) this.setOpen(false);
   }
 
   private onKey(event: KeyboardEvent): void {

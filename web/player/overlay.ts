@@ -61,6 +61,5 @@ export class Overlay {
     this.bigPlay.hidden = options.chromeless || state !== 'ready' || !video.paused || video.ended;
     relabel(this.bigPlay, 'play', 'Play');
     this.unmute.hidden = video.paused || !video.muted || options.muted || !options.autoplay;
-    this.root.classList.toggle('overlay--speaking', speaking);
   }
 }

@@ -105,6 +105,7 @@ export class Player extends EventTarget {
     const levels = this.hls?.levels ?? [];
     return levels
       .map(({ width, height }, index) => ({ index, heightPx: Math.min(width, height) }))
+      .filter(({ heightPx }) => heightPx > 0) // sound alone offers nothing to choose
       .sort((left, right) => right.heightPx - left.heightPx);
   }
 
