@@ -5,13 +5,19 @@ and woke would finish a job that another one is running by now. These name the
 worker too, and do nothing when it is no longer the job's.
 """
 
-from datetime import datetime
+from collections.abc import Collection
+from datetime import datetime, timedelta
 
 import structlog
+from procrastinate.connector import BaseAsyncConnector
 from procrastinate.jobs import Job, Status
 from procrastinate.manager import JobManager
 
+from telecine import clock
+
 log = structlog.get_logger()
+
+_UNKNOWN_AGAIN_S = 5
 
 # The row is locked first: a function in the list of a SELECT … FOR UPDATE runs before.
 _FINISH = """
@@ -22,12 +28,12 @@ WITH mine AS MATERIALIZED (
 SELECT id, procrastinate_finish_job_v1(id, %(status)s, %(delete)s)::text AS finished FROM mine
 """
 
-# Handed back (no time is given): not counted as an attempt, and others are woken.
+# Without a time the others are woken.
 _RETRY = """
 UPDATE procrastinate_jobs
    SET status = (CASE WHEN abort_requested THEN 'aborted' ELSE 'todo' END)
                 ::procrastinate_job_status,
-       attempts = attempts + (%(retry_at)s::timestamptz IS NOT NULL)::int,
+       attempts = attempts + %(counted)s::int,
        scheduled_at = %(retry_at)s, worker_id = NULL, abort_requested = false
  WHERE id = %(job_id)s AND worker_id = %(worker_id)s AND status = 'doing'
 RETURNING id, CASE WHEN %(retry_at)s::timestamptz IS NULL AND status = 'todo' THEN pg_notify(
@@ -39,8 +45,18 @@ RETURNING id, CASE WHEN %(retry_at)s::timestamptz IS NULL AND status = 'todo' TH
 class FencedJobs(JobManager):
     """Ends and repeats only jobs that still belong to the worker that ran them."""
 
+    def __init__(self, connector: BaseAsyncConnector, known: Collection[str]) -> None:
+        super().__init__(connector)
+        self._known = known
+
     async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
         """Set a job's final state, or delete its row."""
+        if job.task_name not in self._known:
+            # A newer release asked for it, and its workers will come along.
+            log.warning("job is not known here", job=job.task_name, job_id=job.id)
+            later = clock.now() + timedelta(seconds=_UNKNOWN_AGAIN_S)
+            await self._put_back(job, later, counted=False)
+            return
         rows = await self.connector.execute_query_all_async(
             _FINISH,
             job_id=job.id,
@@ -62,8 +78,11 @@ class FencedJobs(JobManager):
         if (priority, queue, lock) != (None, None, None):
             msg = "a job that is tried again keeps its priority, queue and lock"
             raise NotImplementedError(msg)
+        await self._put_back(job, retry_at, counted=retry_at is not None)
+
+    async def _put_back(self, job: Job, at: datetime | None, *, counted: bool) -> None:
         rows = await self.connector.execute_query_all_async(
-            _RETRY, job_id=job.id, worker_id=job.worker_id, retry_at=retry_at
+            _RETRY, job_id=job.id, worker_id=job.worker_id, retry_at=at, counted=counted
         )
         _note(rows, job)
 

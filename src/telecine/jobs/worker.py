@@ -105,7 +105,7 @@ class Worker:
             kwargs=CONNECTION_OPTIONS,
         )
         self._app = App(connector=connector)
-        self._app.job_manager = FencedJobs(connector)
+        self._app.job_manager = FencedJobs(connector, {kind.task_name() for kind in handlers})
         for kind, handler in handlers.items():
             self._register(kind, handler)
         self._lanes = [

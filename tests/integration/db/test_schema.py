@@ -1,6 +1,7 @@
 import importlib
 import importlib.util
 import pkgutil
+from importlib import resources
 from typing import Any
 
 import psycopg
@@ -65,3 +66,10 @@ def test_a_newer_schema_is_refused_and_left_alone(database_url: str) -> None:
     with pytest.raises(schema.SchemaTooNew, match="9999"):
         schema.migrate(database_url)
     assert schema.current(database_url) == "9999"
+
+
+def test_the_queues_tables_are_those_that_the_migrations_made() -> None:
+    """A newer procrastinate brings changes of its own: execute them in a new revision."""
+    names = (file.name for file in (resources.files("procrastinate") / "sql/migrations").iterdir())
+    newest = max(name for name in names if name.endswith(".sql"))
+    assert newest == "03.04.00_50_post_add_retry_failed_job_procedure.sql"

@@ -203,6 +203,40 @@ async def test_a_handler_that_cancels_itself_has_failed(bench: Bench) -> None:
         await bench.becomes(("todo", 1))
 
 
+async def test_a_job_of_a_newer_release_is_left_for_its_workers(bench: Bench) -> None:
+    handler, runs = failing(0, ValueError())
+    await bench.enqueue(JOB)
+    async with bench.working({}):
+        await bench.becomes(("todo", 0))
+        await until(lambda: _postponed(bench))
+    await bench.hurry()
+    async with bench.working({Encode: handler}):
+        await bench.becomes()
+    assert runs == [JOB]
+
+
+async def _postponed(bench: Bench) -> bool:
+    async with bench.db.transaction() as tx:
+        query = text("SELECT count(scheduled_at) FROM procrastinate_jobs WHERE status = 'todo'")
+        return bool(await tx.scalar(query) == 1)
+
+
+async def test_a_worker_whose_row_was_pruned_signs_on_again(bench: Bench) -> None:
+    handler, began, go = gate()
+    async with bench.working({Encode: handler}):
+        await bench.enqueue(JOB)
+        await began.wait()
+        async with bench.db.transaction() as tx:
+            numbers = (
+                await tx.scalars(text("DELETE FROM procrastinate_workers RETURNING id"))
+            ).all()
+        await until(lambda: _alive(bench))
+        async with bench.db.transaction() as tx:
+            again = (await tx.scalars(text("SELECT id FROM procrastinate_workers"))).all()
+        assert again == numbers
+        go.set()
+
+
 async def test_a_stopping_worker_lets_its_jobs_end(bench: Bench) -> None:
     handler, began, go = gate()
     async with bench.working({Encode: handler}):
