@@ -1,6 +1,7 @@
 """Whose fault it is when a media program fails: the file's or ours."""
 
 import errno
+import os
 import signal
 
 from telecine.ffmpeg.child import Exit
@@ -40,6 +41,9 @@ def judge(end: Exit, limits: Limits, last_words: str) -> MediaError | RunnerErro
         return RunnerError("killed", said)
     if end.returncode == _status(errno.ENOSPC):
         return RunnerError("out-of-space", said)
-    if end.returncode == _status(errno.ENOMEM):
+    # One thread's lack of memory often ends as another thread's error, so the text counts.
+    if end.returncode == _status(errno.ENOMEM) or os.strerror(errno.ENOMEM) in last_words:
         return MediaError("too-complex", f"more than {limits.memory_bytes >> 20} MiB: {said}")
+    if end.returncode == _status(errno.EAGAIN):  # the machine has no thread left
+        return RunnerError("killed", said)
     return MediaError("unreadable", said)

@@ -16,6 +16,7 @@ LIMITS = Limits(cpu_s=10, memory_bytes=1 << 30, wall_s=60)
         (1, 1.0, MediaError, "unreadable"),
         (183, 1.0, MediaError, "unreadable"),  # AVERROR_INVALIDDATA
         (228, 1.0, RunnerError, "out-of-space"),
+        (245, 1.0, RunnerError, "killed"),  # the machine has no thread left
         (244, 1.0, MediaError, "too-complex"),  # memory
         (-signal.SIGXCPU, 1.0, MediaError, "too-complex"),
         (255, 10.1, MediaError, "too-complex"),  # ffmpeg caught SIGXCPU
@@ -38,6 +39,12 @@ def test_the_programs_own_words_are_kept() -> None:
     error = judge(Exit(1, 1.0, 0), LIMITS, "moov atom not found")
     assert error is not None
     assert "moov atom not found" in str(error)
+
+
+def test_want_of_memory_is_known_by_its_text() -> None:
+    error = judge(Exit(245, 1.0, 0), LIMITS, "Error: Cannot allocate memory\nno thread")
+    assert isinstance(error, MediaError)
+    assert error.reason == "too-complex"
 
 
 def test_success_is_no_error() -> None:
