@@ -12,6 +12,7 @@ const home = path.join(folder, 'node_modules', '@api.video', 'nodejs-client');
 const ApiVideoClient = require(home);
 
 const PLAYABLE_WITHIN_MS = 90_000;
+const old = /^2\.[0-4]\./.test(version);
 const run = randomBytes(8).toString('hex');
 const client = new ApiVideoClient({ apiKey, baseUri });
 const { videos } = client;
@@ -26,9 +27,16 @@ async function refused(promise) {
     (reason) => reason,
   );
   assert.equal(error.constructor.name, 'ApiVideoError', String(error.stack));
-  assert.equal(error.message, error.problemDetails.title);
-  assert.equal(error.code, error.problemDetails.status);
-  return error.problemDetails;
+  let problem = error.problemDetails;
+  if (typeof problem === 'string') {
+    // Old versions leave the body as text and so never find its title.
+    assert.ok(old);
+    problem = JSON.parse(problem);
+  } else {
+    assert.equal(error.message, problem.title);
+  }
+  assert.equal(error.code, problem.status);
+  return problem;
 }
 
 async function checkLists() {
@@ -46,7 +54,10 @@ async function checkLists() {
   assert.deepEqual(await list({ ...byTitle, sortOrder: 'desc' }), ['Cherry', 'Banana', 'Apple']);
   const oldestFirst = { title: run, sortBy: 'createdAt', sortOrder: 'asc' };
   assert.deepEqual(await list(oldestFirst), ['Apple', 'Cherry', 'Banana']);
-  assert.deepEqual(await list({ tags: [`red${run}`, `fruit${run}`] }), ['Apple']);
+  if (!old) {
+    // Old versions send `tags=a,b`, which is one tag with a comma in it.
+    assert.deepEqual(await list({ tags: [`red${run}`, `fruit${run}`] }), ['Apple']);
+  }
   assert.deepEqual((await list({ tags: [`red${run}`] })).sort(), ['Apple', 'Cherry']);
   assert.deepEqual(await list({ metadata: { run, 'Kern & Co': '1/2 + ü' } }), ['Cherry']);
   assert.deepEqual(await list({ description: `tree-${run}` }), ['Apple']);
@@ -120,16 +131,11 @@ async function checkErrors() {
   assert.match(untitled.type, /\/attribute-required$/);
 
   const stranger = new ApiVideoClient({ apiKey: `wrong${run}`, baseUri });
-  if (/^2\.[0-4]\./.test(version)) {
-    // The key goes to /auth/api-key alone, and the error of the HTTP library comes out.
-    const { response } = await stranger.videos.list().catch((reason) => reason);
-    assert.equal(response.statusCode, 400);
-    assert.match(response.body.type, /\/authentication-invalid-user-credentials$/);
-  } else {
-    const problem = await refused(stranger.videos.list());
-    assert.equal(problem.status, 401);
-    assert.match(problem.type, /\/authentication-invalid-api-key$/);
-  }
+  const problem = await refused(stranger.videos.list());
+  // Old versions take the key to /auth/api-key, new ones send it with each request.
+  assert.equal(problem.status, old ? 400 : 401);
+  const slug = old ? 'authentication-invalid-user-credentials' : 'authentication-invalid-api-key';
+  assert.ok(problem.type.endsWith(`/${slug}`), problem.type);
 }
 
 async function checkTokens() {
