@@ -47,7 +47,7 @@ def opened(file: RawIOBase) -> Iterator[InputContainer]:
         ) as container:
             yield container
     except av.error.FFmpegError as error:
-        raise UnplayableError("unreadable", str(error)) from error
+        raise UnplayableError("unreadable", error.strerror or str(error)) from error
 
 
 def video_stream(container: InputContainer, ordinal: int = 0) -> VideoStream | None:
