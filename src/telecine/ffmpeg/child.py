@@ -41,7 +41,12 @@ class Child:
         self._loop = asyncio.get_running_loop()
         self.pid = _spawn(argv, files)
         self.exited: asyncio.Future[Exit] = self._loop.create_future()
-        self._pidfd = os.pidfd_open(self.pid)
+        try:
+            self._pidfd = os.pidfd_open(self.pid)
+        except OSError:  # no descriptor left
+            os.killpg(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+            raise
         self._loop.add_reader(self._pidfd, self._reap)
 
     def _reap(self) -> None:

@@ -247,6 +247,7 @@ def _confine(landlock: Landlock, uid: int, reads: list[str], filter_program: byt
 def _launch(
     settings: dict[str, str], reads: list[str], env: dict[str, str], argv: list[str]
 ) -> None:
+    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     confined = settings["policy"] != "off"
     program = settings["exe"]
     opened = os.open(program, os.O_RDONLY | os.O_CLOEXEC)
@@ -268,7 +269,7 @@ def _launch(
         _confine(landlock, int(settings["uid"]), reads, bytes.fromhex(settings["filter"]))
     else:
         _report(landlock="off", seccomp="off", namespaces="off", user=str(os.geteuid()))
-    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # after setuid, which clears it
+    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # again: setuid clears it
     if os.getppid() != int(settings["parent"]):
         raise LaunchError("the parent died first")
     os.execve(PROGRAM_FD if confined else program, argv, env)  # noqa: S606

@@ -155,8 +155,7 @@ class _Run:
         ) as streams:
             child = self._start(streams, FIRST_OUTPUT_FD + len(outputs))
             try:
-                with self._brake.holding(child, self._watch):
-                    end = await self._serve(child, streams, feed, outputs, on_progress)
+                end = await self._serve(child, streams, feed, outputs, on_progress)
             except BaseExceptionGroup as group:
                 # One failure cancels the rest: the first is the cause.
                 raise _first(group) from None
@@ -190,13 +189,16 @@ class _Run:
             until_exit = [tasks.create_task(self._watch.enforce())]
             if feed is not None and streams.feed is not None:
                 until_exit.append(tasks.create_task(self._feed(feed, streams.feed)))
-            tasks.create_task(_collect(streams.status, streams.report.extend))
             tasks.create_task(_collect(streams.stderr, streams.tail.add))
             if streams.progress is not None and on_progress is not None:
                 tasks.create_task(self._follow(streams.progress, on_progress))
             for pipe, sink in zip(streams.outputs, outputs, strict=True):
                 tasks.create_task(self._drain(pipe, sink))
-            end = await child.wait()
+            await _collect(streams.status, streams.report.extend)
+            # Braked only as itself: a launcher that stands still is not yet bound to die
+            # with us.
+            with self._brake.holding(child, self._watch):
+                end = await child.wait()
             for task in until_exit:
                 task.cancel()
         return end

@@ -108,7 +108,7 @@ class Brake:
             del self._runs[child]
 
     def hold(self) -> None:
-        """Stop all runs, and those that start while it holds."""
+        """Stop all runs; those that start while it holds are stopped before their work."""
         if not self._held:
             self._held = True
             for child, watch in self._runs.items():
