@@ -20,6 +20,12 @@ def _status(error_number: int) -> int:
     return -error_number & 0xFF
 
 
+_OURS = {
+    _status(errno.ENOSPC): "out-of-space",
+    _status(errno.EAGAIN): "killed",  # the machine has no thread left
+}
+
+
 def judge(end: Exit, limits: Limits, last_words: str) -> MediaError | RunnerError | None:
     """Return the error that a run ended in, or None if it succeeded.
 
@@ -39,11 +45,9 @@ def judge(end: Exit, limits: Limits, last_words: str) -> MediaError | RunnerErro
         return MediaError("crashes-decoder", f"{signal.Signals(-end.returncode).name}: {said}")
     if end.returncode < 0:
         return RunnerError("killed", said)
-    if end.returncode == _status(errno.ENOSPC):
-        return RunnerError("out-of-space", said)
     # One thread's lack of memory often ends as another thread's error, so the text counts.
     if end.returncode == _status(errno.ENOMEM) or os.strerror(errno.ENOMEM) in last_words:
         return MediaError("too-complex", f"more than {limits.memory_bytes >> 20} MiB: {said}")
-    if end.returncode == _status(errno.EAGAIN):  # the machine has no thread left
-        return RunnerError("killed", said)
+    if end.returncode in _OURS:
+        return RunnerError(_OURS[end.returncode], said)
     return MediaError("unreadable", said)
