@@ -9,7 +9,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
-from math import ceil
+from math import ceil, floor
 
 FIRST_SEGMENTS_S = (2, 2)
 """The first two segments are short: they are what a viewer waits for."""
@@ -77,17 +77,22 @@ def key_cuts(key_frames: Sequence[int], frames: int, rate: Fraction) -> tuple[in
     Where there is none, the next key frame behind; `key_frames` are ascending frame
     numbers that begin with 0.
     """
-    earliest, latest = NEAREST_KEY_S
+    # Whole numbers: fractions would make this half of the time that a probe takes.
+    earliest, latest = (bound_s * rate for bound_s in NEAREST_KEY_S)
+    nearest, farthest = ceil(earliest), floor(latest)
+    wanted = SEGMENT_S * rate
     cuts = [0]
     while True:
         last = cuts[-1]
-        first = bisect_left(key_frames, last + earliest * rate)
-        end = bisect_right(key_frames, last + latest * rate)
-        wanted = last + SEGMENT_S * rate
+        first = bisect_left(key_frames, last + nearest)
+        end = bisect_right(key_frames, last + farthest)
         near = key_frames[first:end] or key_frames[end : end + 1]
         if not near or near[0] >= frames:
             break
-        cut = min(near, key=lambda key: abs(key - wanted))
+        cut = min(
+            near,
+            key=lambda key: abs((key - last) * wanted.denominator - wanted.numerator),
+        )
         if cut >= frames:
             break
         cuts.append(cut)

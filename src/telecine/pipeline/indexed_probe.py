@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +22,7 @@ _MAX_TIMESCALE = 100_000_000  # 24 hours of it, times 120,000, fit 63 bits
 _LONGEST_PICTURE_S = 1
 _MAX_COPIED_HZ = Fraction(121, 2)
 _IRREGULAR_S = 0.02
+_MEDIAN_OF = 1000
 
 # One still picture as a video track is cover art; many are Motion JPEG.
 _STILLS = frozenset(("jpeg", "png ", "mjpa", "mjpb"))
@@ -178,7 +178,7 @@ def _shown(track: Track) -> Bools:
 
     Half a picture of tolerance: edit lists count in ticks of the movie's clock.
     """
-    tolerance = int(np.median(track.durations)) // 2
+    tolerance = int(np.median(track.durations[:_MEDIAN_OF])) // 2
     shown: Bools = track.pts >= -tolerance
     if not shown.any():
         raise UnplayableError("no-streams", "the edit list shows no picture")
@@ -196,7 +196,7 @@ def _closed_keys(pts: Ints, keyframes: Bools) -> Bools:
 
 
 def _timing_obstacles(track: Track, shown: Bools, closed: Bools, clock: FrameClock) -> list[str]:
-    ordered = np.sort(track.pts[shown])
+    ordered = np.sort(track.pts[shown], kind="stable")
     deltas = np.diff(ordered)
     starts = np.flatnonzero(closed & (track.pts == clock.zero_ticks))
     # Everything hidden must lie before the key frame at which showing begins.
@@ -220,16 +220,12 @@ def _rates_bps(track: Track, keys: Bools, clock: FrameClock) -> tuple[int, int]:
     cuts = grid.key_cuts(clock.key_frames or (0,), clock.frames, clock.rate)
     where = np.flatnonzero(keys)
     numbers = frame_numbers(track.pts[where] - clock.zero_ticks, track.timescale, clock.rate)
-    at_cut = [int(where[n]) for n in np.searchsorted(numbers, cuts[1:-1]) if n < len(where)]
-    sums = np.concatenate(([0], np.cumsum(track.sizes)))
-    bounds = [0, *at_cut, len(track.sizes)]
+    at_cut = where[np.searchsorted(numbers, cuts[1:-1])] if len(where) else where
+    bounds = np.concatenate(([0], at_cut, [len(track.sizes)]))
     if len(bounds) != len(cuts):
         return mean, mean
-    peak = max(
-        int(sums[end] - sums[start]) * 8 * clock.rate / (stop - begin)
-        for (start, end), (begin, stop) in zip(pairwise(bounds), pairwise(cuts), strict=True)
-    )
-    return mean, round(peak)
+    sums = np.concatenate(([0], np.cumsum(track.sizes)))
+    return mean, round(float((np.diff(sums[bounds]) / np.diff(cuts)).max() * 8 * float(clock.rate)))
 
 
 def _audio(
