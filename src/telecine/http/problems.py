@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
+import psycopg
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -29,6 +30,16 @@ log = structlog.get_logger()
 
 INVALID = "telecine"
 """Error type of our own validators; its context holds the `detail` to show."""
+
+_OUTAGES = (
+    OperationalError,
+    InterfaceError,
+    PoolTimeout,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    StoreError,
+)
+"""What we need is not there at the moment."""
 
 AllowedMethods = Callable[[str], frozenset[str]]
 
@@ -153,6 +164,6 @@ def install(app: FastAPI, allowed_methods: AllowedMethods) -> None:
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(RequestValidationError, on_validation)
     app.add_exception_handler(HTTPException, on_http)
-    for outage in (OperationalError, InterfaceError, PoolTimeout, StoreError):
+    for outage in _OUTAGES:
         app.add_exception_handler(outage, on_outage)
     app.add_exception_handler(Exception, on_bug)
