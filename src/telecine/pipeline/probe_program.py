@@ -30,12 +30,14 @@ _BRANDS = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"styp
 class LocalFile(FileIO):
     """The file itself."""
 
-    def read_at(self, offset: int, size: int) -> bytes:
-        """Return `size` bytes at `offset`, fewer at the end."""
+    def read_at(self, offset: int, size_bytes: int) -> bytes:
+        """Return the bytes at `offset`, fewer at the end."""
         parts: list[bytes] = []
-        while size > 0 and (part := os.pread(self.fileno(), min(size, 1 << 30), offset)):
+        left = size_bytes
+        # One call gives at most 2 GiB.
+        while left > 0 and (part := os.pread(self.fileno(), min(left, 1 << 30), offset)):
             parts.append(part)
-            offset, size = offset + len(part), size - len(part)
+            offset, left = offset + len(part), left - len(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
 

@@ -46,17 +46,19 @@ class AskedFile(RawIOBase):
         self._at = max(0, bases[whence] + offset)
         return self._at
 
-    def read_at(self, offset: int, size: int) -> bytes:
-        """Return `size` bytes at `offset`, fewer at the end."""
-        size = max(0, min(size, self._size - offset))
+    def read_at(self, offset: int, size_bytes: int) -> bytes:
+        """Return the bytes at `offset`, fewer at the end."""
+        wanted = min(size_bytes, self._size - offset)
+        if wanted <= 0:
+            return b""
         start = offset - self._block_start
-        if start >= 0 and start + size <= len(self._block):
-            return self._block[start : start + size]
-        if size >= BLOCK_BYTES:
-            return self._ask(offset, size)
+        if start >= 0 and start + wanted <= len(self._block):
+            return self._block[start : start + wanted]
+        if wanted >= BLOCK_BYTES:
+            return self._ask(offset, wanted)
         self._block_start = offset
         self._block = self._ask(offset, min(BLOCK_BYTES, self._size - offset))
-        return self._block[:size]
+        return self._block[:wanted]
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override] # any buffer
         """Fill `buffer` from the position, as `io` wants it."""
@@ -65,12 +67,10 @@ class AskedFile(RawIOBase):
         self._at += len(data)
         return len(data)
 
-    def _ask(self, offset: int, size: int) -> bytes:
-        if size == 0:
-            return b""
-        self._requests.write(REQUEST.pack(offset, size))
+    def _ask(self, offset: int, size_bytes: int) -> bytes:
+        self._requests.write(REQUEST.pack(offset, size_bytes))
         self._requests.flush()
-        data = self._answers.read(size)
-        if len(data) != size:
-            raise OSError(f"{len(data)} bytes of {size} at {offset}")
+        data = self._answers.read(size_bytes)
+        if len(data) != size_bytes:
+            raise OSError(f"{len(data)} bytes of {size_bytes} at {offset}")
         return data

@@ -17,6 +17,6 @@ class SourceReader(Protocol):
         """The file itself, where it is one on a local disk."""
         ...
 
-    async def read(self, offset: int, size: int) -> bytes:
-        """Return `size` bytes from `offset`; fewer only at the end of the file."""
+    async def read(self, offset: int, size_bytes: int, /) -> bytes:
+        """Return the bytes from `offset` on; fewer only at the end of the file."""
         ...

@@ -34,8 +34,8 @@ class Elsewhere:
     size_bytes: int
     local_path: None = None
 
-    async def read(self, offset: int, size: int) -> bytes:
-        return await LocalFile(self.path, self.size_bytes).read(offset, size)
+    async def read(self, offset: int, size_bytes: int) -> bytes:
+        return await LocalFile(self.path, self.size_bytes).read(offset, size_bytes)
 
 
 async def probed(path: Path) -> Probed:

@@ -1,0 +1,157 @@
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from telecine.ffmpeg.safety import INPUT_FLAGS
+from telecine.pipeline import argv
+from telecine.pipeline.argv import Fed, Whole, whole_input
+from telecine.pipeline.model import Plan, Probe
+from telecine.pipeline.plan import PlanOptions, plan
+from tests.unit.pipeline import sources
+
+
+def made(video: Any = None, **options: Any) -> tuple[Probe, Plan]:
+    probe = sources.probe(video or sources.video(1280, 720))
+    return probe, plan(probe, PlanOptions(passthrough=False, **options))
+
+
+def arguments(probe: Probe, wanted: Plan, source: Fed | Whole, *names: str) -> list[str]:
+    assert probe.video is not None
+    renditions = [wanted.rendition(name) for name in names]
+    return argv.encode(probe.video, wanted, renditions, 120, 360, source)
+
+
+def after(arguments: list[str], flag: str) -> list[str]:
+    return [following for each, following in pairwise(arguments) if each == flag]
+
+
+def graph(arguments: list[str]) -> str:
+    (text,) = after(arguments, "-filter_complex")
+    return text
+
+
+def test_the_grid_is_laid_by_frame_numbers() -> None:
+    text = graph(arguments(*made(), Fed(-512, 100), "240p"))
+    assert text.startswith(
+        "[0:v:0]setpts='PTS-512',fps=30/1:round=near:start_time=3.333333:eof_action=pass,"
+        "tpad=stop=-1:stop_mode=clone,trim=start_pts=120:end_pts=360,setpts=PTS-120,"
+    )
+
+
+def test_renditions_are_scaled_in_a_cascade() -> None:
+    given = arguments(*made(), Fed(0, 0), "720p", "480p", "240p")
+    text = graph(given)
+    assert text.count("[0:v:0]") == 1
+    assert "scale=1280:720" in text.split(";")[0]
+    assert text.split(";")[1] == "[n0]scale=854:480:flags=bicubic,split=2[o1][n1]"
+    assert text.split(";")[2] == "[n1]scale=426:240:flags=bicubic[o2]"
+    assert after(given, "-map") == ["[o0]", "[o1]", "[o2]"]
+    assert [each for each in given if each.startswith("pipe:")] == ["pipe:10", "pipe:11", "pipe:12"]
+
+
+def test_settings_are_those_of_the_rung() -> None:
+    given = arguments(*made(), Fed(0, 0), "720p", "480p")
+    assert after(given, "-preset") == ["superfast", "veryfast"]
+    assert after(given, "-maxrate") == ["2800000", "1400000"]
+    assert after(given, "-bufsize") == ["5600000", "2800000"]
+    assert after(given, "-level") == ["3.1", "3.1"]
+    assert all("stitchable=1" in each for each in after(given, "-x264-params"))
+    assert all("scenecut=0" in each for each in after(given, "-x264-params"))
+
+
+def test_key_frames_are_forced_at_piece_cuts_and_nowhere_else() -> None:
+    given = arguments(*made(), Fed(0, 0), "240p")
+    # Cut 240, relative to 120, half a frame early.
+    assert after(given, "-force_key_frames") == [f"{119.5 / 30:.6f}"]
+
+
+def test_half_rate_rungs_take_the_even_frames() -> None:
+    probe, wanted = made(sources.video(1280, 720, frame_rate=Fraction(60)))
+    text = graph(arguments(probe, wanted, Fed(0, 0), "720p", "480p", "240p"))
+    assert text.count("framestep=2") == 1
+    assert text.split(";")[1].startswith("[n0]framestep=2,scale=854:480")
+    assert probe.video is not None
+    odd = argv.encode(probe.video, wanted, [wanted.rendition("240p")], 121, 360, Fed(0, 0))
+    assert "trim=start_frame=1,framestep=2" in graph(odd)
+
+
+@pytest.mark.parametrize(
+    ("changes", "steps"),
+    [
+        ({"interlaced": True}, "bwdif=mode=send_frame:deint=interlaced,fps="),
+        ({"rotation_deg": 90},
+         "scale=240:426:flags=bicubic:out_range=tv,format=yuv420p,transpose=clock"),
+        ({"rotation_deg": 180}, "hflip,vflip"),
+        ({"transfer": "smpte2084"}, "zscale=tin=smpte2084:pin=bt2020"),
+        ({"transfer": "arib-std-b67"}, "zscale=tin=arib-std-b67"),
+        ({"matrix": "gbr"}, "out_range=tv:out_color_matrix=bt709"),
+        ({}, "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709"),
+        ({"matrix": "bt470bg", "primaries": "bt470bg"},
+         "color_primaries=bt470bg:color_trc=bt709:colorspace=bt470bg"),
+    ],
+)  # fmt: skip
+def test_conversions(changes: dict[str, Any], steps: str) -> None:
+    probe, wanted = made(sources.video(1280, 720, **changes))
+    text = graph(arguments(probe, wanted, Fed(0, 0), "240p"))
+    assert steps in text
+
+
+def test_small_pictures_without_tags_are_standard_definition() -> None:
+    probe, wanted = made(sources.video(640, 360))
+    assert "colorspace=smpte170m" in graph(arguments(probe, wanted, Fed(0, 0), "360p"))
+
+
+def test_the_mark_is_drawn_before_the_first_split() -> None:
+    probe, wanted = made(watermarked=True)
+    first, second = graph(arguments(probe, wanted, Fed(0, 0), "720p", "240p")).split(";")
+    assert "drawbox" in first
+    assert "drawbox" not in second
+
+
+def test_every_input_is_bounded() -> None:
+    for source in (Fed(0, 0), Whole(Fraction(0), 0, None, 0)):
+        given = arguments(*made(), source, "240p")
+        at = given.index(INPUT_FLAGS[0])
+        assert tuple(given[at : at + len(INPUT_FLAGS)]) == INPUT_FLAGS
+        assert at < given.index("-i")
+
+
+@pytest.mark.parametrize(
+    ("container", "frame", "seek_s"),
+    [
+        ("matroska,webm", 0, None),
+        ("matroska,webm", 59, None),
+        ("matroska,webm", 60, Fraction(22, 10)),
+        ("matroska,webm", 130, Fraction(42, 10)),
+        ("mpegts", 130, Fraction(395, 100)),
+    ],
+)
+def test_seeks_land_on_the_key_frame_before(
+    container: str, frame: int, seek_s: Fraction | None
+) -> None:
+    assert whole_input(sources.video(), container, frame).seek_s == seek_s
+
+
+def test_seeks_count_from_the_container_s_own_start() -> None:
+    video = sources.video(start_s=Fraction(7, 5), ordinal=1)
+    source = whole_input(video, "mpegts", 130)
+    assert source == Whole(Fraction(7, 5), 1, Fraction(7, 5) + Fraction(395, 100), 120)
+    probe = sources.probe(video)
+    given = arguments(probe, plan(probe, PlanOptions(passthrough=False)), source, "240p")
+    assert after(given, "-ss") == ["5.350000"]
+    assert graph(given).startswith("[0:v:1]setpts='round(PTS-(7/5)/TB)'")
+    assert "-noautorotate" in given
+
+
+def test_dense_key_frames_do_not_make_a_seek_overshoot() -> None:
+    video = sources.video(key_frames=tuple(range(0, 300, 8)))
+    source = whole_input(video, "matroska", 64)
+    assert source.seek_s is not None
+    assert source.seek_s < Fraction(72, 30)
+
+
+def test_a_damaged_stretch_is_entered_earlier() -> None:
+    assert whole_input(sources.video(), "matroska", 310, earlier_keys=2).start_frame == 180
+    assert whole_input(sources.video(), "matroska", 310, earlier_keys=9).seek_s is None
