@@ -1,0 +1,97 @@
+"""One Telecine that is killed again and again, and starts anew on the same folder."""
+
+import importlib.util
+import os
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from telecine.db.embedded import running_url
+from tests.chaos import killing
+from tests.fixtures.customer import Customer
+from tests.fixtures.server import TelecineProcess, telecine
+
+HAS_FSCK = importlib.util.find_spec("telecine.cli.doctor") is not None
+
+SETTINGS = {"TELECINE_API_PROCESSES": "2", "TELECINE_ENCODE_SLOTS": "1"}
+
+
+class Victim:
+    """A Telecine of one's own, whose parts die."""
+
+    def __init__(self, data: Path) -> None:
+        self._data = data
+        self._keys: dict[str, str] = {}
+        self.start()
+
+    def start(self) -> None:
+        """Start, also on what a killed Telecine left; keys stay what they were."""
+        self._process = TelecineProcess(self._data, {**SETTINGS, **self._keys})
+        started = self._process.wait_until_ready()
+        self._keys = {
+            "TELECINE_API_KEY": self._process.environment["TELECINE_API_KEY"],
+            "TELECINE_OPERATOR_KEY": self._process.environment["TELECINE_OPERATOR_KEY"],
+        }
+        self.server = replace(
+            started,
+            production_key=self._keys["TELECINE_API_KEY"],
+            operator_key=self._keys["TELECINE_OPERATOR_KEY"],
+        )
+        self.customer = Customer(self.server)
+
+    def stop(self) -> None:
+        self.customer.http.close()
+        self._process.stop()
+
+    @property
+    def supervisor(self) -> int:
+        return self._process.process.pid
+
+    @property
+    def log(self) -> str:
+        return self._process.log.read_text(errors="replace")
+
+    def kill_everything(self) -> None:
+        """Take the supervisor first, so that it restarts nothing."""
+        killing.kill(self.supervisor, *killing.descendants(self.supervisor))
+        self._process.process.wait()
+        self.stop()
+
+    def completions(self, video_id: str) -> Counter[str]:
+        """Count the events that told that a quality of a video is complete."""
+        url = running_url(self._data)
+        assert url is not None
+        with psycopg.connect(url) as connection:
+            rows = connection.execute(
+                "SELECT payload->>'encoding', payload->>'quality' FROM event"
+                " WHERE type = 'video.encoding.quality.completed' AND media_id = %s",
+                [video_id],
+            ).fetchall()
+        return Counter(f"{encoding} {quality}" for encoding, quality in rows)
+
+    def fsck(self) -> None:
+        """Compare rows with objects: nothing may be amiss."""
+        if not HAS_FSCK:
+            return
+        environment = {**os.environ, **self._process.environment}
+        done = subprocess.run(
+            telecine("doctor", "--fsck"),
+            cwd=self._data.parent,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
+    victim = Victim(tmp_path_factory.mktemp("chaos") / "data")
+    yield victim
+    victim.stop()

@@ -1,0 +1,130 @@
+"""Whatever is killed, and when: what was answered is kept, all work is done, once.
+
+Long groups of pictures: the top quality is passed through, the ladder makes the rest.
+"""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.chaos import killing
+from tests.chaos.conftest import Victim
+from tests.fixtures.customer import Customer, finished
+from tests.fixtures.media import barcode_mp4, frame_numbers
+from tests.fixtures.waiting import until
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.slow,
+    pytest.mark.xdist_group("own-server"),
+]
+
+FRAMES = (240, 540)
+QUALITIES = ("240p", "360p")
+
+Moment = Callable[[Victim, str], Awaitable[None]]
+
+
+def clip(frames: int) -> Path:
+    return barcode_mp4(frames=frames, width_px=640, height_px=360, keyframe_interval=130)
+
+
+async def as_soon_as_it_is_answered(victim: Victim, video_id: str) -> None:
+    """Wait for nothing."""
+
+
+async def while_it_is_encoded(victim: Victim, video_id: str) -> None:
+    """Wait until a chunk is being encoded."""
+
+    async def running() -> bool:
+        return bool(chunks(victim.customer, video_id, "running"))
+
+    await until(running)
+
+
+MOMENTS = pytest.mark.parametrize("moment", [as_soon_as_it_is_answered, while_it_is_encoded])
+
+
+def chunks(customer: Customer, video_id: str, *states: str) -> list[dict[str, object]]:
+    steps = customer.work(video_id)["steps"]
+    return [s for s in steps if s["name"].startswith("chunk ") and s["state"] in states]
+
+
+def upload_all(victim: Victim) -> dict[str, int]:
+    """Upload every clip; return how many frames each video has."""
+    return {victim.customer.upload(clip(frames)): frames for frames in FRAMES}
+
+
+async def assert_nothing_is_lost(victim: Victim, videos: dict[str, int]) -> None:
+    for video_id, frames in videos.items():
+        found = await finished(victim.customer, video_id)
+        work = victim.customer.work(video_id)
+        assert {quality["status"] for quality in found["qualities"]} == {"encoded"}, work
+        expected = ["hls 240p", "hls 360p", "mp4 360p"]
+        assert [f"{q['type']} {q['quality']}" for q in found["qualities"]] == expected
+        assert victim.completions(video_id) == Counter(expected)
+        shown = victim.customer.watch(video_id)
+        assert shown.qualities == set(QUALITIES)
+        for quality in QUALITIES:
+            assert frame_numbers(shown.stream(quality).media) == list(range(frames))
+        mp4 = victim.customer.media(video_id, "mp4/source.mp4")
+        assert frame_numbers(mp4) == list(range(frames))
+    victim.fsck()
+
+
+@MOMENTS
+async def test_a_killed_worker_is_replaced(victim: Victim, moment: Moment) -> None:
+    videos = upload_all(victim)
+    await moment(victim, next(iter(videos)))
+    killing.kill(killing.child(victim.supervisor, killing.is_worker))
+    await assert_nothing_is_lost(victim, videos)
+
+
+async def test_the_job_of_a_killed_worker_is_done_by_another(victim: Victim) -> None:
+    video_id = victim.customer.upload(clip(FRAMES[-1]))
+    worker = killing.child(victim.supervisor, killing.is_worker)
+
+    async def caught_at_work() -> bool:
+        # What stands still cannot end its job between our look and our blow.
+        with killing.frozen(worker):
+            caught = bool(chunks(victim.customer, video_id, "running"))
+            if caught:
+                killing.kill(worker)
+            return caught
+
+    await until(caught_at_work)
+    await assert_nothing_is_lost(victim, {video_id: FRAMES[-1]})
+    assert "job rescued from a dead worker" in victim.log
+    assert max(int(str(step["attempt"])) for step in chunks(victim.customer, video_id, "done")) == 2
+
+
+@MOMENTS
+async def test_a_killed_api_process_is_replaced(victim: Victim, moment: Moment) -> None:
+    videos = upload_all(victim)
+    await moment(victim, next(iter(videos)))
+    for pid in [pid for pid in killing.children(victim.supervisor) if killing.is_api(pid)]:
+        killing.kill(pid)
+    # The supervisor holds the socket: the next request waits, and is not refused.
+    with httpx.Client(base_url=victim.server.base_url, timeout=60) as stranger:
+        assert stranger.get("/healthz").status_code == 200
+    await assert_nothing_is_lost(victim, videos)
+
+
+@MOMENTS
+async def test_a_killed_database_comes_back(victim: Victim, moment: Moment) -> None:
+    videos = upload_all(victim)
+    await moment(victim, next(iter(videos)))
+    killing.kill(killing.child(victim.supervisor, killing.is_postmaster))
+    await assert_nothing_is_lost(victim, videos)
+
+
+@MOMENTS
+async def test_all_is_there_after_everything_died_at_once(victim: Victim, moment: Moment) -> None:
+    videos = upload_all(victim)
+    await moment(victim, next(iter(videos)))
+    victim.kill_everything()
+    victim.start()
+    await assert_nothing_is_lost(victim, videos)
