@@ -26,12 +26,12 @@ export class Controls {
     private readonly root: HTMLElement,
     private readonly player: Player,
   ) {
-    const { options, published } = player;
+    const { options, media } = player;
     const overlay = new Overlay(player);
     root.append(overlay.root);
     if (!options.chromeless) {
-      if (!options.hideTitle && published.title !== '') {
-        root.append(element('div', 'title', published.title));
+      if (!options.hideTitle && media.title !== '') {
+        root.append(element('div', 'title', media.title));
       }
       if (options.hideControls) root.classList.add('player--bare');
       else root.append(this.bar());

@@ -1,5 +1,5 @@
 import Hls, { type ErrorData, type HlsConfig } from 'hls.js';
-import { MediaRefused, openSession, type Media } from './media';
+import type { Media } from './media';
 import type { Options } from './options';
 
 /** `waiting`: the server has no usable source yet, the player asks again and again. */
@@ -32,7 +32,6 @@ export class Player extends EventTarget {
   state: State = 'loading';
   /** What to tell the viewer while `state` is `error`. */
   error = '';
-  media: Media;
   private pollTimer: number | undefined;
   private pollDelayMs = POLL_FIRST_MS;
   private recoveredAtMs = Number.NEGATIVE_INFINITY;
@@ -40,11 +39,10 @@ export class Player extends EventTarget {
 
   constructor(
     readonly video: HTMLVideoElement,
-    readonly published: Media,
+    readonly media: Media,
     readonly options: Options,
   ) {
     super();
-    this.media = published;
     this.playRequested = options.autoplay;
     video.muted = options.muted;
     video.loop = options.loop && options.endS === null;
@@ -63,15 +61,6 @@ export class Player extends EventTarget {
   async start(): Promise<void> {
     window.clearTimeout(this.pollTimer);
     this.setState('loading');
-    try {
-      this.media = await openSession(this.published, this.options.session);
-    } catch (error) {
-      this.fail(error instanceof MediaRefused ? describe(error.status) : describe(0));
-      return;
-    }
-    if (this.media !== this.published && this.media.poster !== null && !this.options.hidePoster) {
-      this.video.poster = this.media.poster;
-    }
     if (Hls.isSupported()) this.startHls();
     else await this.startNative();
   }

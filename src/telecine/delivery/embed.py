@@ -25,9 +25,7 @@ _templates = Environment(
 class EmbedPage:
     """What a page says and plays. URLs are absolute, or paths on the page's host.
 
-    `mp4_url` is None where downloading is not allowed. `session_url` is set for
-    private media only: there the player exchanges its one-time token for a session,
-    because fetching the page itself must not burn the token.
+    `mp4_url` is None where downloading is not allowed.
     """
 
     media_id: str
@@ -35,9 +33,7 @@ class EmbedPage:
     hls_url: str
     poster_url: str | None
     mp4_url: str | None = None
-    session_url: str | None = None
     description: str = ""
-    language: str = "en"
 
     def island(self) -> dict[str, str | None]:
         """Return what the script reads (`web/player/media.ts`)."""
@@ -47,7 +43,6 @@ class EmbedPage:
             "hls": self.hls_url,
             "poster": self.poster_url,
             "mp4": self.mp4_url,
-            "session": self.session_url,
         }
 
 
@@ -57,17 +52,13 @@ def render_embed(page: EmbedPage) -> HTMLResponse:
         html = _templates.get_template("embed.html").render(
             page=page,
             island=page.island(),
-            # The poster of a private media needs the session that the script opens.
-            poster=page.poster_url if page.session_url is None else None,
             script=_front_end.script(ENTRY),
             sheets=_front_end.sheets(ENTRY),
         )
     except NotBuilt:
         return _message(503, "No player here", "This installation was made without the front end.")
-    urls = (page.hls_url, page.poster_url, page.mp4_url, page.session_url)
-    return HTMLResponse(
-        html, headers=_headers(_origins(urls), private=page.session_url is not None)
-    )
+    urls = (page.hls_url, page.poster_url, page.mp4_url)
+    return HTMLResponse(html, headers=_headers(_origins(urls)))
 
 
 def render_missing() -> HTMLResponse:
@@ -86,7 +77,7 @@ def _message(status: int, heading: str, text: str) -> HTMLResponse:
     except NotBuilt:
         sheets = []
     html = _templates.get_template("message.html").render(heading=heading, text=text, sheets=sheets)
-    return HTMLResponse(html, status, headers=_headers((), private=False))
+    return HTMLResponse(html, status, headers=_headers(()))
 
 
 def _origins(urls: Iterable[str | None]) -> tuple[str, ...]:
@@ -95,7 +86,7 @@ def _origins(urls: Iterable[str | None]) -> tuple[str, ...]:
     return tuple(sorted({f"{part.scheme}://{part.netloc}" for part in parts if part.netloc}))
 
 
-def _headers(origins: Iterable[str], *, private: bool) -> dict[str, str]:
+def _headers(origins: Iterable[str]) -> dict[str, str]:
     sources = " ".join(["'self'", *origins])
     policy = {
         "default-src": "'none'",
@@ -110,7 +101,7 @@ def _headers(origins: Iterable[str], *, private: bool) -> dict[str, str]:
     }
     return {
         "content-security-policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
-        "cache-control": "private, no-store" if private else "public, max-age=10",
+        "cache-control": "public, max-age=10",
         "referrer-policy": "strict-origin-when-cross-origin",
         "x-content-type-options": "nosniff",
     }

@@ -8,8 +8,8 @@ from urllib.parse import quote
 from telecine.http.query import Items, single
 from telecine.problems import Violation, bad_request, out_of_range
 
-DEFAULT_SIZE = 25
-MAX_SIZE = 100
+DEFAULT_ITEMS = 25
+MAX_ITEMS = 100
 
 PARAMETERS: list[dict[str, Any]] = [
     {
@@ -21,8 +21,8 @@ PARAMETERS: list[dict[str, Any]] = [
     {
         "name": "pageSize",
         "in": "query",
-        "description": f"Items per page, 1 to {MAX_SIZE}.",
-        "schema": {"type": "integer", "minimum": 1, "maximum": MAX_SIZE, "default": DEFAULT_SIZE},
+        "description": f"Items per page, 1 to {MAX_ITEMS}.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": MAX_ITEMS, "default": DEFAULT_ITEMS},
     },
 ]
 """The parameters of a list, for the OpenAPI document."""
@@ -33,7 +33,7 @@ class Page:
     """The wanted page of a list: `number` starts with 1."""
 
     number: int = 1
-    size: int = DEFAULT_SIZE
+    size: int = DEFAULT_ITEMS
 
     @property
     def offset(self) -> int:
@@ -52,9 +52,9 @@ def page_of(items: Items) -> Page:
     number = _integer(single(items, "currentPage"), 1)
     if number is None or number < 1:
         violations.append(out_of_range("page", 1))
-    size = _integer(single(items, "pageSize"), DEFAULT_SIZE)
-    if size is None or not 1 <= size <= MAX_SIZE:
-        violations.append(out_of_range("pageSize", 1, MAX_SIZE))
+    size = _integer(single(items, "pageSize"), DEFAULT_ITEMS)
+    if size is None or not 1 <= size <= MAX_ITEMS:
+        violations.append(out_of_range("pageSize", 1, MAX_ITEMS))
     if violations or number is None or size is None:
         raise bad_request(violations)
     return Page(number, size)

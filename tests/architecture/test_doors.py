@@ -1,0 +1,144 @@
+"""What may be done in one place only: start programs, read clocks, draw random numbers."""
+
+import ast
+from collections.abc import Iterator
+
+from tests.architecture.sources import (
+    calls,
+    dotted,
+    imported,
+    module,
+    place,
+    python_files,
+    tree,
+)
+
+SRC_FILES = python_files("src")
+TEST_FILES = python_files("tests")
+
+STARTS_PROGRAMS = {
+    "cli/demo",  # draws its clip with ffmpeg
+    "db/account",  # makes the account of the embedded server
+    "db/embedded",  # the PostgreSQL child
+    "db/launcher",  # becomes that child
+    "ffmpeg/binary",  # asks an ffmpeg for its version
+    "ffmpeg/child",  # starts the launcher
+    "ffmpeg/launcher",  # becomes ffmpeg, confined
+    "processes/child",  # the supervisor's children
+}
+PROGRAM_CALLS = {
+    "asyncio.create_subprocess_exec",
+    "asyncio.create_subprocess_shell",
+    "os.fork",
+    "os.forkpty",
+    "os.popen",
+    "os.posix_spawn",
+    "os.posix_spawnp",
+    "os.system",
+}
+PROGRAM_CALL_STARTS = ("os.exec", "os.spawn", "subprocess.")
+
+KEEPS_TASKS_ITSELF = {
+    "delivery/media",  # one load that several waiting viewers share
+}
+
+READS_CLOCKS = {
+    "clock",
+    "cli/waiting",  # a command asks a server again
+}
+NOW_CALLS = {"date.today", "datetime.now", "datetime.today", "datetime.utcnow"}
+
+RANDOM_MODULES = {"random", "secrets"}
+RANDOM_CALLS = {
+    "os.getrandom",
+    "os.urandom",
+    "uuid.uuid1",
+    "uuid.uuid4",
+    "uuid.uuid6",
+    "uuid.uuid7",
+}
+
+WAITS = {
+    "tests/contract/python/walk.py",  # runs in another interpreter, beside the official client
+    "tests/fixtures/waiting.py",
+}
+SLEEPS = {"sleep", "wait_for_timeout"}
+
+
+def test_programs_are_started_in_the_listed_places() -> None:
+    found = {
+        module(path)
+        for path in SRC_FILES
+        for _, name in calls(tree(path))
+        if name in PROGRAM_CALLS or name.startswith(PROGRAM_CALL_STARTS)
+    }
+    assert found == STARTS_PROGRAMS, "keep the list as short as the truth"
+
+
+def test_only_clock_reads_clocks() -> None:
+    found = [
+        f"{place(path, node)} {name}"
+        for path in SRC_FILES
+        if module(path) not in READS_CLOCKS
+        for node, name in (*imported(path), *calls(tree(path)))
+        if name.split(".")[0] == "time" or ".".join(name.split(".")[-2:]) in NOW_CALLS
+    ]
+    assert found == []
+
+
+def test_only_ids_draws_random_numbers() -> None:
+    found = [
+        f"{place(path, node)} {name}"
+        for path in SRC_FILES
+        if module(path) != "ids"
+        for node, name in (*imported(path), *calls(tree(path)))
+        if name.split(".")[0] in RANDOM_MODULES or name in RANDOM_CALLS
+    ]
+    assert found == []
+
+
+def test_tasks_live_in_groups() -> None:
+    found = [
+        f"{place(path, call)} {name}"
+        for path in SRC_FILES
+        if module(path) not in KEEPS_TASKS_ITSELF
+        for call, name in calls(tree(path))
+        if name.rpartition(".")[2] in {"create_task", "ensure_future"}
+        and name.rpartition(".")[0] not in set(task_groups(tree(path)))
+    ]
+    assert found == []
+
+
+def task_groups(root: ast.AST) -> Iterator[str]:
+    """Yield the names under which a file holds task groups."""
+    for node in ast.walk(root):
+        if isinstance(node, ast.AsyncWith):
+            for item in node.items:
+                made = item.context_expr
+                if isinstance(made, ast.Call) and dotted(made.func).endswith("TaskGroup"):
+                    yield dotted(item.optional_vars) if item.optional_vars else "?"
+        elif isinstance(node, ast.arg) and node.annotation:
+            yield from [node.arg] if dotted(node.annotation).endswith("TaskGroup") else []
+
+
+def test_only_db_ends_transactions() -> None:
+    found = [
+        f"{place(path, call)} {name}"
+        for path in SRC_FILES
+        if not module(path).startswith("db/")
+        for call, name in calls(tree(path))
+        if name.rpartition(".")[2] in {"commit", "rollback"}
+    ]
+    assert found == []
+
+
+def test_tests_wait_for_conditions_not_for_time() -> None:
+    found = [
+        f"{place(path, call)} {name}"
+        for path in TEST_FILES
+        if place(path) not in WAITS
+        for call, name in calls(tree(path))
+        # sleep(0) only lets other tasks run
+        if name.rpartition(".")[2] in SLEEPS and [ast.unparse(each) for each in call.args] != ["0"]
+    ]
+    assert found == []
