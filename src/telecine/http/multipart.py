@@ -136,7 +136,7 @@ class _Form:
         self._fields: dict[str, str] = {}
         self._file_name: str | None = None
         self._size_bytes = 0
-        self._waiting: list[bytes] = []
+        self._waiting: list[memoryview] = []
         self._ended = False
         self.waiting_bytes = 0
 
@@ -155,7 +155,7 @@ class _Form:
 
     def take(self) -> bytes:
         """Return the bytes of the file that were not taken yet."""
-        data = self._waiting[0] if len(self._waiting) == 1 else b"".join(self._waiting)
+        data = b"".join(self._waiting)
         self._waiting.clear()
         self.waiting_bytes = 0
         return data
@@ -210,7 +210,7 @@ class _Form:
         self._size_bytes += end - start
         if self._size_bytes > self._max_bytes:
             raise file_too_large(self._max_bytes)
-        self._waiting.append(data[start:end])
+        self._waiting.append(memoryview(data)[start:end])  # copied once, in `take`
         self.waiting_bytes += end - start
 
     def _on_part_end(self) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import Select, func, select
 
@@ -84,9 +83,3 @@ async def keys(tx: Transaction, public_id: str) -> Sequence[tuple[ApiKey, str]]:
         .order_by(ApiKey.id)
     )
     return [(key, environment) for key, environment in await tx.execute(rows)]
-
-
-async def key_ids(tx: Transaction, project_id: UUID) -> Sequence[UUID]:
-    """Return the row keys of a project's valid API keys."""
-    rows = select(ApiKey.id).where(ApiKey.project_id == project_id, ApiKey.revoked_at.is_(None))
-    return (await tx.scalars(rows)).all()

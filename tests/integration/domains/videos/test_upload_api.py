@@ -1,6 +1,8 @@
 import io
+from collections.abc import AsyncIterator
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 from PIL import Image
@@ -108,6 +110,38 @@ async def test_a_second_upload_is_refused(client: httpx.AsyncClient, services: S
         "status": 400,
     }
     assert len(await stored_files(services)) == 1
+
+
+async def test_of_two_uploads_at_once_one_wins(
+    client: httpx.AsyncClient, services: Services
+) -> None:
+    video_id = await make(client)
+    replies: list[httpx.Response] = []
+
+    async def upload() -> None:
+        replies.append(await send(client, video_id, b"x" * 3_000_000))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(upload)
+        group.start_soon(upload)
+    assert sorted(reply.status_code for reply in replies) == [201, 400]
+    assert len(await stored_files(services)) == 1
+
+
+async def test_a_video_deleted_during_its_upload_keeps_no_file(
+    client: httpx.AsyncClient, services: Services
+) -> None:
+    video_id = await make(client)
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b'--XX\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n\r\nmedia'
+        assert (await client.delete(f"/videos/{video_id}")).status_code == 204
+        yield b"\r\n--XX--\r\n"
+
+    headers = {"content-type": "multipart/form-data; boundary=XX"}
+    reply = await client.post(f"/videos/{video_id}/source", content=body(), headers=headers)
+    assert reply.status_code == 404
+    assert await stored_files(services) == []
 
 
 Files = list[tuple[str, tuple[str, bytes]]]

@@ -37,7 +37,9 @@ def test_a_changed_digit_is_noticed_wherever_it_is() -> None:
             assert not tokens.verify(KEY, "vi1", changed, NOW)
 
 
-@pytest.mark.parametrize("token", ["", "x", "0" * 36, str(uuid.UUID(int=0)), "7a41dbaf-9d31-4343-9db6-14b2cb2cd257"])
+@pytest.mark.parametrize(
+    "token", ["", "x", "0" * 36, str(uuid.UUID(int=0)), "7a41dbaf-9d31-4343-9db6-14b2cb2cd257"]
+)
 def test_foreign_text_is_no_token(token: str) -> None:
     assert not tokens.verify(KEY, "vi1", token, NOW)
 
