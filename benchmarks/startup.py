@@ -1,0 +1,53 @@
+"""Start of `telecine serve` to ready; memory and CPU of all its processes when idle."""
+
+import argparse
+import time
+import urllib.request
+
+from serving import Telecine, cpu_s, family, folder, machine, name_of, pss_mib, serving
+
+
+def started(telecine: Telecine) -> float:
+    """Return seconds from the command until a request is answered."""
+    begun_s = time.perf_counter()
+    urllib.request.urlopen(f"{telecine.base_url}/healthz").read()
+    return telecine.started_s + time.perf_counter() - begun_s
+
+
+def idle(telecine: Telecine, seconds: float) -> None:
+    """Print memory and CPU, process by process."""
+    time.sleep(20)  # until what is loaded in the background is loaded
+    pids = family(telecine.pid)
+    before = {pid: cpu_s([pid]) for pid in pids}
+    time.sleep(seconds)
+    total_mib = total_percent = 0.0
+    for pid in pids:
+        used_mib, percent = pss_mib(pid), (cpu_s([pid]) - before[pid]) * 100 / seconds
+        total_mib += used_mib
+        total_percent += percent
+        print(f"  {name_of(pid):40} {used_mib:6.1f} MiB  {percent:5.2f} %")
+    print(f"idle: {total_mib:.0f} MiB PSS, {total_percent:.1f} % of a core, {len(pids)} processes")
+
+
+def main() -> None:
+    """Start in an empty folder, then again and again in the same one."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--again", type=int, default=3, help="starts after the first one")
+    options.add_argument("--idle", type=float, default=60.0, help="seconds of idleness")
+    chosen = options.parse_args()
+    print(machine())
+    with folder() as data:
+        with serving(data) as telecine:
+            print(f"first start: {started(telecine):.2f} s")
+        times_s = []
+        for _ in range(chosen.again):
+            with serving(data) as telecine:
+                times_s.append(started(telecine))
+        print("next starts:", " ".join(f"{value:.2f}" for value in times_s), "s")
+        if chosen.idle:
+            with serving(data) as telecine:
+                idle(telecine, chosen.idle)
+
+
+if __name__ == "__main__":
+    main()
