@@ -1,12 +1,15 @@
 """What the supervisor's commands run, made from the settings."""
 
 import asyncio
+import importlib.util
 import json
 import os
+import shutil
 import socket
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from telecine import ids
@@ -64,6 +67,8 @@ def run(
             stack.enter_context(folder.claimed())
         folder.prepare(claimed=parts.embedded)
         folder.check_room(settings.disk_reserve_mib)
+        if parts.worker and settings.worker_processes:
+            check_ffmpeg(settings.ffmpeg)
         listeners: tuple[socket.socket, ...] = ()
         if parts.api:
             listeners = listen(settings.host, settings.port)
@@ -74,6 +79,26 @@ def run(
         settings = load(**flags)
         prepare_store(settings.storage)
         asyncio.run(_Installation(settings, parts, folder, listeners, flags).run(on_ready))
+
+
+def check_ffmpeg(setting: Path | None) -> None:
+    """Check that there is an ffmpeg, without the time that running it takes.
+
+    Raises:
+        CannotGoOn: there is none.
+    """
+    if setting is not None:
+        if shutil.which(str(setting)) is None:
+            msg = f"There is no program at {setting} (TELECINE_FFMPEG)."
+            raise CannotGoOn(Exit.FFMPEG_MISSING, msg)
+        return
+    wheel = importlib.util.find_spec("imageio_ffmpeg")
+    folders = (wheel.submodule_search_locations or []) if wheel else []
+    if "IMAGEIO_FFMPEG_EXE" not in os.environ and not any(
+        any(Path(folder).glob("binaries/ffmpeg-*")) for folder in folders
+    ):
+        msg = "There is no ffmpeg for this platform: install one and set TELECINE_FFMPEG."
+        raise CannotGoOn(Exit.FFMPEG_MISSING, msg)
 
 
 class _Installation:

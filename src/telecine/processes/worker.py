@@ -18,6 +18,7 @@ from telecine.ffmpeg.binary import find_ffmpeg
 from telecine.ffmpeg.runner import Runner
 from telecine.jobs.job import Job, Lane
 from telecine.jobs.worker import LaneEnded, Periodic, Worker
+from telecine.pipeline.probe import Prober
 from telecine.processes import control
 from telecine.processes.control import Briefing, Child
 from telecine.processes.measuring import Backlog
@@ -32,16 +33,18 @@ _SLOTS = {Lane.PROBE: 2, Lane.SYSTEM: 4, Lane.WEBHOOK: 20}
 _ANNOUNCE_EVERY_S = 3600.0
 _MEASURE_EVERY_S = 10.0
 _EXPIRY_EVERY_S = 60.0
+_PREPARE_EVERY_S = 60.0
 
 
 def bench(settings: Settings, db: Database) -> Bench:
     """Build the place where media work is done."""
+    ffmpeg = find_ffmpeg(str(settings.ffmpeg) if settings.ffmpeg else None)
+    runner = Runner(ffmpeg, settings.sandbox)
     return Bench(
         db=db,
         store=open_store(settings.storage, os.environ),
-        runner=Runner(
-            find_ffmpeg(str(settings.ffmpeg) if settings.ffmpeg else None), settings.sandbox
-        ),
+        runner=runner,
+        prober=Prober(runner),
         spool=Spool(settings.data / "spool"),
     )
 
@@ -63,8 +66,16 @@ async def work(child: Child, briefing: Briefing) -> None:
     """Do jobs until SIGTERM; without a database, wait for it."""
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - for the type checker
+    stopping = asyncio.Event()
+
+    def stop() -> None:
+        # Both: a cancellation is lost where the database goes away at the same time,
+        # which turns it into an error of the lanes.
+        stopping.set()
+        task.cancel()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        asyncio.get_running_loop().add_signal_handler(number, stop)
     db = Database(briefing.database_url)
     place = bench(child.settings, db)
     jobs = Backlog(db)
@@ -79,7 +90,7 @@ async def work(child: Child, briefing: Briefing) -> None:
         await delete_expired(db)
 
     try:
-        while True:
+        while not stopping.is_set():
             await reachable(db)
             worker = Worker(
                 briefing.database_url,
@@ -88,6 +99,7 @@ async def work(child: Child, briefing: Briefing) -> None:
                 give_up,
                 periodic=(
                     Periodic("announce", _ANNOUNCE_EVERY_S, announce),
+                    Periodic("probe program", _PREPARE_EVERY_S, place.prober.prepare),
                     Periodic("backlog", _MEASURE_EVERY_S, jobs.measure),
                     Periodic("expired videos", _EXPIRY_EVERY_S, expire),
                 ),
@@ -99,6 +111,7 @@ async def work(child: Child, briefing: Briefing) -> None:
     except asyncio.CancelledError:
         log.debug("worker_stopped")
     finally:
+        await place.prober.close()
         await db.close()
 
 

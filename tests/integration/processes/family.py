@@ -1,0 +1,48 @@
+"""The processes of a Telecine, found by what the kernel tells."""
+
+from pathlib import Path
+
+
+def children(supervisor: int) -> dict[str, int]:
+    """Return the pids of a supervisor's children by name ("postgres" for the database)."""
+    found = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes().decode().split("\0")
+            parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if parent != supervisor:
+            continue
+        if "--name" in words:
+            found[words[words.index("--name") + 1]] = int(process.name)
+        elif words[0].endswith("/postgres"):
+            found["postgres"] = int(process.name)
+    return found
+
+
+def descendants(root: int) -> set[int]:
+    """Return the pids of all processes below one."""
+    parents: dict[int, list[int]] = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        parents.setdefault(parent, []).append(int(process.name))
+    found: set[int] = set()
+    left = [root]
+    while left:
+        below = parents.get(left.pop(), [])
+        found.update(below)
+        left += below
+    return found
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process runs; zombies do not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"

@@ -1,0 +1,92 @@
+"""What dies comes back, while others go on serving."""
+
+import os
+import signal
+
+import httpx
+import pytest
+
+from tests.fixtures.waiting import until
+from tests.integration.processes.conftest import Running
+from tests.integration.processes.family import children
+
+pytestmark = pytest.mark.anyio
+
+
+async def is_ready(url: str) -> bool:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        try:
+            return (await client.get(f"{url}/readyz")).is_success
+        except httpx.TransportError:
+            return False
+
+
+async def all_serve(running: Running) -> bool:
+    """Tell whether every child has said that it serves."""
+    async with httpx.AsyncClient(trust_env=False) as client:
+        text = (await client.get(running[1].metrics_url)).text
+    ready = [line for line in text.splitlines() if line.startswith("telecine_process_ready{")]
+    return len(ready) == 3 and all(line.endswith(" 1.0") for line in ready)
+
+
+async def settled(running: Running) -> dict[str, int]:
+    """Wait until everything serves; return the children."""
+
+    async def check() -> bool:
+        return await all_serve(running) and await is_ready(running[1].base_url)
+
+    await until(check, within_s=120)
+    return children(running[1].pid)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+async def test_an_api_process_is_replaced_without_a_failed_request(
+    running: Running, number: signal.Signals
+) -> None:
+    before = await settled(running)
+    url = f"{running[1].base_url}/healthz"
+    os.kill(before["api-0"], number)
+    answers = 0
+    # A new connection each: kept ones end with their process.
+    async with httpx.AsyncClient(headers={"connection": "close"}, trust_env=False) as client:
+
+        async def is_replaced() -> bool:
+            nonlocal answers
+            assert (await client.get(url)).status_code == 200
+            answers += 1
+            now = children(running[1].pid).get("api-0", before["api-0"])
+            return now != before["api-0"] and await all_serve(running)
+
+        await until(is_replaced, within_s=120)
+    assert answers > 1
+    assert (await settled(running))["api-1"] == before["api-1"]
+
+
+async def test_a_killed_worker_is_replaced(running: Running) -> None:
+    before = await settled(running)
+    os.kill(before["worker-0"], signal.SIGKILL)
+
+    async def is_replaced() -> bool:
+        return children(running[1].pid).get("worker-0") not in {None, before["worker-0"]}
+
+    await until(is_replaced, within_s=120)
+    after = await settled(running)
+    assert after["api-0"] == before["api-0"]
+
+
+async def test_a_killed_database_is_replaced_and_everything_reconnects(running: Running) -> None:
+    before = await settled(running)
+    os.kill(before["postgres"], signal.SIGKILL)
+
+    async def is_replaced() -> bool:
+        return children(running[1].pid).get("postgres") not in {None, before["postgres"]}
+
+    await until(is_replaced, within_s=120)
+    after = await settled(running)
+    assert {name: after[name] for name in ("api-0", "api-1")} == {
+        name: before[name] for name in ("api-0", "api-1")
+    }
+    key = running[1].production_key
+    async with httpx.AsyncClient(auth=(key, ""), trust_env=False) as client:
+        reply = await client.post(f"{running[1].base_url}/videos", json={"title": "after"})
+    assert reply.status_code == 201
