@@ -102,9 +102,14 @@ async def complete_source(
 
 
 async def pick_thumbnail(tx: Transaction, video_id: UUID, at_ms: int) -> None:
-    """Ask for a still at `at_ms` of the current asset; without one it is taken later."""
-    asset = await queries.current_asset(tx, video_id)
-    if asset is not None and asset.state == AssetState.PLANNED:
+    """Ask for a still at `at_ms` of the current asset.
+
+    While the source is being probed the wish is kept for the first still.
+    """
+    asset = await queries.current_asset(tx, video_id, lock=True)
+    if asset is not None and asset.state == AssetState.PROBING:
+        asset.options = {**asset.options, "still_at_ms": at_ms}
+    elif asset is not None and asset.state == AssetState.PLANNED:
         await queue.enqueue(tx, TakeStill(asset_id=asset.id, at_ms=at_ms), priority=URGENT)
 
 

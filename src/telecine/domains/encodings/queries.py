@@ -57,10 +57,11 @@ async def source_of(tx: Transaction, video_id: UUID) -> Source | None:
     return (await tx.scalars(select(Source).where(Source.video_id == video_id))).one_or_none()
 
 
-async def current_asset(tx: Transaction, video_id: UUID) -> Asset | None:
-    """Return the newest asset of a video."""
+async def current_asset(tx: Transaction, video_id: UUID, *, lock: bool = False) -> Asset | None:
+    """Return the newest asset of a video; `lock` keeps others from changing it."""
     newest = select(Asset).where(Asset.video_id == video_id).order_by(Asset.epoch.desc()).limit(1)
-    return (await tx.scalars(newest)).one_or_none()
+    found = await tx.scalars(newest.with_for_update() if lock else newest)
+    return found.one_or_none()
 
 
 async def asset_of_public_id(tx: Transaction, public_id: str) -> Asset | None:

@@ -216,3 +216,17 @@ async def test_status_tells_video_and_audio_together(db: Database) -> None:
         ("hls", "360p", "encoding"),
         ("mp4", "360p", "encoding"),
     ]
+
+
+async def test_a_thumbnail_picked_while_the_source_is_probed_is_the_first_still(
+    db: Database,
+) -> None:
+    asset = await new_asset(db)
+    async with db.transaction() as tx:
+        await operations.pick_thumbnail(tx, asset.video_id, 1500)
+    async with db.transaction() as tx:
+        plan = make_plan(quality("240p"))
+        await recording.record_plan(tx, asset.id, plan, 1, {"audio": FACTS}, {}, 8.0)
+    async with db.transaction() as tx:
+        query = text("SELECT args->>'at_ms' FROM procrastinate_jobs WHERE task_name LIKE '%Still'")
+        assert (await tx.scalars(query)).all() == ["1500"]

@@ -18,6 +18,7 @@ from telecine.ffmpeg.runner import MediaError, Runner
 from telecine.jobs.worker import PermanentFailure
 from telecine.pipeline.codec import plan_from_json, probe_from_json
 from telecine.pipeline.model import Plan, Probe
+from telecine.pipeline.probe import Prober
 from telecine.pipeline.sample_index import SampleIndex
 from telecine.storage.extents import Extent, Extents
 from telecine.storage.spool import Spool
@@ -44,6 +45,7 @@ class Bench:
     db: Database
     store: Store
     runner: Runner
+    prober: Prober
     spool: Spool
     _materials: OrderedDict[UUID, Material] = field(default_factory=OrderedDict)
 

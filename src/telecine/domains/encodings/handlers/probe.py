@@ -15,7 +15,7 @@ from telecine.pipeline.codec import plan_to_json, probe_to_json
 from telecine.pipeline.model import Plan, Probe
 from telecine.pipeline.plan import PlanOptions
 from telecine.pipeline.plan import plan as make_plan
-from telecine.pipeline.probe import Probed, probe
+from telecine.pipeline.probe import Probed
 from telecine.pipeline.sample_index import SampleIndex
 from telecine.pipeline.spans import audio_spans
 
@@ -30,7 +30,7 @@ async def probe_asset(bench: Bench, job: ProbeAsset) -> None:
     asset, source = found
     async with bench.step(asset, "probe") as detail:
         reader = bench.source(source)
-        probed = await probe(bench.runner, reader, source.file_name)
+        probed = await bench.prober.probe(reader, source.file_name)
         plan = make_plan(probed.probe, plan_options(asset))
         facts = await _store_objects(bench, asset, probed, plan)
         async with bench.db.transaction() as tx:
