@@ -57,7 +57,9 @@ def filter_graph(
             steps += _conversion(source.video, rendition)
             steps += mark(rendition.width_px, rendition.height_px) if plan.watermarked else []
         else:
-            steps.append(_scale(rendition.width_px, rendition.height_px))
+            # Sizes are rounded to even: `scale` would make up for it in the pixels' shape,
+            # by another amount below each size, and one rendition had many headers.
+            steps += [_scale(rendition.width_px, rendition.height_px), "setsar=1"]
         link = "," if number == 0 else ""
         chain += link + ",".join(steps)
         if number < len(renditions) - 1:

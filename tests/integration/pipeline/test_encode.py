@@ -212,6 +212,24 @@ async def test_all_rungs_come_from_one_decode(runner: Runner, tmp_path: Path, su
         assert decode(out, width_px=640, height_px=360) == list(range(100))
 
 
+async def test_a_rung_has_one_header_whatever_it_is_made_beside(
+    runner: Runner, tmp_path: Path
+) -> None:
+    """854 is not 16:9 and 640 is: what lies above a rung must not shape its pixels."""
+    clip = Clip(name="three-rungs.mp4", size=(854, 480), pictures=30)
+    path = clip.make(tmp_path)
+    probed = await probe(runner, local(path), clip.name)
+    made = plan(probed.probe, PlanOptions(passthrough=False))
+    assert {"240p", "360p", "480p"} <= {rendition.name for rendition in made.renditions}
+    inits = set()
+    for names in (["240p"], ["240p", "360p"], ["240p", "480p"], ["240p", "360p", "480p"]):
+        encoded = await encode_chunk(
+            runner, local(path), index_of(probed), probed.probe, made, names, 0, 1
+        )
+        inits.add(encoded[0].init)
+    assert len(inits) == 1
+
+
 async def test_the_sandbox_mark_is_on_every_rung(runner: Runner, tmp_path: Path) -> None:
     clip = Clip(name="marked.mp4", pictures=40)
     path = clip.make(tmp_path)

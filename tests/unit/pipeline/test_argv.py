@@ -45,8 +45,8 @@ def test_renditions_are_scaled_in_a_cascade() -> None:
     text = graph(given)
     assert text.count("[0:v:0]") == 1
     assert "scale=1280:720" in text.split(";")[0]
-    assert text.split(";")[1] == "[n0]scale=854:480:flags=bicubic,split=2[o1][n1]"
-    assert text.split(";")[2] == "[n1]scale=426:240:flags=bicubic[o2]"
+    assert text.split(";")[1] == "[n0]scale=854:480:flags=bicubic,setsar=1,split=2[o1][n1]"
+    assert text.split(";")[2] == "[n1]scale=426:240:flags=bicubic,setsar=1[o2]"
     assert after(given, "-map") == ["[o0]", "[o1]", "[o2]"]
     assert [each for each in given if each.startswith("pipe:")] == ["pipe:10", "pipe:11", "pipe:12"]
 
