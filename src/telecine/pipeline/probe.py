@@ -1,16 +1,23 @@
-"""Asks the confined probe program what a source is."""
+"""Asks the confined probe program what a source is.
+
+Most of a probe is the start of its program, so one is kept that has started already.
+"""
 
 import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from telecine.ffmpeg.runner import Limits, MediaError, Runner
+import structlog
+
+from telecine.ffmpeg.runner import Limits, MediaError, Run, Runner, RunnerError
 from telecine.pipeline.codec import CodecError, probe_from_json
 from telecine.pipeline.limits import PROBE_MEMORY_BYTES
 from telecine.pipeline.model import Probe
-from telecine.pipeline.probe_wire import REQUEST
+from telecine.pipeline.probe_wire import REQUEST, SIZE
 from telecine.pipeline.reader import SourceReader
+
+log = structlog.get_logger()
 
 _PROGRAM = "telecine.pipeline.probe_program"
 
@@ -18,6 +25,9 @@ _PROGRAM = "telecine.pipeline.probe_program"
 _CPU_BASE_S = 30
 _CPU_PER_GIB_S = 20
 _WALL_FACTOR = 20
+
+_ADVANCE_BYTES = 2 << 30
+"""Larger files have programs of their own, whose limits fit them."""
 
 _MOST_ANSWER_BYTES = 64 << 20
 _MOST_SAMPLES_BYTES = 512 << 20
@@ -33,6 +43,49 @@ class Probed:
     sample_index: bytes | None
 
 
+class Prober:
+    """Probes sources, each with a program of its own that has read nothing else.
+
+    `prepare` starts a program in advance: it waits without using the processor, dies with
+    this process and is killed by `close`.
+    """
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+        self._waiting: Run | None = None
+
+    async def prepare(self) -> None:
+        """See that a program waits for the next source."""
+        if self._waiting is not None and self._waiting.ended:
+            log.warning("waiting probe program ended")
+            await self.close()
+        if self._waiting is None:
+            try:
+                limits = _limits(_ADVANCE_BYTES)
+                self._waiting = self._runner.prepare_python(
+                    _PROGRAM, limits=limits, arguments=["asked"], outputs=3
+                )
+            except RunnerError as error:  # the next probe starts its own, or says why not
+                log.warning("no probe program in advance", reason=str(error))
+
+    async def close(self) -> None:
+        """End the program that waits, if one does."""
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            await waiting.close()
+
+    async def probe(self, source: SourceReader, file_name: str) -> Probed:
+        """Probe a source as `probe` does, faster if a program waits for it."""
+        waiting = self._waiting
+        if waiting is None or waiting.ended or source.size_bytes > _ADVANCE_BYTES:
+            return await probe(self._runner, source, file_name)
+        self._waiting = None
+        desk = _Desk(source)
+        answer, samples = _Collected(_MOST_ANSWER_BYTES), _Collected(_MOST_SAMPLES_BYTES)
+        await waiting.complete(desk.answers(), [answer.add, samples.add, desk.take])
+        return _judged(answer, samples, file_name)
+
+
 async def probe(runner: Runner, source: SourceReader, file_name: str) -> Probed:
     """Probe a source. Its name is no evidence of anything and only used in errors.
 
@@ -41,13 +94,12 @@ async def probe(runner: Runner, source: SourceReader, file_name: str) -> Probed:
         RunnerError: the program could not do its work; may be tried again.
     """
     answer, samples = _Collected(_MOST_ANSWER_BYTES), _Collected(_MOST_SAMPLES_BYTES)
-    size = source.size_bytes
-    limits = _limits(size)
+    limits = _limits(source.size_bytes)
     if source.local_path is not None:
         await runner.run_python(
             _PROGRAM,
             limits=limits,
-            arguments=[str(size), "file"],
+            arguments=["file"],
             input_file=source.local_path,
             outputs=[answer.add, samples.add],
         )
@@ -56,11 +108,11 @@ async def probe(runner: Runner, source: SourceReader, file_name: str) -> Probed:
         await runner.run_python(
             _PROGRAM,
             limits=limits,
-            arguments=[str(size), "asked"],
+            arguments=["asked"],
             feed=desk.answers(),
             outputs=[answer.add, samples.add, desk.take],
         )
-    return _judged(bytes(answer.data), bytes(samples.data), file_name)
+    return _judged(answer, samples, file_name)
 
 
 def _limits(size_bytes: int) -> Limits:
@@ -70,17 +122,17 @@ def _limits(size_bytes: int) -> Limits:
     return Limits(cpu_s=cpu_s, memory_bytes=PROBE_MEMORY_BYTES, wall_s=wall_s, stall_s=wall_s)
 
 
-def _judged(answer: bytes, samples: bytes, file_name: str) -> Probed:
+def _judged(answer: "_Collected", samples: "_Collected", file_name: str) -> Probed:
     """Read what the program wrote: it has read foreign bytes, so its word is not law."""
     try:
-        body = json.loads(answer)
+        body = json.loads(bytes(answer.data))
         if "refused" in body:
             refused = body["refused"]
             raise MediaError(str(refused["reason"]), f"{file_name}: {refused['detail']}")
         found = probe_from_json(json.dumps(body["probe"]).encode())
     except (ValueError, KeyError, TypeError, CodecError) as error:
         raise MediaError("unreadable", f"{file_name}: no answer of the probe: {error}") from error
-    return Probed(found, samples or None)
+    return Probed(found, bytes(samples.data) or None)
 
 
 class _Collected:
@@ -114,6 +166,7 @@ class _Desk:
             await self._requests.put((offset, size))
 
     async def answers(self) -> AsyncIterator[bytes]:
+        yield SIZE.pack(self._source.size_bytes)
         while True:  # until the program ends
             offset, size = await self._requests.get()
             yield await self._source.read(offset, size)

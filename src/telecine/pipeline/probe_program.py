@@ -1,8 +1,8 @@
 """The program that looks into foreign files, confined like ffmpeg itself.
 
-Arguments: size of the file in bytes; "file" where descriptor `INPUT` is the file itself,
-"asked" where it gives the bytes that are asked for on `REQUESTS`. Writes JSON to `ANSWER`
-(a probe, or why there is none) and a sample index, if there is one, to `SAMPLES`.
+Argument: "file" where descriptor `INPUT` is the file itself, "asked" where it gives the
+file's size and then the bytes that are asked for on `REQUESTS`. Writes JSON to `ANSWER` (a
+probe, or why there is none) and a sample index, if there is one, to `SAMPLES`.
 
 Starts in 0.1 s because it imports no more than the file needs.
 """
@@ -19,7 +19,7 @@ from telecine.pipeline.codec import probe_to_json
 from telecine.pipeline.indexed_probe import Chosen, choose, known_facts, probe_index
 from telecine.pipeline.limits import UnplayableError, check
 from telecine.pipeline.model import Probe
-from telecine.pipeline.probe_wire import AskedFile
+from telecine.pipeline.probe_wire import SIZE, AskedFile
 from telecine.pipeline.sample_index import SampleIndex
 
 INPUT, ANSWER, SAMPLES, REQUESTS = 9, 10, 11, 12
@@ -101,12 +101,17 @@ def _demuxed(file: RawIOBase, size_bytes: int) -> Probe:
 
 def main(arguments: list[str]) -> None:
     """Probe the input and write the results."""
-    size_bytes, asked = int(arguments[0]), arguments[1] == "asked"
     file: LocalFile | AskedFile
-    if asked:
-        file = AskedFile(os.fdopen(REQUESTS, "wb"), os.fdopen(INPUT, "rb"), size_bytes)
+    if arguments == ["asked"]:
+        answers = os.fdopen(INPUT, "rb")
+        told = answers.read(SIZE.size)
+        if not told:
+            return  # started in advance, and not needed
+        (size_bytes,) = SIZE.unpack(told)
+        file = AskedFile(os.fdopen(REQUESTS, "wb"), answers, size_bytes)
     else:
         file = LocalFile(INPUT, "rb")
+        size_bytes = os.fstat(INPUT).st_size
     samples: bytes | None = None
     try:
         probe, samples = probe_source(file, size_bytes)

@@ -1,8 +1,9 @@
 """How the confined probe program asks for bytes of a file that is not a local one.
 
-It writes requests (offset u64, size u64, big-endian) to one pipe and reads exactly the
-bytes asked for from its input; a short answer means that the file ends there and is
-never given: the sizes are known.
+Its input begins with the size of the file (u64, big-endian), which may come long after the
+program's start. It writes requests (offset u64, size u64) to one pipe and reads exactly the
+bytes asked for from its input; a short answer means that the file ends there and is never
+given: the sizes are known.
 """
 
 import struct
@@ -10,6 +11,7 @@ from io import RawIOBase, UnsupportedOperation
 from os import SEEK_CUR, SEEK_END, SEEK_SET
 from typing import BinaryIO
 
+SIZE = struct.Struct(">Q")
 REQUEST = struct.Struct(">QQ")
 
 BLOCK_BYTES = 1 << 18
