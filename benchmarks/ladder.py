@@ -14,15 +14,14 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from telecine.pipeline.encode import encode_chunk
-from telecine.pipeline.probe import Probed, probe
-
 from measure import make_source, median, used_cpu_s
 from telecine.ffmpeg.binary import find_ffmpeg
 from telecine.ffmpeg.runner import Runner
 from telecine.pipeline import argv
+from telecine.pipeline.encode import encode_chunk
 from telecine.pipeline.model import Plan
 from telecine.pipeline.plan import PlanOptions, plan
+from telecine.pipeline.probe import Probed, probe
 from telecine.pipeline.sample_index import SampleIndex
 from telecine.storage.spool import LocalFile
 

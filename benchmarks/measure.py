@@ -10,6 +10,8 @@ from telecine.ffmpeg.binary import find_ffmpeg
 
 CACHE = Path(__file__).parent / ".cache"
 
+_LOOPED_S = 20
+
 
 def used_cpu_s() -> float:
     """Return user and system time of this process and its finished children, seconds."""
@@ -30,17 +32,22 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def make_source(
-    seconds: int, size: str, *, rate: int = 30, gop: int = 250, bit_rate: str | None = None
+    seconds: int, size: str, *, rate_hz: int = 30, gop: int = 250, bit_rate: str | None = None
 ) -> Path:
     """Return an H.264/AAC MP4 with moving texture, noise and scene cuts; made once."""
     CACHE.mkdir(exist_ok=True)
-    path = CACHE / f"source-{seconds}s-{size}-{rate}-{gop}-{bit_rate}.mp4"
+    path = CACHE / f"source-{seconds}s-{size}-{rate_hz}-{gop}-{bit_rate}.mp4"
     if path.exists():
         return path
+    if seconds >= 3 * _LOOPED_S:
+        return _looped(
+            make_source(_LOOPED_S, size, rate_hz=rate_hz, gop=gop, bit_rate=bit_rate), path
+        )
     noise = "noise=alls=7:allf=t"
     pictures = (
-        f"mandelbrot=s={size}:r={rate}:end_pts=60[a];testsrc2=s={size}:r={rate}[b];"
-        f"[a][b]blend=all_expr='if(lt(mod(T,14),7),A,0.6*A+0.4*B)',{noise},format=yuv420p"
+        f"mandelbrot=s=480x270:r={rate_hz}:end_pts=60:maxiter=512,scale={size.replace('x', ':')}"
+        f"[a];testsrc2=s={size}:r={rate_hz}[b];"
+        f"[a][b]blend=all_mode=average,{noise},format=yuv420p"
     )
     control = ["-crf", "19", "-maxrate", "9M", "-bufsize", "18M"]
     if bit_rate is not None:
@@ -51,5 +58,16 @@ def make_source(
     command += ["-t", str(seconds), "-c:v", "libx264", "-preset", "veryfast", "-g", str(gop)]
     command += [*control, "-c:a", "aac", "-b:a", "128k", str(partial)]
     subprocess.run(command, check=True)
+    partial.rename(path)
+    return path
+
+
+def _looped(clip: Path, path: Path) -> Path:
+    """Return `clip` repeated until it is as long as the name `path` says, without encoding."""
+    seconds = int(path.name.split("-")[1].rstrip("s"))
+    partial = path.with_suffix(".part.mp4")
+    command = [str(find_ffmpeg(None)), "-v", "error", "-nostdin", "-y"]
+    command += ["-stream_loop", str(seconds // _LOOPED_S - 1), "-i", str(clip)]
+    subprocess.run([*command, "-c", "copy", str(partial)], check=True)
     partial.rename(path)
     return path
