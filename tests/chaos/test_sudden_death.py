@@ -3,9 +3,11 @@
 Long groups of pictures: the top quality is passed through, the ladder makes the rest.
 """
 
+import io
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import IO, cast
 
 import httpx
 import pytest
@@ -48,6 +50,19 @@ async def while_it_is_encoded(victim: Victim, video_id: str) -> None:
 MOMENTS = pytest.mark.parametrize("moment", [as_soon_as_it_is_answered, while_it_is_encoded])
 
 
+class Sent(io.RawIOBase):
+    """A file whose bytes are made while it is sent."""
+
+    def __init__(self, parts: Iterator[bytes]) -> None:
+        self._parts = parts
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        return next(self._parts, b"")
+
+
 def chunks(customer: Customer, video_id: str, *states: str) -> list[dict[str, object]]:
     steps = customer.work(video_id)["steps"]
     return [s for s in steps if s["name"].startswith("chunk ") and s["state"] in states]
@@ -75,10 +90,8 @@ async def assert_nothing_is_lost(victim: Victim, videos: dict[str, int]) -> None
     victim.fsck()
 
 
-@MOMENTS
-async def test_a_killed_worker_is_replaced(victim: Victim, moment: Moment) -> None:
+async def test_a_killed_worker_is_replaced(victim: Victim) -> None:
     videos = upload_all(victim)
-    await moment(victim, next(iter(videos)))
     killing.kill(killing.child(victim.supervisor, killing.is_worker))
     await assert_nothing_is_lost(victim, videos)
 
@@ -119,6 +132,28 @@ async def test_a_killed_database_comes_back(victim: Victim, moment: Moment) -> N
     await moment(victim, next(iter(videos)))
     killing.kill(killing.child(victim.supervisor, killing.is_postmaster))
     await assert_nothing_is_lost(victim, videos)
+
+
+async def test_an_upload_that_broke_off_can_be_sent_again(victim: Victim) -> None:
+    """Nothing was answered, so nothing is promised but a second chance."""
+    data = clip(FRAMES[0]).read_bytes()
+    video_id = victim.customer.http.post("/videos", json={"title": "Twice"}).json()["videoId"]
+
+    def kill_in_the_middle() -> Iterator[bytes]:
+        yield data[: len(data) // 2]
+        for pid in [pid for pid in killing.children(victim.supervisor) if killing.is_api(pid)]:
+            killing.kill(pid)
+        yield data[len(data) // 2 :]
+
+    source = f"/videos/{video_id}/source"
+    with pytest.raises(httpx.TransportError):
+        body = cast("IO[bytes]", Sent(kill_in_the_middle()))
+        victim.customer.http.post(source, files={"file": ("clip.mp4", body)})
+    assert victim.customer.encoding(video_id)["qualities"] == []
+    with clip(FRAMES[0]).open("rb") as file:
+        answer = victim.customer.http.post(source, files={"file": ("clip.mp4", file)})
+    assert answer.status_code == 201, answer.text
+    await assert_nothing_is_lost(victim, {video_id: FRAMES[0]})
 
 
 @MOMENTS
