@@ -1,0 +1,284 @@
+"""What clients may not do to the server, over real sockets."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from telecine.http import server
+
+pytestmark = pytest.mark.anyio
+
+READ_S = 30
+"""Far more than any limit below: a test that waits so long has failed."""
+
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+@pytest.fixture(scope="module", params=["asyncio", "uvloop"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
+    """Both loops: their transports differ in what they buffer and when they tell."""
+    return "asyncio", {"use_uvloop": request.param == "uvloop"}
+
+
+@pytest.fixture(autouse=True)
+def quick_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "HEADERS_S", 0.3)
+    monkeypatch.setattr(server, "BODY_CHECK_S", 0.1)
+    monkeypatch.setattr(server, "BODY_WINDOW_S", 0.5)
+    monkeypatch.setattr(server, "WRITE_STALL_S", 0.3)
+
+
+async def answer(send: Send, body: bytes = b"", status: int = 200) -> None:
+    headers = [(b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+class Echo:
+    """Answers with the number of bytes received; remembers who left."""
+
+    def __init__(self) -> None:
+        self.left = asyncio.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        count = 0
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                self.left.set()
+                return
+            count += len(message.get("body", b""))
+            if not message.get("more_body"):
+                break
+        await answer(send, f"{scope['path']} {count}".encode())
+
+
+class Client:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    def send(self, data: bytes) -> None:
+        self.writer.write(data)
+
+    async def until_end(self) -> bytes:
+        """Return everything until the server closes."""
+        async with asyncio.timeout(READ_S):
+            with suppress(ConnectionResetError):
+                return await self.reader.read()
+            return b""
+
+    async def reply(self) -> tuple[int, bytes]:
+        """Return the status and body of one answer with a length."""
+        async with asyncio.timeout(READ_S):
+            head = await self.reader.readuntil(b"\r\n\r\n")
+            lines = head.decode().lower().split("\r\n")
+            length = next(int(x.split(":")[1]) for x in lines if x.startswith("content-length"))
+            return int(lines[0].split()[1]), await self.reader.readexactly(length)
+
+    async def drip(self, data: bytes) -> bytes:
+        """Send byte by byte, faster than any stall limit, until the server closes."""
+        for byte in data:
+            self.writer.write(bytes([byte]))
+            with suppress(TimeoutError):
+                return await asyncio.wait_for(self.reader.read(), 0.05)
+        pytest.fail("the server took it all")
+
+
+@asynccontextmanager
+async def serving(app: App) -> AsyncIterator[tuple[Callable[[], Awaitable[Client]], server.Server]]:
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    started = asyncio.Event()
+    running = server.build(app, trusted_proxies=(), on_started=started.set)
+    clients: list[Client] = []
+
+    async def connect() -> Client:
+        clients.append(Client(*await asyncio.open_connection("127.0.0.1", port)))
+        return clients[-1]
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(running.serve(sockets=[listener]))
+        await started.wait()
+        try:
+            yield connect, running
+        finally:
+            running.should_exit = True
+            for client in clients:
+                client.writer.close()
+
+
+def status_of(answered: bytes) -> int:
+    return int(answered.split()[1])
+
+
+async def test_requests_follow_each_other_on_one_connection() -> None:
+    async with serving(Echo()) as (connect, _):
+        client = await connect()
+        for number in range(3):
+            client.send(b"POST /%d HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nhello" % number)
+            assert await client.reply() == (200, b"/%d 5" % number)
+        client.send(b"GET /a HTTP/1.1\r\nhost: x\r\n\r\nGET /b HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert [await client.reply(), await client.reply()] == [(200, b"/a 0"), (200, b"/b 0")]
+
+
+async def test_a_connection_that_asks_nothing_is_closed() -> None:
+    async with serving(Echo()) as (connect, _):
+        assert await (await connect()).until_end() == b""
+
+
+async def test_headers_have_a_deadline_that_bytes_do_not_move() -> None:
+    async with serving(Echo()) as (connect, _):
+        answered = await (await connect()).drip(b"GET / HTTP/1.1\r\nx: " + b"y" * 1000)
+    assert status_of(answered) == 408
+    assert json.loads(answered.split(b"\r\n\r\n")[1])["status"] == 408
+
+
+async def test_the_deadline_also_holds_for_a_later_request() -> None:
+    async with serving(Echo()) as (connect, _):
+        client = await connect()
+        client.send(b"GET /1 HTTP/1.1\r\nhost: x\r\n\r\n")
+        await client.reply()
+        client.send(b"GET /2 HTTP/1.1\r\n")
+        assert status_of(await client.until_end()) == 408
+
+
+async def test_empty_lines_between_requests_do_not_keep_a_connection() -> None:
+    async with serving(Echo()) as (connect, _):
+        client = await connect()
+        client.send(b"GET /1 HTTP/1.1\r\nhost: x\r\n\r\n")
+        await client.reply()
+        client.send(b"\r\n")
+        assert await client.until_end() == b""
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET / HTTP/1.1\r\nx: " + b"y" * 70_000,  # never ends
+        b"GET / HTTP/1.1\r\nx: " + b"y" * 70_000 + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + b"x: y\r\n" * 20_000 + b"\r\n",
+        b"GET /" + b"y" * 70_000 + b" HTTP/1.1\r\n\r\n",
+    ],
+    ids=["unfinished", "long", "many", "url"],
+)
+async def test_headers_have_a_size(head: bytes) -> None:
+    async with serving(Echo()) as (connect, _):
+        client = await connect()
+        client.send(head)
+        assert status_of(await client.until_end()) == 431
+
+
+async def test_what_is_not_http_is_a_problem() -> None:
+    async with serving(Echo()) as (connect, _):
+        client = await connect()
+        client.send(b"hello\r\n\r\n")
+        answered = await client.until_end()
+    assert status_of(answered) == 400
+    assert b"content-type: application/problem+json" in answered
+
+
+async def test_a_body_that_stalls_is_given_up() -> None:
+    echo = Echo()
+    async with serving(echo) as (connect, _):
+        client = await connect()
+        client.send(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nhalf")
+        assert status_of(await client.until_end()) == 408
+        async with asyncio.timeout(READ_S):
+            await echo.left.wait()
+
+
+async def test_a_body_that_drips_is_given_up() -> None:
+    async with serving(Echo()) as (connect, _):
+        client = await connect()
+        client.send(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n")
+        assert status_of(await client.drip(b"y" * 1000)) == 408
+
+
+async def test_nobody_is_given_up_while_we_are_slow() -> None:
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        later = asyncio.Event()
+        asyncio.get_running_loop().call_later(1.5, later.set)
+        await later.wait()
+        await Echo()(scope, receive, send)
+
+    size = 4 << 20
+    async with serving(slow) as (connect, _):
+        client = await connect()
+        client.send(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % size)
+        client.send(bytes(size))
+        assert await client.reply() == (200, f"/ {size}".encode())
+
+
+async def test_who_waits_for_100_continue_is_not_given_up() -> None:
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        later = asyncio.Event()
+        asyncio.get_running_loop().call_later(1.0, later.set)
+        await later.wait()
+        await Echo()(scope, receive, send)
+
+    head = b"POST / HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\r\n"
+    async with serving(slow) as (connect, _):
+        client = await connect()
+        client.send(head)
+        async with asyncio.timeout(READ_S):
+            assert b" 100 " in await client.reader.readuntil(b"\r\n\r\n")
+        client.send(b"hello")
+        assert await client.reply() == (200, b"/ 5")
+
+
+async def test_an_early_answer_reaches_a_client_that_still_sends() -> None:
+    async def refuse(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await answer(send, b"too large", 413)
+
+    size = 16 << 20
+    async with serving(refuse) as (connect, _):
+        client = await connect()
+        client.send(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % size)
+        client.send(bytes(size))
+        assert await client.reply() == (413, b"too large")
+
+
+async def test_a_client_that_takes_nothing_is_given_up() -> None:
+    ended = asyncio.Event()
+
+    async def generous(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(200):
+            await send({"type": "http.response.body", "body": bytes(1 << 20), "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+        ended.set()
+
+    async with serving(generous) as (connect, _):
+        client = await connect()
+        client.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        client.send(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        async with asyncio.timeout(READ_S):
+            await ended.wait()
+
+
+async def test_a_stop_lets_requests_finish_and_takes_no_new_ones() -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def held(scope: Scope, receive: Receive, send: Send) -> None:
+        begun.set()
+        await go_on.wait()
+        await Echo()(scope, receive, send)
+
+    async with serving(held) as (connect, running):
+        client = await connect()
+        client.send(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        await begun.wait()
+        running.should_exit = True
+        async with asyncio.timeout(READ_S):
+            while True:
+                try:
+                    await connect()
+                except OSError:
+                    break
+        go_on.set()
+        assert await client.reply() == (200, b"/ 0")
