@@ -183,7 +183,8 @@ class Settings(BaseSettings):
 
     @validates_model(mode="after")
     def _fill_in(self) -> Self:
-        """Resolve the defaults that follow from other settings."""
+        """Resolve the defaults that follow from other settings; they do not count as set."""
+        chosen = self.model_fields_set.copy()
         self.data = self.data.expanduser().absolute()
         if not self.storage:
             self.storage = (self.data / "media").as_uri()
@@ -193,6 +194,7 @@ class Settings(BaseSettings):
         for name in ("api_url", "embed_url", "vod_url", "live_url", "collector_url"):
             if not getattr(self, name):
                 setattr(self, name, self.public_url)
+        self.__pydantic_fields_set__ = chosen
         return self
 
     @classmethod
