@@ -1,6 +1,5 @@
 """One Telecine that is killed again and again, and starts anew on the same folder."""
 
-import importlib.util
 import os
 import subprocess
 from collections import Counter
@@ -15,8 +14,6 @@ from telecine.db.embedded import running_url
 from tests.chaos import killing
 from tests.fixtures.customer import Customer
 from tests.fixtures.server import TelecineProcess, telecine
-
-HAS_FSCK = importlib.util.find_spec("telecine.cli.doctor") is not None
 
 SETTINGS = {"TELECINE_API_PROCESSES": "2", "TELECINE_ENCODE_SLOTS": "1"}
 
@@ -76,8 +73,6 @@ class Victim:
 
     def fsck(self) -> None:
         """Compare rows with objects: nothing may be amiss."""
-        if not HAS_FSCK:
-            return
         environment = {**os.environ, **self._process.environment}
         done = subprocess.run(
             telecine("doctor", "--fsck"),

@@ -7,7 +7,6 @@ import io
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import IO, cast
 
 import httpx
 import pytest
@@ -50,16 +49,14 @@ async def while_it_is_encoded(victim: Victim, video_id: str) -> None:
 MOMENTS = pytest.mark.parametrize("moment", [as_soon_as_it_is_answered, while_it_is_encoded])
 
 
-class Sent(io.RawIOBase):
+class Sent(io.BytesIO):
     """A file whose bytes are made while it is sent."""
 
     def __init__(self, parts: Iterator[bytes]) -> None:
+        super().__init__()
         self._parts = parts
 
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
+    def read(self, size: int | None = -1, /) -> bytes:
         return next(self._parts, b"")
 
 
@@ -146,8 +143,8 @@ async def test_an_upload_that_broke_off_can_be_sent_again(victim: Victim) -> Non
         yield data[len(data) // 2 :]
 
     source = f"/videos/{video_id}/source"
+    body = Sent(kill_in_the_middle())
     with pytest.raises(httpx.TransportError):
-        body = cast("IO[bytes]", Sent(kill_in_the_middle()))
         victim.customer.http.post(source, files={"file": ("clip.mp4", body)})
     assert victim.customer.encoding(video_id)["qualities"] == []
     with clip(FRAMES[0]).open("rb") as file:
