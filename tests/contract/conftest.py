@@ -3,22 +3,14 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import httpx
 import pytest
 from PIL import Image
 
 from tests.fixtures.media import AAC, REPRODUCIBLE, X264, make_clip
-
-
-class Server(Protocol):
-    """What these tests need of the fixture `telecine_server`."""
-
-    base_url: str
-    production_key: str
-    sandbox_key: str
-    operator_key: str
+from tests.fixtures.server import TelecineServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +25,12 @@ MakeTenant = Callable[[str], Tenant]
 
 
 @pytest.fixture(scope="session")
-def base_url(telecine_server: Server) -> str:
+def base_url(telecine_server: TelecineServer) -> str:
     return telecine_server.base_url
 
 
 @pytest.fixture(scope="session")
-def operator(telecine_server: Server) -> Iterator[httpx.Client]:
+def operator(telecine_server: TelecineServer) -> Iterator[httpx.Client]:
     """The operator API."""
     headers = {"Authorization": f"Bearer {telecine_server.operator_key}"}
     with httpx.Client(base_url=telecine_server.base_url, headers=headers, timeout=30) as client:

@@ -18,7 +18,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.contract.conftest import MakeTenant, Server, Tenant, accepted
+from tests.contract.conftest import MakeTenant, Tenant, accepted
+from tests.fixtures.server import TelecineServer
 
 CHECKS = [
     not_a_server_error,
@@ -49,7 +50,7 @@ def schema(base_url: str) -> BaseSchema:
 
 
 @pytest.fixture(scope="module")
-def credentials(telecine_server: Server, tenant: Tenant) -> Credentials:
+def credentials(telecine_server: TelecineServer, tenant: Tenant) -> Credentials:
     """Tell the header that an operation wants."""
     key = httpx.BasicAuth(tenant.key, "")._auth_header
     headers = {"operatorKey": f"Bearer {telecine_server.operator_key}", "apiKey": key}
