@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from telecine import ids
 from telecine.processes.exits import CannotGoOn, Exit
+from telecine.storage.store import RESERVED
 
 _MIB = 1 << 20
 
@@ -112,8 +113,10 @@ class DataFolder:
         return path.read_text().strip()
 
 
-def prepare_store(url: str) -> None:
+def prepare_store(url: str, *, claimed: bool) -> None:
     """Make the folder of a store on this machine's disk.
+
+    `claimed`: nobody else writes, so drop what a killed run had only half written.
 
     Raises:
         CannotGoOn: it cannot be made or written.
@@ -124,6 +127,8 @@ def prepare_store(url: str) -> None:
     folder = Path(unquote(parts.path))
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        if claimed and (folder / RESERVED).exists():
+            shutil.rmtree(folder / RESERVED)
     except OSError as error:
         msg = f"The storage folder {folder} cannot be used: {error.strerror}."
         raise CannotGoOn(Exit.FOLDER_UNUSABLE, msg) from error

@@ -77,7 +77,7 @@ def run(
             # The real port, where any free one was asked for, is also the public URL's.
             flags = {**flags, "port": listeners[0].getsockname()[1]}
         settings = load(**flags)
-        prepare_store(settings.storage)
+        prepare_store(settings.storage, claimed=parts.embedded)
         asyncio.run(_Installation(settings, parts, folder, listeners, flags).run(on_ready))
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from telecine.processes.exits import CannotGoOn, Exit
 from telecine.processes.folder import DataFolder, prepare_store
+from telecine.storage.store import RESERVED
 
 
 def test_one_may_hold_a_folder(tmp_path: Path) -> None:
@@ -45,6 +46,17 @@ def test_too_little_room_is_named(tmp_path: Path) -> None:
 
 
 def test_a_store_on_disk_gets_its_folder_and_a_bucket_none(tmp_path: Path) -> None:
-    prepare_store((tmp_path / "a b" / "media").as_uri())
+    prepare_store((tmp_path / "a b" / "media").as_uri(), claimed=False)
     assert (tmp_path / "a b" / "media").is_dir()
-    prepare_store("s3://bucket/prefix")
+    prepare_store("s3://bucket/prefix", claimed=True)
+
+
+def test_what_a_dead_run_left_half_written_is_dropped(tmp_path: Path) -> None:
+    staged = tmp_path / RESERVED / "half"
+    staged.parent.mkdir()
+    staged.write_bytes(b"half")
+    (tmp_path / "whole").write_bytes(b"whole")
+    prepare_store(tmp_path.as_uri(), claimed=False)
+    assert staged.exists(), "others may be writing"
+    prepare_store(tmp_path.as_uri(), claimed=True)
+    assert [each.name for each in tmp_path.iterdir()] == ["whole"]
