@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from telecine import ids
 from telecine.processes.exits import CannotGoOn, Exit
-from telecine.storage.store import RESERVED
+from telecine.storage.local import LocalStore
 
 _MIB = 1 << 20
 
@@ -127,8 +127,8 @@ def prepare_store(url: str, *, claimed: bool) -> None:
     folder = Path(unquote(parts.path))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if claimed and (folder / RESERVED).exists():
-            shutil.rmtree(folder / RESERVED)
+        if claimed:
+            LocalStore(folder).clear_stage()
     except OSError as error:
         msg = f"The storage folder {folder} cannot be used: {error.strerror}."
         raise CannotGoOn(Exit.FOLDER_UNUSABLE, msg) from error
