@@ -1,0 +1,92 @@
+"""The commands that talk to a running installation."""
+
+import subprocess
+from pathlib import Path
+
+import httpx
+
+from telecine.processes.exits import Exit
+from tests.fixtures.server import TelecineServer
+from tests.integration.cli.conftest import Run
+
+
+def lines(done: subprocess.CompletedProcess[str]) -> list[list[str]]:
+    assert done.returncode == Exit.DONE, done.stderr
+    return [line.split() for line in done.stdout.splitlines()]
+
+
+def works(server: TelecineServer, key: str) -> bool:
+    return httpx.get(f"{server.base_url}/videos", auth=(key, "")).is_success
+
+
+def test_a_project_from_its_making_to_its_end(run: Run, telecine_server: TelecineServer) -> None:
+    made = lines(run("projects", "create", "A film school"))
+    project, production, sandbox = (words[-1] for words in made)
+    assert works(telecine_server, production)
+    assert works(telecine_server, sandbox)
+    assert project in [words[0] for words in lines(run("projects", "list"))]
+
+    added = lines(run("keys", "create", "--project", project, "--name", "third"))[0][0]
+    assert works(telecine_server, added)
+    listed = lines(run("keys", "list", "--project", project))[1:]
+    assert [words[-1] for words in listed] == ["valid"] * 3
+    key_id = next(words[0] for words in listed if words[1] == "third")
+    lines(run("keys", "revoke", key_id, "--project", project))
+    states = [words[-1] for words in lines(run("keys", "list", "--project", project))[1:]]
+    assert sorted(states) == ["revoked", "valid", "valid"]
+
+    lines(run("projects", "suspend", project))
+    shown = next(w for w in lines(run("projects", "list")) if w[0] == project)
+    assert shown[-1] == "suspended"
+    lines(run("projects", "resume", project))
+
+
+def test_what_the_server_refuses_is_said(run: Run) -> None:
+    refused = run("keys", "list", "--project", "prNobody")
+    assert refused.returncode == Exit.FAILED
+    assert "404" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_server_that_is_not_there_is_said(run: Run) -> None:
+    refused = run("projects", "list", "--server", "http://127.0.0.1:1")
+    assert refused.returncode == Exit.SERVER_UNREACHABLE
+    assert "http://127.0.0.1:1" in refused.stderr
+
+
+def test_a_wrong_operator_key_is_said(run: Run) -> None:
+    refused = run("projects", "list", TELECINE_OPERATOR_KEY="not-the-key-of-this-server")
+    assert refused.returncode == Exit.FAILED
+    assert "401" in refused.stderr
+
+
+def test_the_doctor_finds_a_running_server_sound(run: Run, telecine_server: TelecineServer) -> None:
+    checked = run("doctor")
+    parts = {" ".join(words[1:3]): words[0] for words in lines(checked)}
+    assert set(parts.values()) == {"ok"}
+    assert f"ready at {telecine_server.base_url}" in checked.stdout
+    assert "PostgreSQL 18" in checked.stdout
+
+
+def test_the_doctor_names_what_is_wrong(run: Run, tmp_path: Path) -> None:
+    checked = run(
+        "doctor",
+        "--data",
+        str(tmp_path / "none"),
+        TELECINE_PORT="0",
+        TELECINE_FFMPEG="/nowhere/ffmpeg",
+        DATABASE_URL="postgresql:///x?host=/nowhere",
+        TELECINE_DISK_RESERVE_MIB="999999999",
+    )
+    assert checked.returncode == Exit.FAILED
+    failed = [line.split()[1] for line in checked.stdout.splitlines() if line.split()[0] == "fail"]
+    assert set(failed) == {"disk", "database", "ffmpeg", "sandbox"}
+
+
+def test_the_api_document_is_the_servers(run: Run, telecine_server: TelecineServer) -> None:
+    printed = run("openapi")
+    assert printed.stdout
+    assert (
+        httpx.get(f"{telecine_server.base_url}/openapi.json").json()
+        == httpx.Response(200, text=printed.stdout).json()
+    )
