@@ -1,0 +1,176 @@
+"""What surrounds the picture: buttons, menus, keys, and what is said when nothing plays."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from playwright.async_api import Browser, Page, Route, ViewportSize, expect
+
+from tests.e2e.conftest import Upload
+from tests.fixtures.media import barcode_mp4
+from tests.fixtures.waiting import until
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.xdist_group("browser"),
+]
+
+PHONE = ViewportSize(width=360, height=203)  # a 16:9 frame across an upright phone
+
+
+expect.set_options(timeout=30_000)  # a busy machine is no fault of the page
+
+
+@pytest.fixture(scope="module")
+def video_id(upload: Upload) -> str:
+    return upload(barcode_mp4(frames=300, width_px=854, height_px=480), "Controls & <b>titles</b>")
+
+
+@pytest.fixture
+async def strict_page(page: Page) -> AsyncIterator[Page]:
+    """A page that must not break its own policy, nor throw."""
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda message: faults.append(message.text))
+    yield page
+    assert [fault for fault in faults if "Security Policy" in fault or "Error:" in fault] == []
+
+
+async def becomes(page: Page, expression: str) -> None:
+    async def true() -> bool:
+        return bool(await page.evaluate(expression))
+
+    await until(true)
+
+
+async def video(page: Page, name: str) -> Any:
+    return await page.evaluate("(name) => window.telecinePlayer.video[name]", name)
+
+
+async def open_page(page: Page, api: httpx.Client, video_id: str, fragment: str = "") -> None:
+    await page.goto(f"{api.base_url}/vod/{video_id}{fragment}")
+    await expect(page.get_by_role("button", name="Quality")).to_be_visible()
+
+
+async def test_a_press_plays_and_the_bar_goes_away(
+    strict_page: Page, api: httpx.Client, video_id: str
+) -> None:
+    page = strict_page
+    await open_page(page, api, video_id)
+    await expect(page.get_by_text("Controls & <b>titles</b>")).to_be_visible()
+    assert await video(page, "paused")
+    await page.locator(".big-play").click()
+    await becomes(page, "window.telecinePlayer.video.currentTime > 0.5")
+    await expect(page.locator("#player")).to_have_class("player player--idle")
+    await page.mouse.move(200, 200)
+    await page.mouse.move(210, 200)
+    await expect(page.locator("#player")).to_have_class("player")
+
+
+async def test_a_quality_is_chosen_from_the_menu(
+    strict_page: Page, api: httpx.Client, video_id: str
+) -> None:
+    page = strict_page
+    await open_page(page, api, video_id)
+    await page.get_by_role("button", name="Quality").click()
+    choices = page.get_by_role("menu", name="Quality").get_by_role("menuitemradio")
+    labels = await choices.all_inner_texts()
+    assert labels[:3] == ["480p", "360p", "240p"]
+    assert labels[3].startswith("Auto")
+    await page.get_by_role("menuitemradio", name="240p").click()
+    assert not await page.evaluate("window.telecinePlayer.hls.autoLevelEnabled")
+    await page.keyboard.press("k")
+    await becomes(page, "window.telecinePlayer.video.videoHeight === 240")
+    await page.get_by_role("button", name="Quality: 240p").click()
+    await page.get_by_role("menuitemradio", name="Auto").click()
+    assert await page.evaluate("window.telecinePlayer.hls.autoLevelEnabled")
+
+
+async def test_keys_do_what_they_do_elsewhere(
+    strict_page: Page, api: httpx.Client, video_id: str
+) -> None:
+    page = strict_page
+    await open_page(page, api, video_id)
+    await page.keyboard.press("m")
+    assert await video(page, "muted")
+    await page.keyboard.press(">")
+    assert await video(page, "playbackRate") == 1.25
+    await page.keyboard.press("5")
+    await becomes(page, "!window.telecinePlayer.video.seeking")
+    assert await video(page, "currentTime") == pytest.approx(5, abs=0.1)
+    await page.keyboard.press("ArrowRight")
+    assert await video(page, "currentTime") == pytest.approx(10, abs=0.1)
+    await page.keyboard.press("Home")
+    assert await video(page, "currentTime") == 0
+    await page.keyboard.press("Control+m")  # the browser's, not ours
+    assert await video(page, "muted")
+
+
+async def test_options_take_things_away(page: Page, api: httpx.Client, video_id: str) -> None:
+    await page.goto(
+        f"{api.base_url}/vod/{video_id}?muted=true#hide-title;hide-controls;hotkeys:false"
+    )
+    await expect(page.locator(".big-play")).to_be_visible()
+    await expect(page.locator(".bar")).to_have_count(0)
+    await expect(page.locator(".title")).to_have_count(0)
+    await page.keyboard.press("k")
+    assert await video(page, "paused")
+    assert await video(page, "muted")
+
+
+async def test_a_sequence_starts_and_pauses_where_it_says(
+    page: Page, api: httpx.Client, video_id: str
+) -> None:
+    await page.goto(f"{api.base_url}/vod/{video_id}#t=2,3;autoplay")
+    await becomes(page, "window.telecinePlayer?.video.currentTime >= 3")
+    await becomes(page, "window.telecinePlayer.video.paused")
+    assert await video(page, "currentTime") == pytest.approx(3, abs=0.6)
+
+
+async def test_a_lost_connection_is_told_and_mended_by_a_press(
+    page: Page, api: httpx.Client, video_id: str
+) -> None:
+    async def cut(route: Route) -> None:
+        await route.abort()
+
+    await page.route("**/manifest.m3u8", cut)
+    await page.goto(f"{api.base_url}/vod/{video_id}")
+    retry = page.get_by_role("button", name="Try again")
+    await expect(retry).to_be_visible()
+    await page.unroute("**/manifest.m3u8")
+    await retry.click()
+    await expect(page.get_by_role("button", name="Quality")).to_be_visible()
+    await expect(retry).to_be_hidden()
+
+
+async def test_a_waiting_viewer_is_told_so(page: Page, api: httpx.Client) -> None:
+    empty = api.post("/videos", json={"title": "Empty"}).json()["videoId"]
+    await page.goto(f"{api.base_url}/vod/{empty}")
+    await expect(page.get_by_role("status")).to_contain_text("not ready yet")
+    await expect(page.get_by_role("button", name="Try again")).to_be_hidden()
+
+
+async def test_an_unknown_video_has_a_page(page: Page, api: httpx.Client) -> None:
+    reply = await page.goto(f"{api.base_url}/vod/viAAAAAAAAAAAAAAAAAAAAAA")
+    assert reply is not None
+    assert reply.status == 404
+    await expect(page.get_by_role("heading")).to_have_text("Video not found")
+
+
+async def test_all_controls_fit_a_phone(browser: Browser, api: httpx.Client, video_id: str) -> None:
+    page = await browser.new_page(viewport=PHONE, has_touch=True, is_mobile=True)
+    await open_page(page, api, video_id)
+    for button in await page.locator(".bar button:visible, .bar a:visible").all():
+        box = await button.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= PHONE["width"]
+        assert min(box["width"], box["height"]) >= 36  # for a thumb
+    await page.get_by_role("button", name="Speed").tap()
+    box = await page.get_by_role("menu", name="Speed").bounding_box()
+    assert box is not None
+    assert box["y"] >= 0
+    await page.close()
