@@ -1,5 +1,6 @@
 """One Telecine that is killed again and again, and starts anew on the same folder."""
 
+import contextlib
 import os
 import subprocess
 from collections import Counter
@@ -58,6 +59,19 @@ class Victim:
         killing.kill(self.supervisor, *killing.descendants(self.supervisor))
         self._process.process.wait()
         self.stop()
+
+    @contextlib.contextmanager
+    def locked(self, video_id: str) -> Iterator[None]:
+        """Hold back whoever wants to change a video."""
+        url = running_url(self._data)
+        assert url is not None
+        with psycopg.connect(url) as connection:
+            connection.execute("SELECT id FROM video WHERE public_id = %s FOR UPDATE", [video_id])
+            yield
+
+    def sources(self, video_id: str) -> list[Path]:
+        """Return the files in the store that were uploaded for a video."""
+        return list((self._data / "media").glob(f"*/{video_id}/source/*"))
 
     def completions(self, video_id: str) -> Counter[str]:
         """Count the events that told that a quality of a video is complete."""

@@ -3,9 +3,9 @@
 Long groups of pictures: the top quality is passed through, the ladder makes the rest.
 """
 
-import io
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -47,17 +47,6 @@ async def while_it_is_encoded(victim: Victim, video_id: str) -> None:
 
 
 MOMENTS = pytest.mark.parametrize("moment", [as_soon_as_it_is_answered, while_it_is_encoded])
-
-
-class Sent(io.BytesIO):
-    """A file whose bytes are made while it is sent."""
-
-    def __init__(self, parts: Iterator[bytes]) -> None:
-        super().__init__()
-        self._parts = parts
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        return next(self._parts, b"")
 
 
 def chunks(customer: Customer, video_id: str, *states: str) -> list[dict[str, object]]:
@@ -136,20 +125,41 @@ async def test_an_upload_that_broke_off_can_be_sent_again(victim: Victim) -> Non
     data = clip(FRAMES[0]).read_bytes()
     video_id = victim.customer.http.post("/videos", json={"title": "Twice"}).json()["videoId"]
 
-    def kill_in_the_middle() -> Iterator[bytes]:
+    def broken_off() -> Iterator[bytes]:
+        yield b'--cut\r\nContent-Disposition: form-data; name="file"; filename="a.mp4"\r\n\r\n'
         yield data[: len(data) // 2]
         for pid in [pid for pid in killing.children(victim.supervisor) if killing.is_api(pid)]:
             killing.kill(pid)
         yield data[len(data) // 2 :]
+        yield b"\r\n--cut--\r\n"
 
-    source = f"/videos/{video_id}/source"
-    body = Sent(kill_in_the_middle())
+    kind = {"Content-Type": "multipart/form-data; boundary=cut"}
     with pytest.raises(httpx.TransportError):
-        victim.customer.http.post(source, files={"file": ("clip.mp4", body)})
+        victim.customer.http.post(f"/videos/{video_id}/source", content=broken_off(), headers=kind)
     assert victim.customer.encoding(video_id)["qualities"] == []
-    with clip(FRAMES[0]).open("rb") as file:
-        answer = victim.customer.http.post(source, files={"file": ("clip.mp4", file)})
-    assert answer.status_code == 201, answer.text
+    assert victim.customer.send(video_id, clip(FRAMES[0])).status_code == 201
+    await assert_nothing_is_lost(victim, {video_id: FRAMES[0]})
+
+
+async def test_a_file_that_was_stored_but_never_recorded_is_swept(victim: Victim) -> None:
+    video_id = victim.customer.http.post("/videos", json={"title": "Lost"}).json()["videoId"]
+    media = clip(FRAMES[0])
+    with ThreadPoolExecutor(1) as threads, victim.locked(video_id):
+        lost = threads.submit(victim.customer.send, video_id, media)
+
+        async def stored() -> bool:
+            return len(victim.sources(video_id)) == 1
+
+        await until(stored)
+        for pid in [pid for pid in killing.children(victim.supervisor) if killing.is_api(pid)]:
+            killing.kill(pid)
+        assert isinstance(lost.exception(), httpx.TransportError)
+    assert victim.customer.send(video_id, media).status_code == 201
+
+    async def swept() -> bool:
+        return len(victim.sources(video_id)) == 1
+
+    await until(swept)
     await assert_nothing_is_lost(victim, {video_id: FRAMES[0]})
 
 

@@ -8,7 +8,7 @@ import structlog
 from telecine.domains.encodings import objects, queries
 from telecine.domains.encodings.handlers.bench import Bench
 from telecine.domains.encodings.jobs import FinishRendition, SweepAsset
-from telecine.domains.encodings.models import Asset, Rendition, RenditionState, Run
+from telecine.domains.encodings.models import Asset, Rendition, RenditionState, Run, Source
 from telecine.domains.encodings.recording import record_finished
 from telecine.formats.mp4.fragment import read_moof
 from telecine.pipeline.model import TIMESCALE, Plan
@@ -82,7 +82,7 @@ async def sweep_asset(bench: Bench, job: SweepAsset) -> None:
     found = await bench.asset(job.asset_id)
     if found is None:
         return
-    asset, _ = found
+    asset, source = found
     async with bench.db.transaction() as tx:
         rows = await queries.renditions_of(tx, asset.id)
     if any(row.state != RenditionState.ENCODED for row in rows):
@@ -94,9 +94,25 @@ async def sweep_asset(bench: Bench, job: SweepAsset) -> None:
         # A still that is being taken has no row yet; its job cleans up by itself.
         if entry.key not in known and "/still-" not in entry.key
     ]
+    unknown += await _lost_uploads(bench, source)
     await bench.store.delete(unknown)
     if unknown:
         log.info("swept", video=asset.public_id, objects=len(unknown))
+
+
+async def _lost_uploads(bench: Bench, source: Source) -> list[str]:
+    """Return the files that were stored beside the source, but never recorded.
+
+    A process was killed in between. Whoever uploads now is refused, as there is a source.
+    """
+    recorded = {str(extent["key"]) for extent in source.extents}
+    folders = {key.rpartition("/")[0] + "/" for key in recorded}
+    return [
+        entry.key
+        for folder in folders
+        async for entry in bench.store.list(folder)
+        if entry.key not in recorded
+    ]
 
 
 async def known_objects(bench: Bench, asset: Asset, rows: Sequence[Rendition]) -> set[str]:
