@@ -119,18 +119,37 @@ def _write(timescale: int, track: SampleTrack, bounds: Sequence[int], timing: _T
     durations = np.append(timing.dts[1:], timing.end) - timing.dts
     if (durations[bounds[0] :] <= 0).any():
         raise SegmentIndexError("two samples have the same time")
-    segments = []
+    composition_offsets = timing.pts - timing.dts
+    sizes = track.sizes[: bounds[-1]].astype(np.int64)
+    keyframes = np.asarray(track.keyframes[: bounds[-1]], dtype=np.bool_)
+    heads = []
     for number, (start, end) in enumerate(pairwise(bounds)):
         samples = Samples(
-            sizes=track.sizes[start:end].astype(np.int64),
+            sizes=sizes[start:end],
             durations=durations[start:end],
-            composition_offsets=(timing.pts - timing.dts)[start:end],
-            keyframes=np.asarray(track.keyframes[start:end], dtype=np.bool_),
+            composition_offsets=composition_offsets[start:end],
+            keyframes=keyframes[start:end],
         )
-        head = moof(number + 1, int(timing.dts[start]), samples, video=timing.video)
-        segments.append(CopiedSegment(head, joined_ranges(track, start, end)))
+        heads.append(moof(number + 1, int(timing.dts[start]), samples, video=timing.video))
     starts = [*(int(timing.dts[start]) for start in bounds[:-1]), timing.end]
-    return write_index(timescale, segments, starts)
+    return write_index(timescale, heads, _segment_ranges(track, bounds), starts)
+
+
+def _segment_ranges(track: SampleTrack, bounds: Sequence[int]) -> list[Ints]:
+    """Return the (offset, size) of each segment's ranges in the source.
+
+    For two hours of interleaved media they are hundreds of thousands: no Python per range.
+    """
+    first, end = bounds[0], bounds[-1]
+    offsets = track.offsets[first:end].astype(np.int64)
+    ends = offsets + track.sizes[first:end]
+    begins = np.ones(len(offsets), dtype=np.bool_)
+    begins[1:] = offsets[1:] != ends[:-1]
+    begins[np.asarray(bounds[:-1]) - first] = True
+    firsts = np.flatnonzero(begins)
+    lasts = np.append(firsts[1:], len(offsets)) - 1
+    ranges = np.stack((offsets[firsts], ends[lasts] - offsets[firsts]), axis=1)
+    return np.split(ranges, np.searchsorted(firsts, np.asarray(bounds[1:-1]) - first))
 
 
 def joined_ranges(track: SampleTrack, start: int, end: int) -> tuple[tuple[int, int], ...]:

@@ -131,17 +131,25 @@ class SegmentIndex:
         return round(peak), round(float(sizes.sum() * 8 * self.timescale / ticks.sum()))
 
 
-def write_index(timescale: int, segments: Sequence[CopiedSegment], starts: Sequence[int]) -> bytes:
-    """Return the object; `starts` are the segments' times, and the end, in ticks."""
+def write_index(
+    timescale: int,
+    moofs: Sequence[bytes],
+    ranges: Sequence[npt.NDArray[np.int64]],
+    starts: Sequence[int],
+) -> bytes:
+    """Return the object; `ranges` are rows of (offset, size) for each of `moofs`.
+
+    `starts` are the segments' times, and the end, in ticks.
+    """
     records = [
-        segment.moof + np.array(segment.ranges, dtype="<u8").tobytes() for segment in segments
+        head + table.astype("<u8").tobytes() for head, table in zip(moofs, ranges, strict=True)
     ]
-    rows = np.zeros(len(segments) + 1, _ROW)
+    rows = np.zeros(len(records) + 1, _ROW)
     rows["start"] = starts
     first = _HEADER.size + rows.nbytes
     rows["position"] = list(accumulate(map(len, records), initial=first))
-    rows["payload_bytes"][:-1] = [segment.payload_bytes for segment in segments]
-    rows["moof_bytes"][:-1] = [len(segment.moof) for segment in segments]
-    rows["ranges"][:-1] = [len(segment.ranges) for segment in segments]
-    header = _HEADER.pack(MAGIC, len(segments), timescale, 0)
+    rows["payload_bytes"][:-1] = [table[:, 1].sum() for table in ranges]
+    rows["moof_bytes"][:-1] = list(map(len, moofs))
+    rows["ranges"][:-1] = list(map(len, ranges))
+    header = _HEADER.pack(MAGIC, len(records), timescale, 0)
     return b"".join((header, rows.tobytes(), *records))

@@ -1,5 +1,6 @@
 """From a complete source to a playable asset."""
 
+import asyncio
 from fractions import Fraction
 from typing import Any
 
@@ -8,7 +9,7 @@ import structlog
 from telecine.domains.encodings import objects, queries
 from telecine.domains.encodings.handlers.bench import Bench
 from telecine.domains.encodings.jobs import ProbeAsset
-from telecine.domains.encodings.models import Asset, AssetState
+from telecine.domains.encodings.models import Asset, AssetState, Source
 from telecine.domains.encodings.recording import PassthroughFacts, record_plan
 from telecine.pipeline import passthrough
 from telecine.pipeline.codec import plan_to_json, probe_to_json
@@ -28,6 +29,13 @@ async def probe_asset(bench: Bench, job: ProbeAsset) -> None:
     if found is None or found[0].state != AssetState.PROBING:
         return
     asset, source = found
+    try:
+        await _make_playable(bench, asset, source)
+    finally:
+        await bench.prober.prepare()  # only now: it takes a tenth of a second of a core
+
+
+async def _make_playable(bench: Bench, asset: Asset, source: Source) -> None:
     async with bench.step(asset, "probe") as detail:
         reader = bench.source(source)
         probed = await bench.prober.probe(reader, source.file_name)
@@ -66,25 +74,32 @@ async def _store_objects(
     bench: Bench, asset: Asset, probed: Probed, plan: Plan
 ) -> dict[str, PassthroughFacts]:
     """Write plan, probe and indexes; return what is known of passthrough renditions."""
-    await bench.store.put(objects.probe_key(asset.prefix), probe_to_json(probed.probe))
+    made: dict[str, bytes] = {
+        objects.probe_key(asset.prefix): probe_to_json(probed.probe),
+        objects.plan_key(asset.prefix): plan_to_json(plan),
+    }
     facts: dict[str, PassthroughFacts] = {}
     if probed.sample_index is not None:
-        await bench.store.put(objects.samples_key(asset.prefix), probed.sample_index)
+        made[objects.samples_key(asset.prefix)] = probed.sample_index
         samples = SampleIndex.from_bytes(memoryview(probed.sample_index))
-        for rendition in plan.renditions:
-            if rendition.passthrough:
-                facts[rendition.name] = await _passthrough(bench, asset, plan, samples, "video")
+        copied = {r.name: "video" for r in plan.renditions if r.passthrough}
         if plan.audio is not None and plan.audio.passthrough:
-            facts[queries.AUDIO] = await _passthrough(bench, asset, plan, samples, "audio")
-    await bench.store.put(objects.plan_key(asset.prefix), plan_to_json(plan))
+            copied[queries.AUDIO] = "audio"
+        for name, kind in copied.items():
+            data = passthrough.segment_index(plan, samples, kind)
+            made[objects.passthrough_key(asset.prefix, kind)] = data
+            facts[name] = _facts(data, samples, kind)
+    # Each is durable by itself: together they wait for the disk once, not five times.
+    try:
+        async with asyncio.TaskGroup() as group:
+            for key, data in made.items():
+                group.create_task(bench.store.put(key, data))
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from failed  # the step's reason is one sentence
     return facts
 
 
-async def _passthrough(
-    bench: Bench, asset: Asset, plan: Plan, samples: SampleIndex, kind: str
-) -> PassthroughFacts:
-    data = passthrough.segment_index(plan, samples, kind)
-    await bench.store.put(objects.passthrough_key(asset.prefix, kind), data)
+def _facts(data: bytes, samples: SampleIndex, kind: str) -> PassthroughFacts:
     index = passthrough.SegmentIndex.from_bytes(memoryview(data))
     make_init = passthrough.video_init if kind == "video" else passthrough.audio_init
     peak_bps, average_bps = index.rates_bps()
