@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+TOOLS = ROOT / ".tools"
 CACHE = ROOT / "tests" / ".cache" / "clients"
 REQUIRE_ALL = "TELECINE_REQUIRE_ALL"
 
@@ -72,13 +73,15 @@ def run(
 
 def _pip() -> list[str]:
     """Return a command that is pip: our own environment has none, uv cannot download."""
-    for python in (sys.executable, str(ROOT / ".tools" / "bin" / "python"), "python3"):
-        command = [python, "-m", "pip"]
-        try:
-            found = subprocess.run([*command, "--version"], capture_output=True, check=False)
-        except FileNotFoundError:
+    for command in (
+        [str(TOOLS / "bin" / "python"), "-m", "pip"],
+        [str(Path(sys.base_prefix) / "bin" / "python3"), "-m", "pip"],
+        ["uv", "tool", "run", "pip"],
+    ):
+        if shutil.which(command[0]) is None:
             continue
-        if found.returncode == 0:
+        asked = subprocess.run([*command, "--version"], capture_output=True, check=False)
+        if asked.returncode == 0:
             return [*command, "--quiet", "--disable-pip-version-check"]
     missing("there is no pip to install old client versions with")
     raise AssertionError
@@ -111,7 +114,7 @@ def python_sdist(version: str) -> Path:
 
 def node_program(name: str) -> Path:
     """Return `node` or `npm`: that of the PATH, else the one installed for the front end."""
-    own = ROOT / ".tools" / "node" / "bin" / name
+    own = TOOLS / "node" / "bin" / name
     found = shutil.which(name) or (str(own) if own.exists() else None)
     if found is None:
         missing(f"{name} is not installed")

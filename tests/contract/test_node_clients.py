@@ -16,6 +16,7 @@ SCRIPTS = Path(__file__).parent / "node"
         ("@api.video/nodejs-client", "2.6.8", "walk_client.cjs"),
         ("@api.video/nodejs-client", "2.1.1", "walk_client.cjs"),
         ("@api.video/nodejs-sdk", "1.10.4", "walk_sdk.cjs"),
+        ("@api.video/nodejs-sdk", "2.0.1", "walk_sdk.cjs"),
     ],
 )
 def test_the_life_of_a_video(

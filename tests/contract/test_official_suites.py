@@ -43,6 +43,7 @@ def write_media(folder: Path, clip: bytes) -> None:
 
 
 @pytest.mark.node
+@pytest.mark.timeout(600)  # the first time, its development tools are installed
 def test_the_suite_of_the_node_client(
     base_url: str, make_tenant: MakeTenant, clip: Path, tmp_path: Path
 ) -> None:

@@ -12,6 +12,9 @@ const home = path.join(folder, 'node_modules', '@api.video', 'nodejs-sdk');
 const { Client } = require(home);
 
 const PLAYABLE_WITHIN_MS = 90_000;
+// 2.0.1 is older than 1.10.4: its first call carries no credentials, and only a 401 with
+// the exact media type makes it ask for a token; it rejects with bare responses.
+const bare = version === '2.0.1';
 const run = randomBytes(8).toString('hex');
 const { videos } = new Client({ apiKey, baseUri });
 
@@ -20,18 +23,29 @@ async function refused(promise) {
     () => assert.fail('accepted'),
     (reason) => reason,
   );
-  assert.equal(error.constructor.name, 'ApiVideoError', String(error.stack));
-  assert.equal(error.message, error.problemDetails.title);
-  assert.equal(error.code, error.problemDetails.status);
-  return error.problemDetails;
+  if (!bare) {
+    assert.equal(error.constructor.name, 'ApiVideoError', String(error.stack));
+    assert.equal(error.message, error.problemDetails.title);
+    assert.equal(error.code, error.problemDetails.status);
+    return error.problemDetails;
+  }
+  assert.equal(error.headers['content-type'], 'application/problem+json');
+  assert.equal(error.statusCode, error.body.status);
+  return error.body;
 }
 
-async function untilPlayable(videoId) {
+// 2.0.1 does not know the status: like players it can only ask for the playlist.
+async function isPlayable(video) {
+  if (!bare) return (await videos.getStatus(video.videoId)).encoding.playable;
+  const { status } = await fetch(video.assets.hls);
+  assert.ok(status === 200 || status === 202, String(status));
+  return status === 200;
+}
+
+async function waitUntilPlayable(video) {
   const deadline = Date.now() + PLAYABLE_WITHIN_MS;
-  for (;;) {
-    const status = await videos.getStatus(videoId);
-    if (status.encoding.playable) return status;
-    assert.ok(Date.now() < deadline, JSON.stringify(status));
+  while (!(await isPlayable(video))) {
+    assert.ok(Date.now() < deadline);
     await pause(100); // as applications of this client do
   }
 }
@@ -57,8 +71,10 @@ async function untilPlayable(videoId) {
 
   const uploaded = await videos.upload(clip, { title: `Clip ${run}` });
   assert.equal(uploaded.title, `Clip ${run}`);
-  const status = await untilPlayable(uploaded.videoId);
-  assert.equal(status.ingest.status, 'uploaded');
+  await waitUntilPlayable(uploaded);
+  if (!bare) {
+    assert.equal((await videos.getStatus(uploaded.videoId)).ingest.status, 'uploaded');
+  }
   assert.equal((await videos.uploadThumbnail(image, uploaded.videoId)).videoId, uploaded.videoId);
   const picked = await videos.updateThumbnailWithTimecode(uploaded.videoId, '00:00:00.50');
   assert.equal(picked.videoId, uploaded.videoId);
