@@ -99,12 +99,8 @@ class Settings(BaseSettings):
     collector_url: str = Field(
         default="", description="Base of the analytics collector; empty: the public URL."
     )
-    api_key: SecretStr | None = Field(
-        default=None, description="Production key made at first start; empty: a random one."
-    )
-    api_key_sandbox: SecretStr | None = Field(
-        default=None, description="Sandbox key made at first start; empty: a random one."
-    )
+    api_key: SecretStr | None = Field(None, description="Production key that first start makes.")
+    api_key_sandbox: SecretStr | None = Field(None, description="Sandbox key, likewise.")
     operator_key: SecretStr | None = Field(
         default=None,
         description="Key of the operator API (`/_/`); empty: `operator.key` in the data folder.",
@@ -169,16 +165,24 @@ class Settings(BaseSettings):
     def _base_url(cls, value: str) -> str:
         parts = urlsplit(value)
         if value and (parts.scheme not in {"http", "https"} or not parts.netloc):
-            msg = "must be like https://video.example.com"
-            raise ValueError(msg)
+            raise ValueError("must be like https://video.example.com")
         return value.rstrip("/")
+
+    @field_validator("database_url", mode="after")
+    @classmethod
+    def _plain_scheme(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        scheme, _, rest = value.get_secret_value().partition("://")
+        if scheme not in {"postgres", "postgresql", "postgresql+psycopg"}:
+            raise ValueError("must be like postgresql://user:password@host/database")
+        return SecretStr(f"postgresql://{rest}")
 
     @field_validator("api_key", "api_key_sandbox", "operator_key", "secret_key", mode="after")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value()) < 20:
-            msg = "must have 20 characters or more"
-            raise ValueError(msg)
+            raise ValueError("must have 20 characters or more")
         return value
 
     @validates_model(mode="after")
@@ -227,24 +231,24 @@ class _SecretFiles(PydanticBaseSettingsSource):
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         """Return the secret of one field, None if no file is named."""
-        if SecretStr in getattr(field.annotation, "__args__", ()):
-            path = self._names.get(environment_name(field_name) + "_FILE")
-            if path:
-                try:
-                    return Path(path).read_text().strip(), field_name, False
-                except OSError as error:
-                    msg = f"{environment_name(field_name)}_FILE: {error}"
-                    raise SettingsError(msg) from error
-        return None, field_name, False
+        variable = environment_name(field_name) + "_FILE"
+        path = self._names.get(variable) if _is_secret(field) else None
+        if not path:
+            return None, field_name, False
+        try:
+            return Path(path).read_text().strip(), field_name, False
+        except OSError as error:
+            raise SettingsError(f"{variable}: {error}") from error
 
     def __call__(self) -> dict[str, Any]:
         """Return all secrets that come from files."""
-        found = {}
-        for name, field in self.settings_cls.model_fields.items():
-            value, key, _ = self.get_field_value(field, name)
-            if value is not None:
-                found[key] = value
-        return found
+        fields = self.settings_cls.model_fields.items()
+        found = {name: self.get_field_value(field, name)[0] for name, field in fields}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+def _is_secret(field: FieldInfo) -> bool:
+    return SecretStr in getattr(field.annotation, "__args__", ())
 
 
 def environment_name(field_name: str) -> str:
@@ -260,8 +264,7 @@ def load(**flags: object) -> Settings:
     """
     unknown = sorted(_unknown_names({**_dotenv(), **os.environ}))
     if unknown:
-        msg = f"unknown setting {', '.join(unknown)} (see `telecine config`)"
-        raise SettingsError(msg)
+        raise SettingsError(f"unknown setting {', '.join(unknown)} (see `telecine config`)")
     try:
         return Settings(**{name: value for name, value in flags.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
@@ -289,7 +292,7 @@ def _unknown_names(names: Mapping[str, str]) -> Iterator[str]:
             continue
         plain = name.upper().removesuffix("_FILE")
         field = Settings.model_fields.get(plain.removeprefix(PREFIX).lower())
-        is_secret = field is not None and SecretStr in getattr(field.annotation, "__args__", ())
+        is_secret = field is not None and _is_secret(field)
         group = name.upper().partition("__")[0]
         if name.upper() in known or (plain != name.upper() and is_secret):
             continue

@@ -12,6 +12,7 @@ from telecine import clock
 from telecine.db.account import EmbeddedError
 from telecine.db.embedded import DataFolderInUse, EmbeddedPostgres, running_url
 from telecine.processes.exits import CannotGoOn, Exit
+from telecine.processes.neighbours import Neighbours
 from telecine.processes.restarts import DEATHS, WINDOW_S, Restarts
 
 _log = structlog.get_logger()
@@ -88,34 +89,39 @@ class EmbeddedServer:
 
 
 class GivenDatabase:
-    """A PostgreSQL that others run: `DATABASE_URL`."""
+    """A PostgreSQL that others run: `DATABASE_URL`. `storage` must suit its other users."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, storage: str) -> None:
         self._url = url
+        self._neighbours = Neighbours(url, storage)
 
     async def start(self) -> str:
         """Wait until it answers, return its URL.
 
         Raises:
-            CannotGoOn: it does not answer within a minute.
+            CannotGoOn: it does not answer within a minute, or serves a node that
+                keeps its media elsewhere.
         """
         deadline_s = clock.monotonic_s() + REACHABLE_WITHIN_S
         while True:
             try:
                 async with await psycopg.AsyncConnection.connect(self._url, connect_timeout=10):
+                    await self._neighbours.join()
                     return self._url
             except psycopg.OperationalError as error:
                 if clock.monotonic_s() > deadline_s:
                     msg = f"The database of DATABASE_URL cannot be reached: {error}"
                     raise CannotGoOn(Exit.DATABASE_FAILED, msg) from error
-                _log.warning("database_unreachable", reason=str(error))
+                _log.warning("database_unreachable", reason=str(error).strip())
             await asyncio.sleep(1)
 
     async def watch(self) -> None:
-        """Nothing to do: clients connect again by themselves."""
+        """Clients connect again by themselves; only the storage is watched."""
+        await self._neighbours.watch()
 
     async def stop(self) -> None:
-        """Nothing to do: it is not ours."""
+        """Leave it: it is not ours."""
+        await self._neighbours.leave()
 
     def kill(self) -> None:
         """Nothing to do: it is not ours."""

@@ -19,6 +19,7 @@ class Exit(enum.IntEnum):
     DATABASE_NEWER = 17  # a newer release has migrated it
     KEEPS_DYING = 18  # a child process died again and again
     SERVER_UNREACHABLE = 19  # a command found no running server
+    STORAGE_NOT_SHARED = 20  # another machine on this database keeps media elsewhere
 
 
 class CannotGoOn(Exception):

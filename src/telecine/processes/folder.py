@@ -99,6 +99,10 @@ class DataFolder:
             )
             raise CannotGoOn(Exit.DISK_FULL, msg)
 
+    def has(self, name: str) -> bool:
+        """Tell whether the folder has a file of this name."""
+        return (self.path / name).exists()
+
     def secret(self, name: str) -> str:
         """Return the secret in the file `name`, made on first use, for our eyes only."""
         path = self.path / name

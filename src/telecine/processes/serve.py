@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from telecine import ids
+from telecine.processes import systemd
 from telecine.processes.child import KeptChild, Program, ask
 from telecine.processes.control import Briefing
 from telecine.processes.exits import CannotGoOn, Exit
@@ -133,11 +134,15 @@ class _Installation:
             [self._programs("api"), self._programs("worker")],
             self._listeners,
             self._brief,
-            lambda: on_ready(Ready(self._settings, self._first_keys)),
+            lambda: self._tell(on_ready),
         )
         self._children = supervisor.children
         with self._closing:
             await supervisor.run()
+
+    def _tell(self, on_ready: Callable[[Ready], None]) -> None:
+        systemd.notify("READY=1")
+        on_ready(Ready(self._settings, self._first_keys))
 
     def _programs(self, kind: str) -> list[Program]:
         if not getattr(self._parts, kind):
@@ -161,14 +166,23 @@ class _Installation:
 
         given = self._settings.database_url
         if given is not None:
-            return database.GivenDatabase(given.get_secret_value())
+            return database.GivenDatabase(given.get_secret_value(), self._settings.storage)
         if self._parts.embedded:
             return database.EmbeddedServer(self._folder.path)
         running = database.running_beside(self._folder.path)
         if running is None:
             msg = "No database: set DATABASE_URL, or run `telecine serve` on this data folder."
             raise CannotGoOn(Exit.DATABASE_FAILED, msg)
-        return database.GivenDatabase(running)
+        return database.GivenDatabase(running, self._settings.storage)
+
+    def _secret_key(self) -> str:
+        if self._settings.secret_key is not None:
+            return self._settings.secret_key.get_secret_value()
+        if not self._parts.embedded and not self._folder.has("secret.key"):
+            # One of its own would make tokens that the other nodes refuse.
+            msg = "Set TELECINE_SECRET_KEY, to the same text on every node."
+            raise CannotGoOn(Exit.SETTINGS_WRONG, msg)
+        return self._folder.secret("secret.key")
 
     async def _brief(self, url: str) -> Briefing:
         from telecine.processes import metrics, preparation  # noqa: PLC0415 - as above
@@ -176,10 +190,10 @@ class _Installation:
         if self._settings.metrics_port:
             port = self._settings.metrics_port
             self._closing.callback(metrics.serve(port, self._folder.metrics, self._children))
-        secret_key, operator_key = self._settings.secret_key, self._settings.operator_key
+        operator_key = self._settings.operator_key
         briefing = Briefing(
             url,
-            secret_key.get_secret_value() if secret_key else self._folder.secret("secret.key"),
+            self._secret_key(),
             ids.digest(
                 operator_key.get_secret_value()
                 if operator_key
