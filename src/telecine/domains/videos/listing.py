@@ -8,7 +8,7 @@ from telecine.http.query import Items
 from telecine.problems import Violation, bad_request, invalid_attribute
 
 SORT_COLUMNS = {
-    "title": "title",
+    "title": "title_start",
     "createdAt": "created_at",
     "publishedAt": "published_at",
     "updatedAt": "updated_at",

@@ -11,17 +11,13 @@ from telecine.http.query import date_time
 from telecine.http.schemas import Pagination, Wire
 from telecine.http.text import NO_NUL, Text, invalid
 
-MAX_TITLE_BYTES = 2500
-"""What fits into an index entry (PostgreSQL: 2704 bytes with its other columns)."""
-
 MAX_PAIR_BYTES = 2500
+"""What fits into an index entry (PostgreSQL: 2704 bytes)."""
 
 
 def _not_blank(text: str) -> str:
     if not text.strip():
         raise invalid("This value should not be blank.")
-    if len(text.encode()) > MAX_TITLE_BYTES:
-        raise invalid(f"This value should not contain more than {MAX_TITLE_BYTES} bytes.")
     return text
 
 

@@ -163,6 +163,12 @@ def _videos() -> None:
         _time("deletes_at"),
         _time("deleted_at"),
         Column(
+            "title_start",
+            String(),
+            Computed("left(title, 200)", persisted=True),
+            nullable=False,
+        ),
+        Column(
             "title_trigrams",
             ARRAY(Text()),
             Computed("telecine_trigrams(title)", persisted=True),
@@ -200,7 +206,10 @@ def _videos() -> None:
     )
     op.create_index("ix_video_tags", "video", ["tags"], postgresql_using="gin")
     op.create_index(
-        "ix_video_title", "video", ["project_id", "title", "id"], postgresql_where=LISTED
+        "ix_video_title_start",
+        "video",
+        ["project_id", "title_start", "id"],
+        postgresql_where=LISTED,
     )
     op.create_index("ix_video_title_trigrams", "video", ["title_trigrams"], postgresql_using="gin")
     op.create_index(
