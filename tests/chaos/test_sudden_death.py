@@ -38,10 +38,10 @@ async def as_soon_as_it_is_answered(victim: Victim, video_id: str) -> None:
 
 
 async def while_it_is_encoded(victim: Victim, video_id: str) -> None:
-    """Wait until a chunk is being encoded."""
+    """Wait until a chunk is being encoded; a quick machine may be done before we look."""
 
     async def running() -> bool:
-        return bool(chunks(victim.customer, video_id, "running"))
+        return any(chunks(victim.customer, video_id, state) for state in ("running", "done"))
 
     await until(running)
 
