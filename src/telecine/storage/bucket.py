@@ -111,6 +111,15 @@ class BucketStore:
         if failure is not None:
             raise failure
 
+    def region(self, key: str, offset: int) -> None:
+        """Return None: objects of a bucket are written whole."""
+
+    async def copy(self, key: str, target: str) -> None:
+        """Store an object under a second key; the bucket copies it by itself."""
+        check_key(target)
+        with _errors(check_key(key)):
+            await obstore.copy_async(self._client, key, target)
+
     async def read(self, key: str, start: int = 0, end: int | None = None) -> bytes:
         """Return bytes [start, end) of an object. Raises ObjectMissing."""
         with _errors(check_key(key)):

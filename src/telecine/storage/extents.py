@@ -1,18 +1,41 @@
 """A file that lies in several objects, read as one."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 from telecine.storage.store import Store
 
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """A whole object that is a stretch of a file."""
+    """A stretch of a file: `size_bytes` from `offset` (bytes) on in an object."""
 
     key: str
     size_bytes: int
+    offset: int = 0
+
+    def as_json(self) -> dict[str, str | int]:
+        """Return it as it is stored in rows."""
+        return {"key": self.key, "offset": self.offset, "size": self.size_bytes}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """Rebuild an extent from `as_json`."""
+        return cls(str(stored["key"]), int(stored["size"]), int(stored["offset"]))
+
+
+def join(extents: Iterable[Extent]) -> list[Extent]:
+    """Return the extents of the same file with neighbours in one object made one."""
+    joined: list[Extent] = []
+    for extent in extents:
+        last = joined[-1] if joined else None
+        if last and last.key == extent.key and last.offset + last.size_bytes == extent.offset:
+            joined[-1] = Extent(last.key, last.size_bytes + extent.size_bytes, last.offset)
+        elif extent.size_bytes:
+            joined.append(extent)
+    return joined
 
 
 class Extents:
@@ -30,8 +53,19 @@ class Extents:
 
     @property
     def local_path(self) -> Path | None:
-        """Return the file itself, where it is a single object on a local disk."""
-        return self._store.local_path(self.keys[0]) if len(self._extents) == 1 else None
+        """Return the file itself, where it is exactly one object on a local disk."""
+        if len(self._extents) != 1 or self._extents[0].offset != 0:
+            return None
+        path = self._store.local_path(self._extents[0].key)
+        # What an abandoned writer left behind the end is not of this file.
+        if path is None or not path.exists() or path.stat().st_size != self.size_bytes:
+            return None
+        return path
+
+    @property
+    def identity(self) -> str:
+        """Return a text that no other file has."""
+        return "\n".join(f"{e.key} {e.offset} {e.size_bytes}" for e in self._extents)
 
     def ranges(self, offset: int, size: int) -> list[tuple[str, int, int]]:
         """Return (key, offset in the object, size) of bytes [offset, offset + size).
@@ -48,7 +82,7 @@ class Extents:
             first = max(offset - start, 0)
             last = min(offset + size - start, extent.size_bytes)
             if first < last:
-                found.append((extent.key, first, last - first))
+                found.append((extent.key, extent.offset + first, last - first))
             start += extent.size_bytes
         return found
 

@@ -26,6 +26,7 @@ from telecine.storage.store import (
 
 _PIECE_BYTES = 1 << 20
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+_NO_LINKS = {errno.EPERM, errno.EMLINK, errno.EXDEV, errno.ENOTSUP}
 
 # Apart, so that viewers never wait for the fsync of somebody's upload.
 _READING_THREADS = 32
@@ -56,7 +57,7 @@ async def _in_thread(
 
 
 class _FileWriter:
-    """Appends to a staged file."""
+    """Writes from the descriptor's position on."""
 
     def __init__(self, descriptor: int, key: str, threads: Executor) -> None:
         self._descriptor = descriptor
@@ -111,6 +112,21 @@ class LocalStore:
         with _errors(key):
             self._stage.mkdir(parents=True, exist_ok=True)
             return os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+
+    @asynccontextmanager
+    async def region(self, key: str, offset: int) -> AsyncIterator[ObjectWriter]:
+        """Write from `offset` (bytes) on into an object that has several writers."""
+        # Not in a thread, like above.
+        descriptor = _open_shared(self._path(key), offset, key)
+        try:
+            yield _FileWriter(descriptor, key, self._writers)
+            await _in_thread(self._writers, _sync_data, descriptor, key)
+        finally:
+            os.close(descriptor)
+
+    async def copy(self, key: str, target: str) -> None:
+        """Store an object under a second key: a second name of the same file."""
+        await _in_thread(self._writers, _link, self._path(key), self._path(target), key)
 
     async def read(self, key: str, start: int = 0, end: int | None = None) -> bytes:
         """Return bytes [start, end) of an object. Raises ObjectMissing."""
@@ -222,6 +238,47 @@ def _publish(descriptor: int, staged: Path, target: Path, key: str) -> None:
             break
         for folder in {target.parent, *made}:
             _sync_folder(folder)
+
+
+def _open_shared(path: Path, offset: int, key: str) -> int:
+    """Open a file for one of its writers; a new one is made, and its name durable."""
+    flags = os.O_WRONLY | os.O_CLOEXEC
+    with _errors(key):
+        try:
+            descriptor = os.open(path, flags)
+        except FileNotFoundError:
+            made = _make_folders(path.parent)
+            descriptor = os.open(path, flags | os.O_CREAT, 0o640)
+            for folder in {path.parent, *made}:
+                _sync_folder(folder)
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        return descriptor
+
+
+def _sync_data(descriptor: int, key: str) -> None:
+    with _errors(key):
+        os.fdatasync(descriptor)
+
+
+def _link(path: Path, target: Path, key: str) -> None:
+    """Give a file a second name; a copy where the disk knows no second names."""
+    with _errors(key):
+        made = _make_folders(target.parent)
+        target.unlink(missing_ok=True)
+        try:
+            target.hardlink_to(path)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            shutil.copyfile(path, target)
+            _sync_file(target)
+        for folder in {target.parent, *made}:
+            _sync_folder(folder)
+
+
+def _sync_file(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def _make_folders(folder: Path) -> set[Path]:

@@ -39,7 +39,7 @@ class Spool:
         """Return `source` as one local file; copies it unless it is one already."""
         if source.local_path is not None:
             return source
-        name = hashlib.sha256("\n".join(source.keys).encode()).hexdigest()
+        name = hashlib.sha256(source.identity.encode()).hexdigest()
         path = self.folder / name
         async with self._locks[name]:
             if not path.exists():

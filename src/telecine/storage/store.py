@@ -72,6 +72,18 @@ class Store(Protocol):
     def writer(self, key: str) -> AbstractAsyncContextManager[ObjectWriter]:
         """Stream an object; durable and visible after the block, gone on an exception."""
 
+    def region(self, key: str, offset: int) -> AbstractAsyncContextManager[ObjectWriter] | None:
+        """Write from `offset` (bytes) on into an object that has several writers.
+
+        The only object that is not immutable: visible at once, with holes, and whoever
+        reads it knows from elsewhere which of its bytes are valid. What was written is
+        durable after the block; an exception leaves bytes that nobody asks for. None
+        where the store can write whole objects only.
+        """
+
+    async def copy(self, key: str, target: str) -> None:
+        """Store an object under a second key without reading it. Raises ObjectMissing."""
+
     async def read(self, key: str, start: int = 0, end: int | None = None) -> bytes:
         """Return bytes [start, end) of an object. Raises ObjectMissing."""
 
