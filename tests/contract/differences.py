@@ -38,7 +38,6 @@ MISSING_OPERATIONS = (
     "* /summaries*",
     "* /tags",
     "* /upload",
-    "* /upload-tokens*",
     "* /videos/{videoId}/captions*",
     "* /videos/{videoId}/chapters*",
     "* /watermarks*",

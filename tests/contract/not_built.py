@@ -20,7 +20,7 @@ class NotBuilt:
 NODE_SUITE = (
     NotBuilt("Watermarks", "POST /watermarks"),
     NotBuilt("Progressive upload Without upload token", SEVERAL_PARTS),
-    NotBuilt("Progressive upload With upload token", "POST /upload-tokens"),
+    NotBuilt("Progressive upload With upload token", "POST /upload"),
     NotBuilt("Regular upload With chunk", SEVERAL_PARTS),
     NotBuilt("Captions", "POST /videos/{videoId}/captions/{language}"),
     NotBuilt("Player themes", "POST /players"),
@@ -28,5 +28,5 @@ NODE_SUITE = (
 
 PYTHON_SUITE = (
     NotBuilt("test_upload_stream", SEVERAL_PARTS),
-    NotBuilt("test_upload_token_stream", "POST /upload-tokens"),
+    NotBuilt("test_upload_token_stream", "POST /upload"),
 )

@@ -26,7 +26,8 @@ BODIES: dict[str, dict[str, Any]] = {
 def make_resources(owner: httpx.Client) -> dict[str, str]:
     """Make one resource of each kind; return their ids by path parameter."""
     video = accepted(owner.post("/videos", json={"title": "theirs", "tags": ["theirs"]}))
-    return {"videoId": video["videoId"]}
+    token = accepted(owner.post("/upload-tokens", json={"ttl": 3600}))
+    return {"videoId": video["videoId"], "uploadToken": token["token"]}
 
 
 class Operations:

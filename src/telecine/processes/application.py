@@ -17,6 +17,7 @@ from telecine.delivery.embed import static_routes
 from telecine.domains.accounts import api as accounts_api
 from telecine.domains.accounts import operator_api
 from telecine.domains.encodings import api as encodings_api
+from telecine.domains.uploads import tokens_api
 from telecine.domains.videos import api as videos_api
 from telecine.domains.videos import tokens, upload_api
 from telecine.http.app import Api, create_app
@@ -34,6 +35,7 @@ ROUTERS = (
     operator_api.router,
     videos_api.router,
     upload_api.router,
+    tokens_api.router,
     encodings_api.router,
 )
 """All operations of the API, in the order of the document."""

@@ -45,6 +45,7 @@ def upgrade() -> None:
     op.execute(_sql("0001_search.sql"))
     _accounts()
     _webhooks()
+    _upload_tokens()
     _videos()
     op.execute(_sql("0001_counting.sql"))
     _encodings()
@@ -133,6 +134,22 @@ def _webhooks() -> None:
     )
     op.create_index("ix_event_project_id", "event", ["project_id"])
     op.create_index("ix_event_xid_id", "event", ["xid", "id"])
+
+
+def _upload_tokens() -> None:
+    op.create_table(
+        "upload_token",
+        _key(),
+        _parent("upload_token", "project_id", "project"),
+        Column("public_id", String(), nullable=False),
+        Column("ttl_s", Integer(), nullable=False),
+        Column("created_at", DateTime(timezone=True), nullable=False),
+        _time("expires_at"),
+        sa.PrimaryKeyConstraint("id", name="pk_upload_token"),
+        sa.UniqueConstraint("public_id", name="uq_upload_token_public_id"),
+    )
+    for column in ("created_at", "ttl_s"):
+        op.create_index(f"ix_upload_token_{column}", "upload_token", ["project_id", column, "id"])
 
 
 def _videos() -> None:

@@ -1,0 +1,134 @@
+"""`/upload-tokens`: create, list, show, delete."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request, Response
+from fastapi.responses import JSONResponse
+
+from telecine import clock
+from telecine.domains.accounts.auth import Caller
+from telecine.domains.uploads import tokens_operations, tokens_queries
+from telecine.domains.uploads.models import UploadToken
+from telecine.domains.uploads.tokens_queries import Order
+from telecine.domains.uploads.tokens_schemas import (
+    TokenCreation,
+    UploadTokenDocument,
+    UploadTokenList,
+)
+from telecine.domains.videos.documents import Json, atom
+from telecine.http import pagination, query
+from telecine.http.body import JsonRoute
+from telecine.http.query import Items
+from telecine.http.schemas import PUBLIC_ID, problems
+from telecine.http.services import AppServices
+from telecine.problems import bad_request, invalid_attribute
+
+router = APIRouter(route_class=JsonRoute, tags=["Upload Tokens"])
+
+PublicId = Annotated[str, Path(alias="uploadToken", pattern=PUBLIC_ID)]
+
+SORT_COLUMNS = {"createdAt": "created_at", "ttl": "ttl_s"}
+ORDERS = ("asc", "desc")
+
+
+def _parameter(name: str, description: str, *allowed: str) -> dict[str, Any]:
+    schema = {"type": "string", "enum": [*allowed]}
+    return {"name": name, "in": "query", "description": description, "schema": schema}
+
+
+PARAMETERS = [
+    _parameter("sortBy", "What to sort by, `createdAt` by default.", *SORT_COLUMNS),
+    _parameter("sortOrder", "Ascending or, by default, descending.", *ORDERS),
+]
+"""The parameters of the list, for the OpenAPI document."""
+
+
+def document(row: UploadToken) -> Json:
+    """Return a token as the API shows it."""
+    shown: Json = {"token": row.public_id, "ttl": row.ttl_s, "createdAt": atom(row.created_at)}
+    if row.expires_at is not None:
+        shown["expiresAt"] = atom(row.expires_at)
+    return shown
+
+
+def order_of(items: Items) -> Order:
+    """Return the order that a query string asks for. Raises Problem 400."""
+    sort_by = query.single(items, "sortBy") or "createdAt"
+    sort_order = (query.single(items, "sortOrder") or "desc").lower()
+    violations = [
+        invalid_attribute(
+            name, f"This value must be part of the following values: {','.join(allowed)}"
+        )
+        for name, value, allowed in (
+            ("sortBy", sort_by, tuple(SORT_COLUMNS)),
+            ("sortOrder", sort_order, ORDERS),
+        )
+        if value not in allowed
+    ]
+    if violations:
+        raise bad_request(violations)
+    return Order(SORT_COLUMNS[sort_by], sort_order == "desc")
+
+
+@router.get(
+    "/upload-tokens",
+    operation_id="GET_upload-tokens",
+    summary="List all active upload tokens",
+    response_model=UploadTokenList,
+    responses=problems(400),
+    openapi_extra={"parameters": [*PARAMETERS, *pagination.PARAMETERS]},
+)
+async def list_tokens(request: Request, caller: Caller, services: AppServices) -> JSONResponse:
+    """List the upload tokens of a project that still work."""
+    items = request.query_params.multi_items()
+    order = order_of(items)
+    page = pagination.page_of(items)
+    async with services.db.transaction() as tx:
+        total, rows = await tokens_queries.page(tx, caller.project_id, order, page, clock.now())
+    data = [document(row) for row in rows]
+    return JSONResponse(pagination.envelope(data, total, page, "/upload-tokens", items))
+
+
+@router.post(
+    "/upload-tokens",
+    operation_id="POST_upload-tokens",
+    summary="Generate an upload token",
+    response_model=UploadTokenDocument,
+    responses=problems(400),
+)
+async def create_token(
+    caller: Caller, services: AppServices, payload: TokenCreation | None = None
+) -> JSONResponse:
+    """Create a token with which others can upload, and nothing else."""
+    ttl_s = (payload.ttl if payload else None) or 0
+    async with services.db.transaction() as tx:
+        row = await tokens_operations.create_token(tx, caller.project_id, ttl_s)
+    return JSONResponse(document(row))
+
+
+@router.get(
+    "/upload-tokens/{uploadToken}",
+    operation_id="GET_upload-tokens-uploadToken",
+    summary="Retrieve upload token",
+    response_model=UploadTokenDocument,
+    responses=problems(404),
+)
+async def get_token(token: PublicId, caller: Caller, services: AppServices) -> JSONResponse:
+    """Return an upload token."""
+    async with services.db.transaction() as tx:
+        row = await tokens_operations.found(tx, caller.project_id, token)
+    return JSONResponse(document(row))
+
+
+@router.delete(
+    "/upload-tokens/{uploadToken}",
+    operation_id="DELETE_upload-tokens-uploadToken",
+    summary="Delete an upload token",
+    status_code=204,
+    response_class=Response,
+    responses=problems(404),
+)
+async def delete_token(token: PublicId, caller: Caller, services: AppServices) -> None:
+    """Delete an upload token: it stops working at once, in uploads under way too."""
+    async with services.db.transaction() as tx:
+        await tokens_operations.delete_token(tx, caller.project_id, token)
