@@ -14,6 +14,7 @@ from uuid import UUID
 from telecine.db.engine import Database
 from telecine.domains.encodings import objects, queries
 from telecine.domains.encodings.models import AssetState, Rendition, RenditionState
+from telecine.domains.sources.queries import source_of
 from telecine.domains.videos.delivered import DeliveredVideo, delivered_video
 from telecine.pipeline.codec import plan_from_json
 from telecine.pipeline.model import Plan
@@ -125,14 +126,14 @@ class MediaCache:
                 failed = asset is not None and asset.state == AssetState.FAILED
                 return self._keep(generation, public_id, Media(video, None, failed))
             rows = await queries.renditions_of(tx, asset.id)
-            source = await queries.source_of(tx, video.id)
+            source = await source_of(tx, video.id)
         extents = [] if source is None else source.extents
         view = AssetView(
             id=asset.id,
             epoch=asset.epoch,
             prefix=asset.prefix,
             plan=await self._plan(asset.id, asset.prefix),
-            source=Extents(self._store, [Extent(e["key"], int(e["size"])) for e in extents]),
+            source=Extents(self._store, [Extent.from_json(stored) for stored in extents]),
             renditions={row.name: _view(row) for row in rows},
             still_key=asset.still_key,
         )

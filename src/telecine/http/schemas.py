@@ -64,8 +64,11 @@ _DESCRIPTIONS = {
     401: "The credentials are missing or wrong.",
     403: "The account may not do this.",
     404: "There is no such resource.",
-    409: "The resource exists already.",
+    409: "The request conflicts with what is there, or with another one.",
+    412: "The resource is not the one that `If-Match` names.",
+    422: "The `Idempotency-Key` was used for another request.",
     429: "Too many requests.",
+    507: "The storage is full.",
 }
 
 
@@ -79,3 +82,14 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
         }
         for status in sorted({*statuses, 401, 429})
     }
+
+
+def file_body(description: str) -> dict[str, Any]:
+    """Document a body that is a form with one file."""
+    schema = {
+        "type": "object",
+        "required": ["file"],
+        "properties": {"file": {"type": "string", "format": "binary", "description": description}},
+    }
+    content = {"multipart/form-data": {"schema": schema}}
+    return {"requestBody": {"required": True, "content": content}}

@@ -18,6 +18,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from telecine.http import acknowledged
 from telecine.problems import Problem, problem
 
 log = structlog.get_logger()
@@ -100,6 +101,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._phase = _Phase.HEADERS
         self._header_bytes = 0
         super().on_message_begin()
+        cast("dict[str, Any]", self.scope)[acknowledged.SCOPE_KEY] = self._delivered
 
     def on_headers_complete(self) -> None:
         """Its headers are complete: hand it to the application."""
@@ -136,6 +138,10 @@ class GuardedProtocol(HttpToolsProtocol):
             self._write_deadline.cancel()
             self._write_deadline = None
         super().resume_writing()
+
+    async def _delivered(self) -> bool:
+        cycle = self.cycle
+        return await acknowledged.delivered(self.transport, lambda: cycle.disconnected)
 
     def _is_idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete

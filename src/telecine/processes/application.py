@@ -17,9 +17,10 @@ from telecine.delivery.embed import static_routes
 from telecine.domains.accounts import api as accounts_api
 from telecine.domains.accounts import operator_api
 from telecine.domains.encodings import api as encodings_api
+from telecine.domains.uploads import api as uploads_api
 from telecine.domains.uploads import tokens_api
 from telecine.domains.videos import api as videos_api
-from telecine.domains.videos import tokens, upload_api
+from telecine.domains.videos import thumbnail_api, tokens
 from telecine.http.app import Api, create_app
 from telecine.http.ratelimit import RateLimits
 from telecine.http.services import PublicUrls, Services
@@ -34,7 +35,8 @@ ROUTERS = (
     accounts_api.router,
     operator_api.router,
     videos_api.router,
-    upload_api.router,
+    uploads_api.router,
+    thumbnail_api.router,
     tokens_api.router,
     encodings_api.router,
 )

@@ -16,8 +16,8 @@ from telecine.domains.encodings.models import (
     Rendition,
     RenditionState,
     Run,
-    Source,
 )
+from telecine.domains.sources.models import Source
 from telecine.domains.videos.models import Video
 from telecine.pipeline.stored_index import StoredIndex
 from telecine.processes.checks import database_url
@@ -144,7 +144,10 @@ async def _expected(tx: Transaction) -> _Expected:
     alive = select(Video.id).where(Video.deleted_at.is_(None))
     for source in await tx.scalars(select(Source).where(Source.video_id.in_(alive))):
         for extent in source.extents:
-            expected.need(extent["key"], f"source {source.id}", int(extent["size"]))
+            end = int(extent["offset"]) + int(extent["size"])
+            expected.need(extent["key"], f"source {source.id}", end)
+        if source.completed_at is None:
+            expected.unsettled.append(f"{source.prefix}source/")
     for asset in await tx.scalars(select(Asset).where(Asset.video_id.in_(alive))):
         await _expect_asset(tx, asset, expected)
     return expected

@@ -1,4 +1,4 @@
-"""The pipeline's stored state: sources, assets, renditions, runs of pieces."""
+"""The pipeline's stored state: assets, renditions, runs of pieces."""
 
 import enum
 from datetime import datetime
@@ -23,15 +23,6 @@ from telecine import ids
 from telecine.db.engine import Base
 
 
-class SourceState(enum.StrEnum):
-    """How far the source of a video has come (the API's `ingest.status`)."""
-
-    UPLOADING = "uploading"
-    UPLOADED = "uploaded"
-    INGESTING = "ingesting"
-    INGESTED = "ingested"
-
-
 class AssetState(enum.StrEnum):
     """How far the playable form of a source has come."""
 
@@ -47,25 +38,6 @@ class RenditionState(enum.StrEnum):
     ENCODING = "encoding"
     ENCODED = "encoded"
     FAILED = "failed"
-
-
-class Source(Base):
-    """The file that a video was made from: a list of extents in the store.
-
-    `extents` is a JSON list of `{"key", "size"}` in file order (size in bytes).
-    """
-
-    __tablename__ = "source"
-
-    id: Mapped[UUID] = mapped_column(primary_key=True, default=ids.row_key)
-    project_id: Mapped[UUID] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"))
-    video_id: Mapped[UUID] = mapped_column(ForeignKey("video.id", ondelete="CASCADE"), unique=True)
-    state: Mapped[str]
-    file_name: Mapped[str]
-    size_bytes: Mapped[int | None] = mapped_column(BigInteger)
-    extents: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, default=list)
-    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
-    completed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 
 class Asset(Base):

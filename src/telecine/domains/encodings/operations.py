@@ -1,17 +1,16 @@
 """What other domains ask of the pipeline: begin, complete, pick a still, remove."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from uuid import UUID
 
 from sqlalchemy import func, select, update
 
-from telecine import clock
 from telecine.db.engine import Transaction
 from telecine.db.notify import notify
 from telecine.domains.encodings import queries
 from telecine.domains.encodings.jobs import ProbeAsset, RemoveMedia, TakeStill
-from telecine.domains.encodings.models import Asset, AssetState, Source, SourceState
+from telecine.domains.encodings.models import Asset, AssetState
+from telecine.domains.sources.models import Owner, Source
 from telecine.jobs import queue
 
 MEDIA_CHANGED = "telecine_media"
@@ -34,6 +33,11 @@ class VideoRef:
         """Return the folder of all objects of the video."""
         return f"{self.project_id}/{self.public_id}/"
 
+    @property
+    def owner(self) -> Owner:
+        """Return it as the owner of its source."""
+        return Owner(self.project_id, self.id, self.prefix)
+
 
 @dataclass(frozen=True, slots=True)
 class AssetOptions:
@@ -46,39 +50,13 @@ class AssetOptions:
     live_stream_id: str | None = None
 
 
-async def begin_upload(tx: Transaction, video: VideoRef, file_name: str) -> Source:
-    """Record that a file has begun to arrive for `video`.
-
-    The caller has locked the video's row and checked that it has no source.
-    """
-    source = Source(
-        project_id=video.project_id,
-        video_id=video.id,
-        state=SourceState.UPLOADING,
-        file_name=file_name,
-        extents=[],
-    )
-    tx.add(source)
-    await tx.flush()
-    return source
-
-
-async def complete_source(
-    tx: Transaction,
-    video: VideoRef,
-    source: Source,
-    extents: Sequence[tuple[str, int]],
-    options: AssetOptions,
+async def make_asset(
+    tx: Transaction, video: VideoRef, source: Source, options: AssetOptions
 ) -> Asset:
-    """Record that all bytes are stored, and ask for the probe.
+    """Make an asset of a source whose last byte is stored, and ask for the probe.
 
-    `extents` are (key, size in bytes) in file order. Row, asset and job appear
-    together or not at all.
+    In the transaction that completes the source: both appear together or not at all.
     """
-    source.state = SourceState.UPLOADED
-    source.extents = [{"key": key, "size": size} for key, size in extents]
-    source.size_bytes = sum(size for _, size in extents)
-    source.completed_at = clock.now()
     last = await tx.scalar(
         select(func.coalesce(func.max(Asset.epoch), 0)).where(Asset.video_id == video.id)
     )

@@ -14,23 +14,12 @@ from telecine.domains.encodings.models import (
     Rendition,
     RenditionState,
     Run,
-    Source,
     Step,
 )
+from telecine.domains.sources.queries import Ingest, ingest_of, source_of
 
 AUDIO = "audio"
 """The name of the one audio rendition, and its folder in URLs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ingest:
-    """What has arrived of a source. `received_parts` is None outside part mode."""
-
-    state: str
-    size_bytes: int | None
-    received_bytes: Sequence[tuple[int, int, int | None]] = ()
-    received_parts: Sequence[int] | None = None
-    total_parts: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +39,6 @@ class SourceStatus:
     playable: bool = False
     qualities: Sequence[Quality] = ()
     summary: dict[str, Any] = field(default_factory=dict)
-
-
-async def source_of(tx: Transaction, video_id: UUID) -> Source | None:
-    """Return the source of a video, if it has one."""
-    return (await tx.scalars(select(Source).where(Source.video_id == video_id))).one_or_none()
 
 
 async def current_asset(tx: Transaction, video_id: UUID, *, lock: bool = False) -> Asset | None:
@@ -100,7 +84,7 @@ async def status(tx: Transaction, video_id: UUID, *, mp4_support: bool) -> Sourc
     source = await source_of(tx, video_id)
     if source is None:
         return SourceStatus()
-    ingest = Ingest(source.state, source.size_bytes)
+    ingest = await ingest_of(tx, source)
     asset = await current_asset(tx, video_id)
     if asset is None or asset.state == AssetState.PROBING:
         return SourceStatus(ingest)

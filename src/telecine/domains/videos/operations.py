@@ -1,7 +1,6 @@
 """Changes of videos. Each bumps `updated_at` and tells delivery in its transaction."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 from uuid import UUID
@@ -13,26 +12,17 @@ from telecine.db.engine import Transaction
 from telecine.db.notify import notify
 from telecine.domains.encodings import operations as encodings
 from telecine.domains.encodings import queries as media
-from telecine.domains.encodings.models import Source, SourceState
 from telecine.domains.encodings.operations import MEDIA_CHANGED, AssetOptions, VideoRef
+from telecine.domains.sources.models import Source
 from telecine.domains.videos import queries, timecodes
 from telecine.domains.videos.models import Video
 from telecine.domains.videos.queries import COLUMNS, VideoRow
-from telecine.problems import Problem, bad_request, invalid_attribute, not_found, problem
+from telecine.problems import bad_request, invalid_attribute, not_found
 
 SANDBOX_LIMIT_S = 30
 """How much of a video the sandbox keeps."""
 
 _ASSUMED_RATE = Fraction(25)  # of a timecode's frames, while no media is there
-
-
-@dataclass(frozen=True, slots=True)
-class StoredFile:
-    """A file that was uploaded and lies in the store."""
-
-    name: str
-    key: str
-    size_bytes: int
 
 
 async def found(
@@ -82,52 +72,36 @@ async def delete_video(tx: Transaction, project_id: UUID, public_id: str) -> Non
     """Delete a video for good: it is gone at once, its bytes soon. Raises Problem 404."""
     row = await found(tx, project_id, public_id, lock=True)
     await _write(tx, project_id, row, {"deleted_at": clock.now()})
-    await encodings.remove_media(tx, _reference(row, project_id))
+    await encodings.remove_media(tx, reference(row, project_id))
 
 
-def _reference(row: VideoRow, project_id: UUID) -> VideoRef:
+def reference(row: VideoRow, project_id: UUID) -> VideoRef:
+    """Return a video as the domains below know it."""
     return VideoRef(row.id, project_id, row.public_id)
 
 
-async def check_open(tx: Transaction, row: VideoRow) -> None:
-    """Raise Problem unless the video still waits for a file."""
-    source = await media.source_of(tx, row.id)
-    if source is not None:
-        raise _closed(source)
-
-
-def _closed(source: Source) -> Problem:
-    if source.state == SourceState.UPLOADED:
-        slug, title = "already-uploaded", "This video source has already been uploaded."
-        return problem(400, f"video-source-{slug}", title, "file")
-    if source.state == SourceState.UPLOADING:
-        title = 'This video source has already been initiated with a "Content-Range" upload.'
-        slug, name = "video-content-range-already-initiated", "Content-Range"
-        return problem(400, slug, title, name)
-    title = "This video source has already been downloaded when the video was created."
-    return problem(400, "video-source-already-downloaded", title, "file")
-
-
-async def attach_file(
-    tx: Transaction, project_id: UUID, public_id: str, file: StoredFile, *, sandbox: bool
+async def source_arrived(
+    tx: Transaction,
+    project_id: UUID,
+    row: VideoRow,
+    source: Source,
+    *,
+    complete: bool,
+    sandbox: bool,
 ) -> VideoRow:
-    """Make an uploaded file the source of a video. Raises Problem 400 or 404.
+    """Note that more of a video's source is stored; make the asset of a complete one.
 
-    The state is checked again under the row's lock: two uploads may have raced.
+    The caller has locked the video's row, in this transaction.
     """
-    row = await found(tx, project_id, public_id, lock=True)
-    await check_open(tx, row)
-    video = _reference(row, project_id)
-    source = await encodings.begin_upload(tx, video, file.name)
-    options = AssetOptions(
-        mp4_support=row.mp4_support,
-        still_at_ms=row.thumbnail_at_ms,
-        limit_s=SANDBOX_LIMIT_S if sandbox else None,
-        sandbox_mark=sandbox,
-        live_stream_id=row.live_stream_id,
-    )
-    extents = [(file.key, file.size_bytes)]
-    await encodings.complete_source(tx, video, source, extents, options)
+    if complete:
+        options = AssetOptions(
+            mp4_support=row.mp4_support,
+            still_at_ms=row.thumbnail_at_ms,
+            limit_s=SANDBOX_LIMIT_S if sandbox else None,
+            sandbox_mark=sandbox,
+            live_stream_id=row.live_stream_id,
+        )
+        await encodings.make_asset(tx, reference(row, project_id), source, options)
     return await _write(tx, project_id, row, {})
 
 

@@ -12,9 +12,12 @@ from telecine.domains.encodings import operations, queries, recording
 from telecine.domains.encodings.models import Asset, AssetState, Rendition, RenditionState, Run
 from telecine.domains.encodings.operations import AssetOptions, VideoRef
 from telecine.domains.encodings.recording import InitMismatch, PassthroughFacts, StoredRun
+from telecine.domains.sources import operations as sources
+from telecine.domains.sources.models import Mode
 from telecine.domains.videos.models import Video
 from telecine.domains.webhooks.models import Event
 from telecine.pipeline.model import AudioRendition, Plan, VideoRendition
+from telecine.storage.extents import Extent
 
 pytestmark = pytest.mark.anyio
 
@@ -71,8 +74,10 @@ async def new_asset(db: Database) -> Asset:
         tx.add(video)
         await tx.flush()
         ref = VideoRef(video.id, project.id, video.public_id)
-        source = await operations.begin_upload(tx, ref, "a.mp4")
-        return await operations.complete_source(tx, ref, source, [("k", 10)], AssetOptions())
+        source = await sources.open_source(tx, ref.owner, "a.mp4")
+        claim = await sources.claim(tx, source, Mode.WHOLE, 1)
+        assert await sources.store(tx, source, claim, [Extent("k", 10)])
+        return await operations.make_asset(tx, ref, source, AssetOptions())
 
 
 async def planned(db: Database, plan: Plan, facts: dict[str, PassthroughFacts]) -> Asset:

@@ -48,6 +48,7 @@ def upgrade() -> None:
     _upload_tokens()
     _videos()
     op.execute(_sql("0001_counting.sql"))
+    _sources()
     _encodings()
     _jobs()
 
@@ -68,11 +69,11 @@ def _time(name: str) -> Column[object]:
     return Column(name, DateTime(timezone=True), nullable=True)
 
 
-def _parent(table: str, column: str, parent: str) -> Column[object]:
+def _parent(table: str, column: str, parent: str, *, nullable: bool = False) -> Column[object]:
     foreign_key = sa.ForeignKey(
         f"{parent}.id", name=f"fk_{table}_{column}_{parent}", ondelete="CASCADE"
     )
-    return Column(column, Uuid(), foreign_key, nullable=False)
+    return Column(column, Uuid(), foreign_key, nullable=nullable)
 
 
 def _accounts() -> None:
@@ -118,6 +119,24 @@ def _accounts() -> None:
     op.create_index("ix_token_api_key_id", "token", ["api_key_id"])
     op.create_index("ix_token_expires_at", "token", ["expires_at"])
     op.create_index("ix_token_project_id", "token", ["project_id"])
+    op.create_table(
+        "kept_answer",
+        Column("digest", LargeBinary(), nullable=False),
+        Column(
+            "project_id",
+            Uuid(),
+            sa.ForeignKey(
+                "project.id", name="fk_kept_answer_project_id_project", ondelete="CASCADE"
+            ),
+            nullable=True,
+        ),
+        Column("request_digest", LargeBinary(), nullable=False),
+        Column("sealed", LargeBinary(), nullable=False),
+        Column("created_at", DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name="pk_kept_answer"),
+    )
+    op.create_index("ix_kept_answer_created_at", "kept_answer", ["created_at"])
+    op.create_index("ix_kept_answer_project_id", "kept_answer", ["project_id"])
 
 
 def _webhooks() -> None:
@@ -242,21 +261,79 @@ def _videos() -> None:
     )
 
 
-def _encodings() -> None:
+def _sources() -> None:
     op.create_table(
         "source",
         _key(),
         _parent("source", "project_id", "project"),
-        _parent("source", "video_id", "video"),
+        _parent("source", "video_id", "video", nullable=True),
         Column("state", String(), nullable=False),
+        Column("mode", String(), nullable=True),
+        Column("total", BigInteger(), nullable=True),
         Column("file_name", String(), nullable=False),
+        Column("prefix", String(), nullable=False),
+        Column("key", String(), nullable=False),
+        Column("unit_bytes", BigInteger(), nullable=True),
         Column("size_bytes", BigInteger(), nullable=True),
         Column("extents", JSONB(), nullable=False),
+        Column("origin_url", String(), nullable=True),
+        Column("origin_video", String(), nullable=True),
+        Column("failure", String(), nullable=True),
+        Column("upload_token_id", Uuid(), nullable=True),
+        Column("group_key", LargeBinary(), nullable=True),
         _now("created_at"),
+        _now("updated_at"),
         _time("completed_at"),
         sa.PrimaryKeyConstraint("id", name="pk_source"),
         sa.UniqueConstraint("video_id", name="uq_source_video_id"),
     )
+    op.create_index("ix_source_project_id", "source", ["project_id"])
+    op.create_index(
+        "ix_source_unfinished",
+        "source",
+        ["updated_at"],
+        postgresql_where=sa.text("completed_at IS NULL"),
+    )
+    op.create_index(
+        "ix_source_group_key",
+        "source",
+        ["upload_token_id", "group_key"],
+        postgresql_where=sa.text("completed_at IS NULL AND group_key IS NOT NULL"),
+    )
+    op.create_table(
+        "source_part",
+        _key(),
+        _parent("source_part", "project_id", "project"),
+        _parent("source_part", "source_id", "source"),
+        Column("number", BigInteger(), nullable=False),
+        Column("own_key", String(), nullable=False),
+        Column("place_start", BigInteger(), nullable=True),
+        Column("place_end", BigInteger(), nullable=True),
+        Column("size_bytes", BigInteger(), nullable=True),
+        Column("extents", JSONB(), nullable=False),
+        Column("answered", Boolean(), server_default=sa.text("false"), nullable=False),
+        _now("claimed_at"),
+        _time("stored_at"),
+        sa.PrimaryKeyConstraint("id", name="pk_source_part"),
+    )
+    op.create_index("ix_source_part_project_id", "source_part", ["project_id"])
+    op.create_index("ix_source_part_source_id", "source_part", ["source_id"])
+    op.create_index(
+        "uq_source_part_number",
+        "source_part",
+        ["source_id", "number"],
+        unique=True,
+        postgresql_where=sa.text("stored_at IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_source_part_claimed_at",
+        "source_part",
+        ["claimed_at"],
+        postgresql_where=sa.text("stored_at IS NULL"),
+    )
+
+
+def _encodings() -> None:
     op.create_table(
         "asset",
         _key(),

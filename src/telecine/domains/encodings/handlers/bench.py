@@ -13,7 +13,8 @@ from sqlalchemy.dialects.postgresql import insert
 from telecine import clock
 from telecine.db.engine import Database
 from telecine.domains.encodings import objects, queries
-from telecine.domains.encodings.models import Asset, Source, Step
+from telecine.domains.encodings.models import Asset, Step
+from telecine.domains.sources.models import Source
 from telecine.ffmpeg.runner import MediaError, Runner
 from telecine.jobs.worker import PermanentFailure
 from telecine.pipeline.codec import plan_from_json, probe_from_json
@@ -60,7 +61,7 @@ class Bench:
 
     def source(self, source: Source) -> Extents:
         """Return a reader of the source's bytes."""
-        return Extents(self.store, [Extent(e["key"], int(e["size"])) for e in source.extents])
+        return Extents(self.store, [Extent.from_json(stored) for stored in source.extents])
 
     async def material(self, asset: Asset) -> Material:
         """Return plan, probe and sample index of an asset; kept for the next job."""

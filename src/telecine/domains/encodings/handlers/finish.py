@@ -8,8 +8,9 @@ import structlog
 from telecine.domains.encodings import objects, queries
 from telecine.domains.encodings.handlers.bench import Bench
 from telecine.domains.encodings.jobs import FinishRendition, SweepAsset
-from telecine.domains.encodings.models import Asset, Rendition, RenditionState, Run, Source
+from telecine.domains.encodings.models import Asset, Rendition, RenditionState, Run
 from telecine.domains.encodings.recording import record_finished
+from telecine.domains.sources.models import Source
 from telecine.formats.mp4.fragment import read_moof
 from telecine.pipeline.model import TIMESCALE, Plan
 from telecine.pipeline.spans import PACKET_SAMPLES

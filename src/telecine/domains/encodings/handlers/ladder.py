@@ -8,8 +8,9 @@ import structlog
 from telecine.domains.encodings import objects, queries
 from telecine.domains.encodings.handlers.bench import Bench, stored_pieces
 from telecine.domains.encodings.jobs import EncodeChunk, WarmStart
-from telecine.domains.encodings.models import Asset, AssetState, Rendition, Source
+from telecine.domains.encodings.models import Asset, AssetState, Rendition
 from telecine.domains.encodings.recording import StoredRun, record_runs, refill_window
+from telecine.domains.sources.models import Source
 from telecine.pipeline import encode
 from telecine.pipeline.encode import EncodedRendition
 from telecine.pipeline.reader import SourceReader

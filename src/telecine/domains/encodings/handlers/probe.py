@@ -9,8 +9,9 @@ import structlog
 from telecine.domains.encodings import objects, queries
 from telecine.domains.encodings.handlers.bench import Bench
 from telecine.domains.encodings.jobs import ProbeAsset
-from telecine.domains.encodings.models import Asset, AssetState, Source
+from telecine.domains.encodings.models import Asset, AssetState
 from telecine.domains.encodings.recording import PassthroughFacts, record_plan
+from telecine.domains.sources.models import Source
 from telecine.pipeline import passthrough
 from telecine.pipeline.codec import plan_to_json, probe_to_json
 from telecine.pipeline.model import Plan, Probe

@@ -1,0 +1,176 @@
+"""How a source arrives: claim a part, store it, and know when the last one is there.
+
+Every function here wants the source's row locked by its transaction (`queries.locked`,
+`queries.source_of(..., lock=True)`); so completion is decided exactly once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import delete, exists, select, update
+
+from telecine import clock, ids
+from telecine.db.engine import Transaction
+from telecine.domains.sources import queries
+from telecine.domains.sources.models import COMPLETE, Mode, Owner, Part, Source, SourceState
+from telecine.domains.sources.places import Place, place_of
+from telecine.storage.extents import Extent, join
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right of one request to store one part.
+
+    `place` lies in the object `key`; what does not fit there goes to `own_key`.
+    """
+
+    id: UUID
+    source_id: UUID
+    mode: Mode
+    number: int
+    key: str
+    own_key: str
+    place: Place | None
+
+
+def new_key(prefix: str) -> str:
+    """Return a new key for bytes of a source below `prefix`."""
+    return f"{prefix}source/{ids.nonce()}"
+
+
+async def open_source(
+    tx: Transaction,
+    owner: Owner,
+    file_name: str,
+    state: SourceState = SourceState.UPLOADING,
+    *,
+    origin_url: str | None = None,
+    origin_video: str | None = None,
+) -> Source:
+    """Record that a file begins to arrive. Nothing of it is stored yet.
+
+    The caller has locked the owner's row and seen that it has no source.
+    """
+    source = Source(
+        project_id=owner.project_id,
+        video_id=owner.video_id,
+        state=state,
+        file_name=file_name,
+        prefix=owner.prefix,
+        key=new_key(owner.prefix),
+        extents=[],
+        origin_url=origin_url,
+        origin_video=origin_video,
+    )
+    tx.add(source)
+    await tx.flush()
+    return source
+
+
+async def claim(
+    tx: Transaction, source: Source, mode: Mode, number: int, length_bytes: int | None = None
+) -> Claim:
+    """Claim a part. `length_bytes` is its length where the client has told it.
+
+    Claims exclude nobody: two requests may bring the same part, and the first that has
+    all its bytes wins. But they never write to the same place.
+    """
+    place = place_of(mode, number, length_bytes, source.unit_bytes) if mode != Mode.WHOLE else None
+    if place is not None and await _taken(tx, source.id, place):
+        place = None
+    row = Part(
+        project_id=source.project_id,
+        source_id=source.id,
+        number=number,
+        own_key=new_key(source.prefix),
+        place_start=place.start if place else None,
+        place_end=place.end if place else None,
+        extents=[],
+    )
+    tx.add(row)
+    await tx.flush()
+    return Claim(row.id, source.id, mode, number, source.key, row.own_key, place)
+
+
+async def _taken(tx: Transaction, source_id: UUID, place: Place) -> bool:
+    conflict = exists().where(
+        Part.source_id == source_id, Part.place_start < place.end, Part.place_end > place.start
+    )
+    return bool(await tx.scalar(select(conflict)))
+
+
+async def store(
+    tx: Transaction,
+    source: Source,
+    claimed: Claim,
+    extents: Sequence[Extent],
+    *,
+    total: int | None = None,
+    last: bool = False,
+) -> bool:
+    """Record that a part is stored; tell whether the source is complete by that.
+
+    The caller has checked the part against what is held. `last`: no part follows it,
+    so its size says nothing about the others. If it completes the source, its extents
+    and size are set, and the caller makes of it what it wants to.
+    """
+    row = await tx.get_one(Part, claimed.id)
+    row.size_bytes = sum(extent.size_bytes for extent in extents)
+    row.extents = [extent.as_json() for extent in extents]
+    row.stored_at = clock.now()
+    if row.place_start is not None:
+        row.place_end = row.place_start + row.size_bytes  # gives back what it did not need
+    source.mode = claimed.mode
+    source.total = total if total is not None else source.total
+    source.updated_at = row.stored_at
+    if claimed.mode == Mode.PARTS and source.unit_bytes is None and not last:
+        source.unit_bytes = row.size_bytes
+    await tx.flush()
+    held = await queries.held(tx, source)
+    if not held.complete or source.state in COMPLETE:
+        return False
+    await _finish(tx, source)
+    return True
+
+
+async def _finish(tx: Transaction, source: Source) -> None:
+    parts = await queries.parts_of(tx, source.id)
+    stored = (Extent.from_json(extent) for part in parts for extent in part.extents)
+    extents = join(stored)
+    source.extents = [extent.as_json() for extent in extents]
+    source.size_bytes = sum(extent.size_bytes for extent in extents)
+    source.completed_at = clock.now()
+    ingested = source.state == SourceState.INGESTING
+    source.state = SourceState.INGESTED if ingested else SourceState.UPLOADED
+    await tx.flush()
+
+
+async def release(tx: Transaction, claimed: Claim) -> list[str]:
+    """Give a claim up; return the keys of objects that it may have left.
+
+    Only once its writer has ended: its place is free for others from now on. A source
+    of which nothing is held or claimed any more is gone, as if nothing had been tried.
+    A part that is recorded after all (the commit's answer was lost) stays.
+    """
+    source = await queries.locked(tx, claimed.source_id)
+    if source is None:
+        return [claimed.own_key]
+    row = await tx.get(Part, claimed.id)
+    if row is not None and row.stored_at is not None:
+        return []
+    await tx.execute(delete(Part).where(Part.id == claimed.id))
+    left = await tx.scalar(select(exists().where(Part.source_id == source.id)))
+    if not left and source.state == SourceState.UPLOADING:
+        await tx.delete(source)
+        return [claimed.own_key, source.key]
+    return [claimed.own_key]
+
+
+async def mark_answered(tx: Transaction, source_id: UUID, number: int) -> None:
+    """Record that the client knows of a stored part: a repetition is a mistake now."""
+    await tx.execute(
+        update(Part)
+        .where(Part.source_id == source_id, Part.number == number, Part.stored_at.is_not(None))
+        .values(answered=True)
+    )

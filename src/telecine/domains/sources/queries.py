@@ -1,0 +1,138 @@
+"""Reads of sources and of what has arrived of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import BigInteger, ColumnElement, func, select
+from sqlalchemy import cast as sql_cast
+
+from telecine.db.engine import Transaction
+from telecine.domains.sources.models import Mode, Part, Source
+
+_SIZE = sql_cast(func.coalesce(Part.size_bytes, 0), BigInteger)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What is stored of a source. `highest`: greatest part number, or last byte."""
+
+    mode: Mode | None = None
+    total: int | None = None
+    parts: int = 0
+    highest: int = -1
+    size_bytes: int = 0
+
+    @property
+    def complete(self) -> bool:
+        """Tell whether every byte is stored."""
+        if self.mode == Mode.WHOLE:
+            return self.parts == 1
+        if self.total is None or self.mode is None:
+            return False
+        return self.total == (self.parts if self.mode == Mode.PARTS else self.size_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class Ingest:
+    """What has arrived of a source, as the API tells it.
+
+    `received_bytes` are (first, last, total); `received_parts` is None outside part mode.
+    """
+
+    state: str
+    size_bytes: int | None
+    received_bytes: Sequence[tuple[int, int, int | None]] = ()
+    received_parts: Sequence[int] | None = None
+    total_parts: int | None = None
+
+
+async def source_of(tx: Transaction, video_id: UUID, *, lock: bool = False) -> Source | None:
+    """Return the source of a video, if it has one; `lock` keeps others from changing it."""
+    found = select(Source).where(Source.video_id == video_id)
+    if lock:
+        found = found.with_for_update().execution_options(populate_existing=True)
+    return (await tx.scalars(found)).one_or_none()
+
+
+async def locked(tx: Transaction, source_id: UUID) -> Source | None:
+    """Return a source that nobody else changes until the transaction ends."""
+    found = select(Source).where(Source.id == source_id).with_for_update()
+    return (await tx.scalars(found.execution_options(populate_existing=True))).one_or_none()
+
+
+async def held(tx: Transaction, source: Source) -> Held:
+    """Return what is stored of a source."""
+    last: ColumnElement[int] = Part.number.expression
+    if source.mode == Mode.BYTES:
+        last = Part.number + _SIZE - 1
+    row = await tx.execute(
+        select(func.count(), func.max(last), func.coalesce(func.sum(Part.size_bytes), 0)).where(
+            Part.source_id == source.id, Part.stored_at.is_not(None)
+        )
+    )
+    parts, highest, size_bytes = row.one()
+    if parts == 0:
+        return Held()
+    mode = Mode(source.mode) if source.mode else None
+    return Held(mode, source.total, parts, int(highest or 0), int(size_bytes or 0))
+
+
+async def stored_part(tx: Transaction, source_id: UUID, number: int) -> Part | None:
+    """Return a part that is stored."""
+    found = select(Part).where(
+        Part.source_id == source_id, Part.number == number, Part.stored_at.is_not(None)
+    )
+    return (await tx.scalars(found)).one_or_none()
+
+
+async def overlapping(tx: Transaction, source_id: UUID, first: int, last: int) -> Part | None:
+    """Return a stored part of a source in byte mode that has one of [first, last]."""
+    found = (
+        select(Part)
+        .where(Part.source_id == source_id, Part.stored_at.is_not(None))
+        .where(Part.number <= last, Part.number + _SIZE > first)
+        .order_by(Part.number)
+        .limit(1)
+    )
+    return (await tx.scalars(found)).one_or_none()
+
+
+async def parts_of(tx: Transaction, source_id: UUID) -> Sequence[Part]:
+    """Return the stored parts of a source, in file order."""
+    rows = select(Part).where(Part.source_id == source_id, Part.stored_at.is_not(None))
+    return (await tx.scalars(rows.order_by(Part.number))).all()
+
+
+async def ingest_of(tx: Transaction, source: Source) -> Ingest:
+    """Return what the API tells of a source."""
+    if source.mode not in {Mode.PARTS, Mode.BYTES}:
+        return Ingest(source.state, source.size_bytes)
+    rows = await tx.execute(
+        select(Part.number, Part.size_bytes)
+        .where(Part.source_id == source.id, Part.stored_at.is_not(None))
+        .order_by(Part.number)
+    )
+    parts = rows.all()
+    if source.mode == Mode.PARTS:
+        numbers = [number for number, _ in parts]
+        return Ingest(
+            source.state, source.size_bytes, received_parts=numbers, total_parts=source.total
+        )
+    ranges = [(number, number + (size or 0) - 1, source.total) for number, size in parts]
+    return Ingest(source.state, source.size_bytes, received_bytes=ranges)
+
+
+async def prefix_bytes(tx: Transaction, source: Source) -> int:
+    """Return how many bytes from the beginning on are stored without a gap.
+
+    In part mode: the bytes of the parts from the first on.
+    """
+    expected, size_bytes = (0 if source.mode == Mode.BYTES else 1), 0
+    for part in await parts_of(tx, source.id):
+        if part.number != expected:
+            break
+        length = part.size_bytes or 0
+        size_bytes += length
+        expected += length if source.mode == Mode.BYTES else 1
+    return size_bytes

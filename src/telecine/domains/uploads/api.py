@@ -1,0 +1,66 @@
+"""`POST /videos/{videoId}/source`: a file in one request, in parts, or in byte ranges."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+from starlette.background import BackgroundTask
+
+from telecine.domains.accounts.auth import Caller
+from telecine.domains.accounts.models import Environment
+from telecine.domains.sources import operations as sources
+from telecine.domains.uploads import content_range, ranged
+from telecine.domains.uploads.ranged import Arrived, Target
+from telecine.domains.videos.api import VideoId, reply
+from telecine.domains.videos.schemas import VideoDocument
+from telecine.http.acknowledged import SCOPE_KEY
+from telecine.http.body import JsonRoute
+from telecine.http.schemas import file_body, problems
+from telecine.http.services import AppServices, Services
+
+router = APIRouter(route_class=JsonRoute, tags=["Videos"])
+
+CONTENT_RANGE: dict[str, Any] = {
+    "name": content_range.NAME,
+    "in": "header",
+    "description": "Which part of the file this request carries: `part <part>/<total_parts>` or "
+    "`bytes <from_byte>-<to_byte>/<total_bytes>`, the total being `*` while it is unknown. "
+    "Parts may come in any order and at the same time; all but the last have 5 MiB or more.",
+    "schema": {"type": "string"},
+}
+
+
+@router.post(
+    "/videos/{videoId}/source",
+    operation_id="POST_videos-videoId-source",
+    summary="Upload a video",
+    status_code=201,
+    response_model=VideoDocument,
+    responses=problems(400, 404),
+    openapi_extra={
+        "parameters": [CONTENT_RANGE],
+        **file_body("The file or a part of it, at most 200 MiB; its field may have any name."),
+    },
+)
+async def upload_source(
+    request: Request, video_id: VideoId, caller: Caller, services: AppServices
+) -> JSONResponse:
+    """Upload the file of a video, whole or part by part."""
+    target = Target(caller.project_id, video_id, caller.environment == Environment.SANDBOX)
+    arrived = await ranged.receive(request, services, target)
+    return answer(request, services, arrived)
+
+
+def answer(request: Request, services: Services, arrived: Arrived) -> JSONResponse:
+    """Return the video; once the client has it, it knows that the part is stored."""
+    response = reply(request, services, arrived.row, 201)
+    delivered: Callable[[], Awaitable[bool]] | None = request.scope.get(SCOPE_KEY)
+
+    async def note() -> None:
+        if delivered is None or await delivered():
+            async with services.db.transaction() as tx:
+                await sources.mark_answered(tx, arrived.source_id, arrived.number)
+
+    response.background = BackgroundTask(note)
+    return response
