@@ -4,13 +4,14 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
 from telecine import __version__
 from telecine.http import openapi, problems
 from telecine.http.edge import Edge
+from telecine.http.idempotency import Replay
 from telecine.http.services import Services
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -37,6 +38,7 @@ class Api(FastAPI):
         # Bare routes: FastAPI's included routers would match every request twice.
         self.router.routes[:0] = routes
         problems.install(self, self.allowed_methods)
+        self.add_exception_handler(Replay, _send_again)
         self._edge = Edge(super().__call__, self._handles_head)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,6 +61,11 @@ class Api(FastAPI):
 
     def _handles_head(self, scope: Scope) -> bool:
         return any(route.matches(dict(scope))[0] is Match.FULL for route in self.router.routes)
+
+
+async def _send_again(_: Request, replay: Exception) -> Response:
+    assert isinstance(replay, Replay)  # noqa: S101  (registered for this type)
+    return replay.answer.response()
 
 
 def create_app(

@@ -17,11 +17,13 @@ log = structlog.get_logger()
 
 _ALLOWED_HEADERS = (
     b"Authorization, Content-Range, Content-Type, Accept, AV-Origin-Client, AV-Origin-App, "
-    b"AV-Origin-Sdk, Range, X-Token-Session, X-Request-Id"
+    b"AV-Origin-Sdk, Range, X-Token-Session, X-Request-Id, "
+    b"Idempotency-Key, If-Match, If-None-Match"
 )
 _EXPOSED_HEADERS = (
     b"X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Retry-After, "
-    b"Content-Length, Content-Range, ETag, X-Token-Session, X-Request-Id"
+    b"Content-Length, Content-Range, ETag, X-Token-Session, X-Request-Id, "
+    b"Idempotent-Replayed, Retry-After"
 )
 _CORS = [
     (b"access-control-allow-origin", b"*"),

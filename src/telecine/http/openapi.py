@@ -45,8 +45,13 @@ def finish(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
+def _is_generated(response: dict[str, Any]) -> bool:
+    return "application/json" in response.get("content", {})
+
+
 def _finish_operation(operation: dict[str, Any]) -> None:
-    operation["responses"].pop("422", None)
+    if "422" in operation["responses"] and _is_generated(operation["responses"]["422"]):
+        del operation["responses"]["422"]
     if "security" in operation:
         return
     if OPERATOR_TAG in operation.get("tags", ()):

@@ -72,3 +72,21 @@ class Token(Base):
     digest: Mapped[bytes] = mapped_column(unique=True)
     expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), index=True)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+
+
+class KeptAnswer(Base):
+    """The answer of a request with an `Idempotency-Key`, for those who ask again.
+
+    `digest` covers the caller, method, path and key; `request_digest` what must then
+    be the same. `project_id` is None for the operator. `sealed` is encrypted.
+    """
+
+    __tablename__ = "kept_answer"
+
+    digest: Mapped[bytes] = mapped_column(primary_key=True)
+    project_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("project.id", ondelete="CASCADE"), index=True
+    )
+    request_digest: Mapped[bytes]
+    sealed: Mapped[bytes]
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), index=True)

@@ -3,11 +3,13 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi.responses import JSONResponse
 from sqlalchemy import text
 
 from telecine import __version__
 from telecine.domains.accounts import operations, queries
 from telecine.domains.accounts.auth import authenticate_operator
+from telecine.domains.accounts.idempotency import OperatorOnce, never_again
 from telecine.domains.accounts.models import ApiKey, Project
 from telecine.domains.accounts.schemas import (
     KeyCreation,
@@ -75,13 +77,18 @@ async def list_projects(request: Request, services: AppServices) -> ProjectList:
     )
 
 
-@router.post("/_/projects", status_code=201, responses=problems(400))
-async def create_project(payload: ProjectCreation, services: AppServices) -> ProjectDocument:
+@router.post(
+    "/_/projects",
+    status_code=201,
+    response_model=ProjectDocument,
+    responses=problems(400, 409, 422),
+)
+async def create_project(payload: ProjectCreation, once: OperatorOnce) -> JSONResponse:
     """Create a project with both of its environments; it has no keys yet."""
-    async with services.db.transaction() as tx:
+    async with once.transaction() as tx:
         halves = await operations.create_project(tx, payload.name)
-        production = next(iter(halves.values()))
-        return _project(production)
+        document = _project(next(iter(halves.values())))
+        return once.keep(JSONResponse(document.model_dump(mode="json", by_alias=True), 201))
 
 
 @router.get("/_/projects/{projectId}", responses=problems(404))
@@ -111,11 +118,19 @@ async def list_keys(project_id: ProjectId, services: AppServices) -> KeyList:
     return KeyList(data=[_key(row, environment) for row, environment in rows])
 
 
-@router.post("/_/projects/{projectId}/keys", status_code=201, responses=problems(400, 404))
+@router.post(
+    "/_/projects/{projectId}/keys",
+    status_code=201,
+    responses=problems(400, 404),
+    dependencies=[Depends(never_again)],
+)
 async def create_key(
     project_id: ProjectId, payload: KeyCreation, services: AppServices
 ) -> NewKeyDocument:
-    """Create an API key. Its value is in this answer and nowhere else."""
+    """Create an API key. Its value is in this answer and nowhere else.
+
+    For this reason `Idempotency-Key` is refused: revoke a key whose value was lost.
+    """
     async with services.db.transaction() as tx:
         half = await queries.project(tx, project_id, payload.environment)
         if half is None:

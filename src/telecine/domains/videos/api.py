@@ -7,6 +7,7 @@ from fastapi.responses import JSONResponse
 
 from telecine import clock
 from telecine.domains.accounts.auth import Caller
+from telecine.domains.accounts.idempotency import Once
 from telecine.domains.encodings import queries as media
 from telecine.domains.videos import documents, legacy, listing, operations, queries
 from telecine.domains.videos.documents import Json, Presenter
@@ -67,15 +68,15 @@ async def list_videos(request: Request, caller: Caller, services: AppServices) -
     summary="Create a video object",
     status_code=201,
     response_model=VideoDocument,
-    responses=problems(400),
+    responses=problems(400, 409, 422),
 )
 async def create_video(
-    request: Request, payload: VideoCreation, caller: Caller, services: AppServices
+    request: Request, payload: VideoCreation, caller: Caller, services: AppServices, once: Once
 ) -> JSONResponse:
     """Create a container, into which a file is then uploaded."""
-    async with services.db.transaction() as tx:
+    async with once.transaction() as tx:
         row = await operations.create_video(tx, caller.project_id, payload.columns())
-    return reply(request, services, row, 201)
+        return once.keep(reply(request, services, row, 201))
 
 
 @router.get(
