@@ -22,6 +22,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from telecine.net.policy import OutboundPolicy
+
 PREFIX = "TELECINE_"
 ENV_FILE = ".env"
 TOML_FILE = "telecine.toml"
@@ -138,6 +140,16 @@ class Settings(BaseSettings):
         default=(),
         description="Addresses or networks whose X-Forwarded-* headers count, by comma.",
     )
+    outbound_allow: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Private networks and hosts that sources, webhooks and restreams may be on, "
+        "by comma, such as 10.0.0.0/8, nas.lan or *.corp.example; public ones need no mention.",
+    )
+    outbound_proxy: SecretStr | None = Field(
+        default=None,
+        description="HTTP proxy of all requests to other servers, such as "
+        "http://proxy.lan:3128; it must keep them off private networks itself.",
+    )
     metrics_port: int = Field(
         default=9464, ge=0, le=65535, description="Prometheus metrics on 127.0.0.1; 0: off."
     )
@@ -151,7 +163,7 @@ class Settings(BaseSettings):
         default="info", description="The least important lines to log."
     )
 
-    @field_validator("trusted_proxies", mode="before")
+    @field_validator("trusted_proxies", "outbound_allow", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -167,6 +179,19 @@ class Settings(BaseSettings):
         if value and (parts.scheme not in {"http", "https"} or not parts.netloc):
             raise ValueError("must be like https://video.example.com")
         return value.rstrip("/")
+
+    @field_validator("outbound_allow", mode="after")
+    @classmethod
+    def _networks_or_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        OutboundPolicy.of(value)
+        return value
+
+    @field_validator("outbound_proxy", mode="after")
+    @classmethod
+    def _http_proxy(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            OutboundPolicy.of((), proxy=value.get_secret_value())
+        return value
 
     @field_validator("database_url", mode="after")
     @classmethod

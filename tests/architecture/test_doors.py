@@ -58,6 +58,14 @@ RANDOM_CALLS = {
     "uuid.uuid7",
 }
 
+DIALS = {
+    "processes/checks",  # asks our own port whether we are alive
+}
+CLIENTS = {"aiohttp", "ftplib", "httpcore", "httpx", "requests", "urllib3"}
+CLIENT_MODULES = ("http.client", "urllib.request")
+CLIENT_CALLS = {"asyncio.open_connection", "anyio.connect_tcp", "socket.create_connection"}
+CLIENT_METHODS = {"create_connection", "sock_connect"}
+
 WAITS = {
     "tests/contract/python/walk.py",  # runs in another interpreter, beside the official client
     "tests/fixtures/waiting.py",
@@ -95,6 +103,21 @@ def test_only_ids_draws_random_numbers() -> None:
         if name.split(".")[0] in RANDOM_MODULES or name in RANDOM_CALLS
     ]
     assert found == []
+
+
+def test_only_net_dials_other_servers() -> None:
+    """A URL of a user's reaches nothing that `net` does not guard."""
+    found = {
+        module(path)
+        for path in SRC_FILES
+        if not module(path).startswith(("net/", "cli/"))
+        for _, name in (*imported(path), *calls(tree(path)))
+        if name.split(".")[0] in CLIENTS
+        or name.startswith(CLIENT_MODULES)
+        or name in CLIENT_CALLS
+        or name.rpartition(".")[2] in CLIENT_METHODS
+    }
+    assert found == DIALS, "keep the list as short as the truth"
 
 
 def test_tasks_live_in_groups() -> None:

@@ -166,3 +166,17 @@ def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_field_is_explained() -> None:
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+def test_networks_hosts_and_a_proxy_of_the_operator_are_checked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TELECINE_OUTBOUND_ALLOW", "10.0.0.0/8, nas.lan,*.corp.example")
+    monkeypatch.setenv("TELECINE_OUTBOUND_PROXY", "http://me:hunter2@proxy.lan:3128")
+    found = settings.load()
+    assert found.outbound_allow == ("10.0.0.0/8", "nas.lan", "*.corp.example")
+    assert "hunter2" not in repr(found)
+    monkeypatch.setenv("TELECINE_OUTBOUND_ALLOW", "10.0.0.0/99")
+    monkeypatch.setenv("TELECINE_OUTBOUND_PROXY", "socks5://proxy.lan")
+    with pytest.raises(SettingsError, match=r"OUTBOUND_ALLOW.*OUTBOUND_PROXY"):
+        settings.load()
