@@ -1,6 +1,6 @@
 """Uploads as `multipart/form-data`, parsed while they arrive, straight into a sink."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote_to_bytes
@@ -30,6 +30,10 @@ class Sink(Protocol):
 
     async def write(self, data: bytes) -> None:
         """Append bytes."""
+
+
+Announce = Callable[[str, Mapping[str, str]], Awaitable[None]]
+"""Told the name of a file and the fields that came before it or with its first bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +76,15 @@ def invalid_file(detail: str) -> Problem:
     )
 
 
-async def receive_file(request: Request, sink: Sink, *, max_bytes: int) -> Upload:
+async def receive_file(
+    request: Request, sink: Sink, *, max_bytes: int, announce: Announce | None = None
+) -> Upload:
     """Write the one file of a request to `sink`.
 
     The file is the part that has a file name, whatever its field is called; fields may
-    stand before or after it. After an error the rest of the body is read and dropped
-    for a while, so that clients which write first and read later get the answer.
+    stand before or after it. `announce` is called before the sink gets anything. After
+    an error the rest of the body is read and dropped for a while, so that clients which
+    write first and read later get the answer.
 
     Raises:
         Problem: no file, several, an empty or too large one, or a broken body.
@@ -88,7 +95,8 @@ async def receive_file(request: Request, sink: Sink, *, max_bytes: int) -> Uploa
     try:
         if boundary is None:
             raise no_file()
-        await _parse(stream, form, boundary, sink)
+        announced = sink if announce is None else _Announced(sink, form, announce)
+        await _parse(stream, form, boundary, announced)
         return form.result()
     except Problem:
         await _drain(stream)
@@ -152,6 +160,16 @@ class _Form:
             "on_part_end": self._on_part_end,
             "on_end": self._on_end,
         }
+
+    @property
+    def file_name(self) -> str:
+        """Return the name of the file, empty before its part has begun."""
+        return self._file_name or ""
+
+    @property
+    def fields(self) -> Mapping[str, str]:
+        """Return the fields that have come so far."""
+        return self._fields
 
     def take(self) -> bytes:
         """Return the bytes of the file that were not taken yet."""
@@ -219,6 +237,22 @@ class _Form:
 
     def _on_end(self) -> None:
         self._ended = True
+
+
+class _Announced:
+    """A sink that announces its file first."""
+
+    def __init__(self, sink: Sink, form: _Form, announce: Announce) -> None:
+        self._sink = sink
+        self._form = form
+        self._announce: Announce | None = announce
+
+    async def write(self, data: bytes) -> None:
+        """Append bytes."""
+        if self._announce is not None:
+            await self._announce(self._form.file_name, self._form.fields)
+            self._announce = None
+        await self._sink.write(data)
 
 
 def _text(raw: bytes) -> str:

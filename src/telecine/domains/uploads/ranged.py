@@ -5,6 +5,7 @@ the bytes take; what could have changed meanwhile is checked again before record
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 from uuid import UUID
 
 import anyio
@@ -17,7 +18,7 @@ from telecine.domains.sources import queries
 from telecine.domains.sources.models import COMPLETE, Mode, Part, Source, SourceState
 from telecine.domains.sources.operations import Claim
 from telecine.domains.sources.queries import Held
-from telecine.domains.sources.receiving import Comparison, PartSink, receiving, same_bytes
+from telecine.domains.sources.receiving import Comparison, receiving, same_bytes
 from telecine.domains.uploads import content_range
 from telecine.domains.uploads.content_range import Range
 from telecine.domains.videos import operations as videos
@@ -29,6 +30,18 @@ from telecine.problems import Problem, bad_request, invalid_attribute, problem
 from telecine.storage.extents import Extent, Extents
 
 log = structlog.get_logger()
+
+
+class Bytes(Protocol):
+    """A part that has arrived: its length, and where its bytes lie in the store."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Return how many bytes came."""
+
+    @property
+    def extents(self) -> list[Extent]:
+        """Return where they lie."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,15 +168,15 @@ async def receive(request: Request, services: Services, target: Target) -> Arriv
             outcome = await record(tx, target, begun.given, begun.claim, sink, upload.file_name)
         if isinstance(outcome, Arrived):
             return outcome
-        return await _overtaken(services, target, begun, sink, outcome)
+        return await overtaken(services, target, begun, sink, outcome)
     except BaseException:
         with anyio.CancelScope(shield=True):
             await give_up(services, begun.claim)
         raise
 
 
-async def _overtaken(
-    services: Services, target: Target, begun: Begun, sink: PartSink, stored: Part
+async def overtaken(
+    services: Services, target: Target, begun: Begun, sink: Bytes, stored: Part
 ) -> Arrived:
     """Answer a request that brought what another one stored while it was on its way."""
     mine, theirs = Extents(services.store, sink.extents), extents_of(services, stored)
@@ -171,7 +184,7 @@ async def _overtaken(
         raise collision(begun.given, stored)
     if begun.claim is not None:
         await give_up(services, begun.claim)
-    return await _told_again(services, target, stored)
+    return await told_again(services, target, stored)
 
 
 def check_fields(upload: Upload, video_id: str) -> None:
@@ -190,7 +203,7 @@ async def _receive_again(
     check_fields(upload, target.video_id)
     if not comparison.same:
         raise collision(begun.given, begun.repeated)
-    return await _told_again(services, target, begun.repeated)
+    return await told_again(services, target, begun.repeated)
 
 
 def extents_of(services: Services, part: Part) -> Extents:
@@ -198,7 +211,8 @@ def extents_of(services: Services, part: Part) -> Extents:
     return Extents(services.store, [Extent.from_json(stored) for stored in part.extents])
 
 
-async def _told_again(services: Services, target: Target, part: Part) -> Arrived:
+async def told_again(services: Services, target: Target, part: Part) -> Arrived:
+    """Answer a request that brought a stored part once more."""
     log.info("part repeated", video=target.video_id, part=part.number)
     async with services.db.transaction() as tx:
         row = await videos.found(tx, target.project_id, target.video_id)
@@ -220,7 +234,7 @@ async def record(
     target: Target,
     given: Range | None,
     claim: Claim,
-    sink: PartSink,
+    sink: Bytes,
     file_name: str,
 ) -> Arrived | Part:
     """Record a part that is stored; the one that completes the source makes the asset.
