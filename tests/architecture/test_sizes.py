@@ -21,11 +21,12 @@ def allowed_lines(path: Path) -> int:
 
 
 def test_a_file_is_one_idea() -> None:
+    """Migrations are lists of columns: they are let alone."""
     lines = {path: len(path.read_text().splitlines()) for path in FILES}
     long = [
         f"{place(path)}: {count} lines"
         for path, count in lines.items()
-        if count > allowed_lines(path)
+        if "versions" not in path.parts and count > allowed_lines(path)
     ]
     assert long == []
 

@@ -1,7 +1,6 @@
 """Conditional requests on resources that change (RFC 9110, section 13), pure."""
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from telecine.problems import Problem, bad_request, invalid_attribute, problem
@@ -9,14 +8,14 @@ from telecine.problems import Problem, bad_request, invalid_attribute, problem
 _LIST = re.compile(r'[ \t,]*(?:(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"[ \t]*(?:,[ \t,]*|$))+')
 _TAG = re.compile(r'(W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 
-IF_MATCH: Mapping[str, Any] = {
+IF_MATCH: dict[str, Any] = {
     "name": "If-Match",
     "in": "header",
     "description": "Make the change only if the resource still has this `ETag` (or one of these); "
     "otherwise the answer is 412 and nothing was changed.",
     "schema": {"type": "string"},
 }
-IF_NONE_MATCH: Mapping[str, Any] = {
+IF_NONE_MATCH: dict[str, Any] = {
     "name": "If-None-Match",
     "in": "header",
     "description": "The answer is 304, without a body, if the resource still has this `ETag`.",

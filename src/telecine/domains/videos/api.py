@@ -1,11 +1,13 @@
 """`/videos`: create, list, show, change, delete."""
 
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import JSONResponse
 
 from telecine import clock
+from telecine.db.engine import Transaction
 from telecine.domains.accounts.auth import Caller
 from telecine.domains.accounts.idempotency import Once
 from telecine.domains.encodings import queries as media
@@ -17,6 +19,7 @@ from telecine.domains.videos.status_schemas import VideoStatus
 from telecine.http import pagination
 from telecine.http.body import JsonRoute
 from telecine.http.clients import strict_python
+from telecine.http.preconditions import IF_MATCH, IF_NONE_MATCH, check_if_match, is_known
 from telecine.http.schemas import PUBLIC_ID, problems
 from telecine.http.services import AppServices, Services
 
@@ -37,7 +40,24 @@ def reply(
     document = presenter_of(services).video(row)
     if strict_python(request.headers) is not None:
         document = legacy.video(document)
-    return JSONResponse(document, status_code)
+    return JSONResponse(document, status_code, version(row))
+
+
+def version(row: VideoRow) -> dict[str, str]:
+    """Return the headers that tell one version of a video from another.
+
+    Browsers would send the tag of what they have kept by themselves, and go on using
+    a private video's token after its time: they may keep nothing.
+    """
+    return {"ETag": documents.etag(row), "Cache-Control": "no-store"}
+
+
+async def check_version(tx: Transaction, request: Request, project_id: UUID, video_id: str) -> None:
+    """Raise Problem 412 unless a video still is what `If-Match` says; lock it then."""
+    wanted = request.headers.getlist("if-match")
+    if wanted:
+        row = await operations.found(tx, project_id, video_id, lock=True)
+        check_if_match(", ".join(wanted), documents.etag(row))
 
 
 @router.get(
@@ -84,14 +104,18 @@ async def create_video(
     operation_id="GET-video",
     summary="Retrieve a video object",
     response_model=VideoDocument,
-    responses=problems(404),
+    responses={**problems(404), 304: {"description": "The video is what `If-None-Match` says."}},
+    openapi_extra={"parameters": [IF_NONE_MATCH]},
 )
 async def get_video(
     request: Request, video_id: VideoId, caller: Caller, services: AppServices
-) -> JSONResponse:
+) -> Response:
     """Return a video."""
     async with services.db.transaction() as tx:
         row = await operations.found(tx, caller.project_id, video_id)
+    known = request.headers.getlist("if-none-match")
+    if known and is_known(", ".join(known), documents.etag(row)):
+        return Response(status_code=304, headers=version(row))
     return reply(request, services, row)
 
 
@@ -100,7 +124,8 @@ async def get_video(
     operation_id="PATCH-video",
     summary="Update a video object",
     response_model=VideoDocument,
-    responses=problems(400, 404, 409),
+    responses=problems(400, 404, 409, 412),
+    openapi_extra={"parameters": [IF_MATCH]},
 )
 async def update_video(
     request: Request,
@@ -111,6 +136,7 @@ async def update_video(
 ) -> JSONResponse:
     """Change a video. Absent members stay, null clears, lists are replaced."""
     async with services.db.transaction() as tx:
+        await check_version(tx, request, caller.project_id, video_id)
         row = await operations.update_video(tx, caller.project_id, video_id, payload.columns())
     return reply(request, services, row)
 
@@ -121,11 +147,15 @@ async def update_video(
     summary="Delete a video object",
     status_code=204,
     response_class=Response,
-    responses=problems(404),
+    responses=problems(404, 412),
+    openapi_extra={"parameters": [IF_MATCH]},
 )
-async def delete_video(video_id: VideoId, caller: Caller, services: AppServices) -> None:
+async def delete_video(
+    request: Request, video_id: VideoId, caller: Caller, services: AppServices
+) -> None:
     """Delete a video for good."""
     async with services.db.transaction() as tx:
+        await check_version(tx, request, caller.project_id, video_id)
         await operations.delete_video(tx, caller.project_id, video_id)
 
 

@@ -1,5 +1,7 @@
 """Videos and their status as the API shows them: exact names, order and nulls."""
 
+import hashlib
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -27,6 +29,20 @@ _METADATA = (
 def atom(moment: datetime) -> str:
     """Return a time as `2024-07-14T23:36:07+00:00`."""
     return moment.astimezone(UTC).isoformat(timespec="seconds")
+
+
+def etag(row: VideoRow) -> str:
+    """Return the entity tag of a version of a video, with its quotes.
+
+    Of the row alone: each document of a private video has another token in it.
+    """
+
+    def plain(value: object) -> str:
+        # In UTC, as every connection may see times in a zone of its own.
+        return str(value.astimezone(UTC) if isinstance(value, datetime) else value)
+
+    version = json.dumps(row, default=plain).encode()
+    return f'"{hashlib.sha256(version).hexdigest()[:32]}"'
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,11 @@ from fastapi.responses import JSONResponse
 from telecine import ids
 from telecine.domains.accounts.auth import Caller
 from telecine.domains.videos import operations, pictures
-from telecine.domains.videos.api import VideoId, reply
+from telecine.domains.videos.api import VideoId, check_version, reply
 from telecine.domains.videos.schemas import ThumbnailPick, VideoDocument
 from telecine.http.body import JsonRoute
 from telecine.http.multipart import invalid_file, receive_file
+from telecine.http.preconditions import IF_MATCH
 from telecine.http.schemas import file_body, problems
 from telecine.http.services import AppServices
 from telecine.problems import Problem, problem
@@ -78,7 +79,8 @@ class _Memory:
     operation_id="PATCH_videos-videoId-thumbnail",
     summary="Set a thumbnail",
     response_model=VideoDocument,
-    responses=problems(400, 404),
+    responses=problems(400, 404, 412),
+    openapi_extra={"parameters": [IF_MATCH]},
 )
 async def pick_thumbnail(
     request: Request,
@@ -89,6 +91,7 @@ async def pick_thumbnail(
 ) -> JSONResponse:
     """Show a frame of the video before playback."""
     async with services.db.transaction() as tx:
+        await check_version(tx, request, caller.project_id, video_id)
         row, replaced = await operations.pick_thumbnail(
             tx, caller.project_id, video_id, payload.timecode
         )

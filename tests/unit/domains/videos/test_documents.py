@@ -1,5 +1,6 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -114,3 +115,16 @@ def test_a_video_for_old_clients_has_no_nulls() -> None:
     document = legacy.video(PRESENTER.video(ROW._replace(language="fr")))
     assert "language" not in document
     assert None not in document.values()
+
+
+@pytest.mark.parametrize("name", [name for name in VideoRow._fields if name != "updated_at"])
+def test_every_column_makes_another_version(name: str) -> None:
+    changed: dict[str, Any] = {name: "other"}
+    assert documents.etag(ROW._replace(**changed)) != documents.etag(ROW)
+
+
+def test_a_version_is_the_same_in_every_time_zone() -> None:
+    later = ROW._replace(updated_at=NOW + timedelta(microseconds=1))
+    assert documents.etag(later) != documents.etag(ROW)
+    elsewhere = ROW._replace(updated_at=NOW.astimezone(timezone(timedelta(hours=5))))
+    assert documents.etag(elsewhere) == documents.etag(ROW)
