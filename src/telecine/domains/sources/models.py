@@ -64,6 +64,12 @@ class Source(Base):
             "group_key",
             postgresql_where=text("completed_at IS NULL AND group_key IS NOT NULL"),
         ),
+        Index(
+            "ix_source_origin_video",
+            "project_id",
+            "origin_video",
+            postgresql_where=text("completed_at IS NULL AND origin_video IS NOT NULL"),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=ids.row_key)
@@ -137,3 +143,40 @@ class Part(Base):
     answered: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
     claimed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
     stored_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class FetchState(enum.StrEnum):
+    """How far the work on a source that is not an upload has come."""
+
+    WAITING = "waiting"  # for a worker, or for the original of a copy
+    RUNNING = "running"
+    RETRYING = "retrying"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class Fetch(Base):
+    """The work of getting a source by ourselves: a download, or a copy of another one.
+
+    `run` names the job that works on it; a job that finds another one's name there was
+    taken for dead and stops.
+    """
+
+    __tablename__ = "source_fetch"
+
+    source_id: Mapped[UUID] = mapped_column(
+        ForeignKey("source.id", ondelete="CASCADE"), primary_key=True
+    )
+    project_id: Mapped[UUID] = mapped_column(
+        ForeignKey("project.id", ondelete="CASCADE"), index=True
+    )
+    state: Mapped[str]
+    run: Mapped[str | None]
+    attempt: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    # What tells versions of the file apart: its ETag or date, fit for If-Range.
+    validator: Mapped[str | None]
+    # Segments that are stored, where the file comes in segments.
+    position: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    reason: Mapped[str | None]  # of the last failure
+    started_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    finished_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

@@ -300,6 +300,12 @@ def _sources() -> None:
         ["upload_token_id", "group_key"],
         postgresql_where=sa.text("completed_at IS NULL AND group_key IS NOT NULL"),
     )
+    op.create_index(
+        "ix_source_origin_video",
+        "source",
+        ["project_id", "origin_video"],
+        postgresql_where=sa.text("completed_at IS NULL AND origin_video IS NOT NULL"),
+    )
     op.create_table(
         "source_part",
         _key(),
@@ -331,6 +337,21 @@ def _sources() -> None:
         ["claimed_at"],
         postgresql_where=sa.text("stored_at IS NULL"),
     )
+    op.create_table(
+        "source_fetch",
+        _parent("source_fetch", "source_id", "source"),
+        _parent("source_fetch", "project_id", "project"),
+        Column("state", String(), nullable=False),
+        Column("run", String(), nullable=True),
+        Column("attempt", BigInteger(), server_default=sa.text("0"), nullable=False),
+        Column("validator", String(), nullable=True),
+        Column("position", BigInteger(), server_default=sa.text("0"), nullable=False),
+        Column("reason", String(), nullable=True),
+        _time("started_at"),
+        _time("finished_at"),
+        sa.PrimaryKeyConstraint("source_id", name="pk_source_fetch"),
+    )
+    op.create_index("ix_source_fetch_project_id", "source_fetch", ["project_id"])
 
 
 def _encodings() -> None:
