@@ -62,6 +62,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._write_deadline: asyncio.TimerHandle | None = None
         self._header_bytes = 0
         self._too_large = False
+        self._broken = False
         self._body_bytes = 0
         self._window = _Window(0.0, 0)
 
@@ -73,6 +74,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the deadlines."""
         self._disarm()
+        self._broken = exc is not None
         self.resume_writing()
         super().connection_lost(exc)
 
@@ -140,8 +142,9 @@ class GuardedProtocol(HttpToolsProtocol):
         super().resume_writing()
 
     async def _delivered(self) -> bool:
-        cycle = self.cycle
-        return await acknowledged.delivered(self.transport, lambda: cycle.disconnected)
+        if self.cycle.disconnected:
+            return False  # before the answer was written
+        return await acknowledged.delivered(self.transport, lambda: self._broken)
 
     def _is_idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete

@@ -1,11 +1,8 @@
 """`POST /videos/{videoId}/source`: a file in one request, in parts, or in byte ranges."""
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
-from starlette.background import BackgroundTask
+from fastapi import APIRouter, Request, Response
 
 from telecine.domains.accounts.auth import Caller
 from telecine.domains.accounts.models import Environment
@@ -14,7 +11,7 @@ from telecine.domains.uploads import content_range, ranged
 from telecine.domains.uploads.ranged import Arrived, Target
 from telecine.domains.videos.api import VideoId, reply
 from telecine.domains.videos.schemas import VideoDocument
-from telecine.http.acknowledged import SCOPE_KEY
+from telecine.http.acknowledged import Acknowledged
 from telecine.http.body import JsonRoute
 from telecine.http.schemas import file_body, problems
 from telecine.http.services import AppServices, Services
@@ -45,22 +42,18 @@ CONTENT_RANGE: dict[str, Any] = {
 )
 async def upload_source(
     request: Request, video_id: VideoId, caller: Caller, services: AppServices
-) -> JSONResponse:
+) -> Response:
     """Upload the file of a video, whole or part by part."""
     target = Target(caller.project_id, video_id, caller.environment == Environment.SANDBOX)
     arrived = await ranged.receive(request, services, target)
     return answer(request, services, arrived)
 
 
-def answer(request: Request, services: Services, arrived: Arrived) -> JSONResponse:
+def answer(request: Request, services: Services, arrived: Arrived) -> Response:
     """Return the video; once the client has it, it knows that the part is stored."""
-    response = reply(request, services, arrived.row, 201)
-    delivered: Callable[[], Awaitable[bool]] | None = request.scope.get(SCOPE_KEY)
 
     async def note() -> None:
-        if delivered is None or await delivered():
-            async with services.db.transaction() as tx:
-                await sources.mark_answered(tx, arrived.source_id, arrived.number)
+        async with services.db.transaction() as tx:
+            await sources.mark_answered(tx, arrived.source_id, arrived.number)
 
-    response.background = BackgroundTask(note)
-    return response
+    return Acknowledged(reply(request, services, arrived.row, 201), note)
