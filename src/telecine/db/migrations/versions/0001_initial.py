@@ -49,6 +49,7 @@ def upgrade() -> None:
     _videos()
     op.execute(_sql("0001_counting.sql"))
     _sources()
+    _resumable_uploads()
     _encodings()
     _jobs()
 
@@ -352,6 +353,39 @@ def _sources() -> None:
         sa.PrimaryKeyConstraint("source_id", name="pk_source_fetch"),
     )
     op.create_index("ix_source_fetch_project_id", "source_fetch", ["project_id"])
+
+
+def _resumable_uploads() -> None:
+    source = sa.ForeignKey("source.id", name="fk_tus_upload_source_id_source", ondelete="SET NULL")
+    op.create_table(
+        "tus_upload",
+        _key(),
+        _parent("tus_upload", "project_id", "project"),
+        Column("public_id", String(), nullable=False),
+        _parent("tus_upload", "video_id", "video", nullable=True),
+        Column("source_id", Uuid(), source, nullable=True),
+        Column("made_video", Boolean(), nullable=False),
+        Column("length_bytes", BigInteger(), nullable=True),
+        Column("file_name", String(), nullable=False),
+        Column("metadata_header", String(), nullable=False),
+        Column("concat_header", String(), nullable=True),
+        Column("upload_token_id", Uuid(), nullable=True),
+        Column("created_at", DateTime(timezone=True), nullable=False),
+        Column("expires_at", DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_tus_upload"),
+        sa.UniqueConstraint("public_id", name="uq_tus_upload_public_id"),
+        sa.UniqueConstraint("video_id", name="uq_tus_upload_video_id"),
+    )
+    for column in ("project_id", "source_id", "expires_at"):
+        op.create_index(f"ix_tus_upload_{column}", "tus_upload", [column])
+    op.create_table(
+        "upload_writer",
+        _parent("upload_writer", "source_id", "source"),
+        Column("id", Uuid(), nullable=False),
+        Column("ending", Boolean(), nullable=False),
+        Column("seen_at", DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("source_id", name="pk_upload_writer"),
+    )
 
 
 def _encodings() -> None:
