@@ -4,9 +4,10 @@ import contextlib
 import os
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -22,14 +23,15 @@ SETTINGS = {"TELECINE_API_PROCESSES": "2", "TELECINE_ENCODE_SLOTS": "1"}
 class Victim:
     """A Telecine of one's own, whose parts die."""
 
-    def __init__(self, data: Path) -> None:
-        self._data = data
+    def __init__(self, data: Path, settings: Mapping[str, str] | None = None) -> None:
+        self.data = data
+        self._settings = {**SETTINGS, **(settings or {})}
         self._keys: dict[str, str] = {}
         self.start()
 
     def start(self) -> None:
         """Start, also on what a killed Telecine left; keys stay what they were."""
-        self._process = TelecineProcess(self._data, {**SETTINGS, **self._keys})
+        self._process = TelecineProcess(self.data, {**self._settings, **self._keys})
         started = self._process.wait_until_ready()
         self._keys = {
             "TELECINE_API_KEY": self._process.environment["TELECINE_API_KEY"],
@@ -63,7 +65,7 @@ class Victim:
     @contextlib.contextmanager
     def locked(self, video_id: str) -> Iterator[None]:
         """Hold back whoever wants to change a video."""
-        url = running_url(self._data)
+        url = running_url(self.data)
         assert url is not None
         with psycopg.connect(url) as connection:
             connection.execute("SELECT id FROM video WHERE public_id = %s FOR UPDATE", [video_id])
@@ -71,11 +73,12 @@ class Victim:
 
     def sources(self, video_id: str) -> list[Path]:
         """Return the files in the store that were uploaded for a video."""
-        return list((self._data / "media").glob(f"*/{video_id}/source/*"))
+        url = self._settings.get("TELECINE_STORAGE", (self.data / "media").as_uri())
+        return list(Path(urlsplit(url).path).glob(f"*/{video_id}/source/*"))
 
     def completions(self, video_id: str) -> Counter[str]:
         """Count the events that told that a quality of a video is complete."""
-        url = running_url(self._data)
+        url = running_url(self.data)
         assert url is not None
         with psycopg.connect(url) as connection:
             rows = connection.execute(
@@ -90,7 +93,7 @@ class Victim:
         environment = {**os.environ, **self._process.environment}
         done = subprocess.run(
             telecine("doctor", "--fsck"),
-            cwd=self._data.parent,
+            cwd=self.data.parent,
             env=environment,
             capture_output=True,
             text=True,

@@ -5,9 +5,13 @@ from contextlib import asynccontextmanager
 from typing import Any, cast
 
 from psycopg import AsyncConnection
+from psycopg.errors import DiskFull
 from sqlalchemy import MetaData
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
+
+from telecine.storage.store import FULL, OutOfSpace
 
 Transaction = AsyncSession
 """A session inside an open transaction. Only `Database` commits."""
@@ -50,6 +54,17 @@ CONNECTION_OPTIONS: dict[str, Any] = {
     "tcp_user_timeout": 20_000,
 }
 """What every connection of ours is opened with."""
+
+
+def is_out_of_space(error: BaseException) -> bool:
+    """Tell whether an error says that a disk is full: the store's, the database's, any."""
+    if isinstance(error, BaseExceptionGroup):
+        return any(map(is_out_of_space, error.exceptions))
+    if isinstance(error, DBAPIError):
+        return isinstance(error.orig, DiskFull)
+    if isinstance(error, OSError):
+        return error.errno in FULL
+    return isinstance(error, OutOfSpace | DiskFull)
 
 
 class Database:

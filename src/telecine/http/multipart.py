@@ -11,6 +11,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from telecine.problems import Problem, problem
+from telecine.storage.store import OutOfSpace
 
 if TYPE_CHECKING:  # the library defines this name for type checkers only
     from python_multipart.multipart import MultipartCallbacks
@@ -88,6 +89,7 @@ async def receive_file(
 
     Raises:
         Problem: no file, several, an empty or too large one, or a broken body.
+        OutOfSpace: the sink's.
     """
     boundary = _boundary(request)
     stream = request.stream()
@@ -98,7 +100,7 @@ async def receive_file(
         announced = sink if announce is None else _Announced(sink, form, announce)
         await _parse(stream, form, boundary, announced)
         return form.result()
-    except Problem:
+    except (Problem, OutOfSpace):
         await _drain(stream)
         raise
 

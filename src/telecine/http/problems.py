@@ -13,6 +13,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
+from telecine.db.engine import is_out_of_space
 from telecine.http.body import objection_to
 from telecine.problems import (
     Problem,
@@ -24,7 +25,7 @@ from telecine.problems import (
     problem,
     with_headers,
 )
-from telecine.storage.store import OutOfSpace, StoreError
+from telecine.storage.store import StoreError
 
 log = structlog.get_logger()
 
@@ -38,6 +39,7 @@ _OUTAGES = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
     StoreError,
+    OSError,
 )
 """What we need is not there at the moment."""
 
@@ -132,6 +134,20 @@ def server_error(status: int = 500, detail: str | None = None) -> Problem:
     return problem(status, "general-errors", "Server error", detail=detail)
 
 
+def insufficient_storage() -> Problem:
+    """The disk of the media or of the database is full."""
+    title = "There is no room left."
+    detail = "The storage of this installation is full. Nothing was changed."
+    error = problem(507, "insufficient-storage", title, detail=detail)
+    return with_headers(error, {"Retry-After": "60"})
+
+
+def unavailable() -> Problem:
+    """Something that we need does not answer."""
+    error = server_error(503, "Please try again in a moment.")
+    return with_headers(error, {"Retry-After": "5"})
+
+
 def install(app: FastAPI, allowed_methods: AllowedMethods) -> None:
     """Register the handlers; `allowed_methods` tells the methods of a path."""
 
@@ -152,11 +168,11 @@ def install(app: FastAPI, allowed_methods: AllowedMethods) -> None:
         return render(problem(error.status_code, "general-errors", str(error.detail)))
 
     async def on_outage(_: Request, error: Exception) -> Response:
-        full = isinstance(error, OutOfSpace)
+        full = is_out_of_space(error)
+        if isinstance(error, OSError) and not full:
+            raise error  # a bug like any other
         log.error("http.outage", error=type(error).__name__, reason=str(error))
-        detail = "The storage is full." if full else "Please try again in a moment."
-        status = HTTPStatus.INSUFFICIENT_STORAGE if full else HTTPStatus.SERVICE_UNAVAILABLE
-        return render(with_headers(server_error(status, detail), {"Retry-After": "5"}))
+        return render(insufficient_storage() if full else unavailable())
 
     async def on_bug(_: Request, error: Exception) -> Response:  # noqa: ARG001  (edge logs it)
         return render(server_error())

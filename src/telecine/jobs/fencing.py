@@ -48,6 +48,11 @@ class FencedJobs(JobManager):
     def __init__(self, connector: BaseAsyncConnector, known: Collection[str]) -> None:
         super().__init__(connector)
         self._known = known
+        self._not_counted: set[int] = set()
+
+    def do_not_count(self, job_id: int) -> None:
+        """Let the attempt that runs be none: it fails for a reason that is not the job's."""
+        self._not_counted.add(job_id)
 
     async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
         """Set a job's final state, or delete its row."""
@@ -78,7 +83,9 @@ class FencedJobs(JobManager):
         if (priority, queue, lock) != (None, None, None):
             msg = "a job that is tried again keeps its priority, queue and lock"
             raise NotImplementedError(msg)
-        await self._put_back(job, retry_at, counted=retry_at is not None)
+        counted = retry_at is not None and job.id not in self._not_counted
+        self._not_counted.discard(job.id or 0)
+        await self._put_back(job, retry_at, counted=counted)
 
     async def _put_back(self, job: Job, at: datetime | None, *, counted: bool) -> None:
         rows = await self.connector.execute_query_all_async(

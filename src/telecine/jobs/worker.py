@@ -20,7 +20,7 @@ from procrastinate.jobs import Job as QueuedJob
 from procrastinate.worker import Worker as LaneWorker
 
 from telecine import clock
-from telecine.db.engine import CONNECTION_OPTIONS, plain_url
+from telecine.db.engine import CONNECTION_OPTIONS, is_out_of_space, plain_url
 from telecine.jobs.fencing import FencedJobs
 from telecine.jobs.job import Job, Lane
 from telecine.jobs.rescue import Keeper
@@ -38,6 +38,7 @@ _ABORT_POLL_S = 2.0
 _PRUNE_AFTER_S = 30.0
 _NO_DATABASE_AFTER_S = 10.0
 _LONGEST_BACKOFF_S = 300
+_ROOM_CHECK_S = 30
 
 
 class PermanentFailure(Exception):
@@ -50,6 +51,10 @@ class LaneEnded(Exception):
 
 class _TryAgain(Exception):
     """The attempt failed, another one follows."""
+
+
+class _NoRoom(Exception):
+    """A disk is full: the job waits for room, however long that takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,8 @@ class _Attempts(BaseRetryStrategy):
     ) -> RetryDecision | None:
         if isinstance(exception, asyncio.CancelledError):
             return RetryDecision()
+        if isinstance(exception, _NoRoom):
+            return RetryDecision(retry_in={"seconds": _ROOM_CHECK_S})
         if not isinstance(exception, _TryAgain):
             return None
         wait_s = min(2 ** min(job.attempts, 10), _LONGEST_BACKOFF_S)
@@ -105,7 +112,8 @@ class Worker:
             kwargs=CONNECTION_OPTIONS,
         )
         self._app = App(connector=connector)
-        self._app.job_manager = FencedJobs(connector, {kind.task_name() for kind in handlers})
+        self._jobs = FencedJobs(connector, {kind.task_name() for kind in handlers})
+        self._app.job_manager = self._jobs
         for kind, handler in handlers.items():
             self._register(kind, handler)
         self._lanes = [
@@ -163,6 +171,9 @@ class Worker:
             with structlog.contextvars.bound_contextvars(job=kind.task_name(), attempt=attempt):
                 try:
                     await self._attempt(job, handler, attempt)
+                except _NoRoom:
+                    self._jobs.do_not_count(context.job.id or 0)
+                    raise
                 except asyncio.CancelledError as error:
                     reason = context.abort_reason()
                     if reason is AbortReason.USER_REQUEST:
@@ -183,6 +194,9 @@ class Worker:
             await self._give_up(job, str(error), error)
         except Exception as error:  # whatever it is, the job is tried again
             reason = f"{type(error).__name__}: {error}"
+            if is_out_of_space(error):
+                log.warning("job waits for room", reason=reason, args=job.to_args())
+                raise _NoRoom(reason) from error
             log.warning("job failed", reason=reason, args=job.to_args(), exc_info=error)
             if attempt >= job.attempts:
                 await self._give_up(job, reason, error)

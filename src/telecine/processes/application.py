@@ -56,7 +56,9 @@ def services(settings: Settings, briefing: Briefing) -> Services:
     }
     return Services(
         db=Database(briefing.database_url),
-        store=open_store(settings.storage, os.environ),
+        store=open_store(
+            settings.storage, os.environ, reserve_bytes=settings.disk_reserve_mib << 20
+        ),
         urls=PublicUrls(
             api=settings.api_url,
             embed=settings.embed_url,

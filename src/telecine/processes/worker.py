@@ -42,7 +42,9 @@ def bench(settings: Settings, db: Database) -> Bench:
     runner = Runner(ffmpeg, settings.sandbox)
     return Bench(
         db=db,
-        store=open_store(settings.storage, os.environ),
+        store=open_store(
+            settings.storage, os.environ, reserve_bytes=settings.disk_reserve_mib << 20
+        ),
         runner=runner,
         prober=Prober(runner),
         spool=Spool(settings.data / "spool"),

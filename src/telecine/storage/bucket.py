@@ -195,6 +195,9 @@ class BucketStore:
     async def free_bytes(self) -> None:
         """Return None: a bucket has no known bound."""
 
+    def check_room(self) -> None:
+        """Do nothing: a bucket has no known bound."""
+
 
 @contextmanager
 def _errors(key: str) -> Iterator[None]:

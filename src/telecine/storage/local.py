@@ -14,6 +14,7 @@ from typing import ParamSpec, TypeVar
 
 from telecine import ids
 from telecine.storage.store import (
+    FULL,
     RESERVED,
     Entry,
     ObjectMissing,
@@ -25,7 +26,6 @@ from telecine.storage.store import (
 )
 
 _PIECE_BYTES = 1 << 20
-_FULL = {errno.ENOSPC, errno.EDQUOT}
 _NO_LINKS = {errno.EPERM, errno.EMLINK, errno.EXDEV, errno.ENOTSUP}
 
 # Apart, so that viewers never wait for the fsync of somebody's upload.
@@ -59,10 +59,11 @@ async def _in_thread(
 class _FileWriter:
     """Writes from the descriptor's position on."""
 
-    def __init__(self, descriptor: int, key: str, threads: Executor) -> None:
+    def __init__(self, descriptor: int, key: str, threads: Executor, reserve_bytes: int) -> None:
         self._descriptor = descriptor
         self._key = key
         self._threads = threads
+        self._reserve_bytes = reserve_bytes
 
     async def write(self, data: bytes | memoryview) -> None:
         """Append bytes. Raises OutOfSpace."""
@@ -71,15 +72,21 @@ class _FileWriter:
     def _write_all(self, data: bytes | memoryview) -> None:
         view = memoryview(data)
         with _errors(self._key):
+            _check_room(self._descriptor, self._reserve_bytes)
             while view:
                 view = view[os.write(self._descriptor, view) :]
 
 
 class LocalStore:
-    """A store on this host's disk. An object that `put` returned from survives a crash."""
+    """A store on this host's disk. An object that `put` returned from survives a crash.
 
-    def __init__(self, root: Path) -> None:
+    It is full when `reserve_bytes` of the disk are left: a database beside it needs room
+    to go on, also for the deletions that make some.
+    """
+
+    def __init__(self, root: Path, reserve_bytes: int = 0) -> None:
         self.root = root.absolute()
+        self._reserve_bytes = reserve_bytes
         self._stage = self.root / RESERVED
         self._readers = ThreadPoolExecutor(_READING_THREADS, "store-read")
         self._writers = ThreadPoolExecutor(_WRITING_THREADS, "store-write")
@@ -102,7 +109,7 @@ class LocalStore:
         # Not in a thread: a cancelled wait would lose the descriptor.
         descriptor = self._create(staged, key)
         try:
-            yield _FileWriter(descriptor, key, self._writers)
+            yield _FileWriter(descriptor, key, self._writers, self._reserve_bytes)
             await _in_thread(self._writers, _publish, descriptor, staged, target, key)
         finally:
             os.close(descriptor)
@@ -119,7 +126,7 @@ class LocalStore:
         # Not in a thread, like above.
         descriptor = _open_shared(self._path(key), offset, key)
         try:
-            yield _FileWriter(descriptor, key, self._writers)
+            yield _FileWriter(descriptor, key, self._writers, self._reserve_bytes)
             await _in_thread(self._writers, _sync_data, descriptor, key)
         finally:
             os.close(descriptor)
@@ -202,8 +209,22 @@ class LocalStore:
         self.root.mkdir(parents=True, exist_ok=True)
         return shutil.disk_usage(self.root).free
 
+    def check_room(self) -> None:
+        """Raise OutOfSpace where only the reserve is left."""
+        with _errors("the store"):
+            self.root.mkdir(parents=True, exist_ok=True)
+            _check_room(self.root, self._reserve_bytes)
+
     def _path(self, key: str) -> Path:
         return self.root / check_key(key)
+
+
+def _check_room(place: int | Path, reserve_bytes: int) -> None:
+    """Raise OSError ENOSPC where less than the reserve is left (two microseconds)."""
+    if reserve_bytes:
+        disk = os.statvfs(place)
+        if disk.f_bavail * disk.f_frsize < reserve_bytes:
+            raise OSError(errno.ENOSPC, "only the reserve is left")
 
 
 def _unlink(paths: Iterable[Path]) -> None:
@@ -311,5 +332,5 @@ def _errors(key: str) -> Iterator[None]:
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         raise ObjectMissing(key) from error
     except OSError as error:
-        kind = OutOfSpace if error.errno in _FULL else StoreError
+        kind = OutOfSpace if error.errno in FULL else StoreError
         raise kind(f"{key}: {error.strerror}") from error

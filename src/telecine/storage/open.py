@@ -15,19 +15,19 @@ if TYPE_CHECKING:  # these exist for type checkers only
     from obstore.store import ClientConfig, S3Config
 
 
-def open_store(url: str, environment: Mapping[str, str]) -> Store:
+def open_store(url: str, environment: Mapping[str, str], *, reserve_bytes: int = 0) -> Store:
     """Return the store at `file:///folder`, `s3://`, `gs://` or `az://bucket/prefix`.
 
     Credentials and endpoints of buckets come from the usual variables of
     `environment` (`AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT_URL`, …). A plain-HTTP endpoint
-    is accepted when it is spelled out.
+    is accepted when it is spelled out. `reserve_bytes`: what a local store leaves free.
 
     Raises:
         StoreError: the URL is none of these.
     """
     parts = urlsplit(url)
     if parts.scheme == "file" and parts.netloc in ("", "localhost"):
-        return LocalStore(Path(unquote(parts.path)))
+        return LocalStore(Path(unquote(parts.path)), reserve_bytes)
     prefix = parts.path.strip("/") or None
     if not parts.netloc:
         raise StoreError(f"not the URL of a store: {url}")

@@ -1,5 +1,6 @@
 """What every object store can do. Keys are ours, never text from users."""
 
+import errno
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -17,6 +18,10 @@ class ObjectMissing(StoreError):
 
 class OutOfSpace(StoreError):
     """The store is full; nothing of the object is visible."""
+
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""What the system says of a disk without room."""
 
 
 RESERVED = ".stage"
@@ -107,3 +112,6 @@ class Store(Protocol):
 
     async def free_bytes(self) -> int | None:
         """Return the space left, None where the store knows no bound."""
+
+    def check_room(self) -> None:
+        """Raise OutOfSpace where the next object would find none."""

@@ -168,7 +168,7 @@ async def test_the_document_describes_what_is_served(client: httpx.AsyncClient) 
     assert reply.headers["content-type"] == "application/json"
     document = reply.json()
     operation = document["paths"]["/videos/{videoId}"]["patch"]
-    assert {item["name"] for item in operation["parameters"]} == {"videoId"}
+    assert {item["name"] for item in operation["parameters"]} == {"videoId", "If-Match"}
     assert set(operation["responses"]) == {"200", "400", "401", "404", "409", "429"}
     names = [item["name"] for item in document["paths"]["/videos"]["get"]["parameters"]]
     assert names[:3] == ["title", "tags[]", "metadata"]

@@ -15,6 +15,7 @@ from telecine.db.engine import Database
 from telecine.jobs import health, queue, rescue, worker
 from telecine.jobs.job import Job, Lane
 from telecine.jobs.worker import Handler, PermanentFailure, Worker
+from telecine.storage.store import OutOfSpace
 from tests.fixtures.waiting import until
 from tests.integration.jobs.sample import Encode, Tidy
 
@@ -137,6 +138,51 @@ async def test_after_the_last_attempt_the_failure_is_reported_once(bench: Bench)
         await bench.becomes(("failed", 3))
     assert len(runs) == JOB.attempts == 3
     assert bench.given_up == [(JOB, "ValueError: disk")]
+
+
+async def waiting_s(bench: Bench) -> float | None:
+    """Return for how long the only job waits, None while it is at work or could be."""
+    query = (
+        "SELECT extract(epoch FROM scheduled_at - now())::float8 FROM procrastinate_jobs"
+        " WHERE status = 'todo' AND attempts = 0"
+    )
+    async with bench.db.transaction() as tx:
+        found: float | None = await tx.scalar(text(query))
+        return found
+
+
+async def test_a_full_disk_costs_no_attempt(bench: Bench) -> None:
+    """It may be full for hours: far more often than a job may fail."""
+    handler, runs = failing(2 * Encode.attempts, OutOfSpace("a.run: No space left on device"))
+
+    async def waits() -> bool:
+        return 0 < (await waiting_s(bench) or 0) <= 30
+
+    async with bench.working({Encode: handler}):
+        await bench.enqueue(JOB)
+        for _ in range(2 * Encode.attempts):
+            await until(waits)
+            await bench.hurry()
+        await bench.becomes()
+    assert len(runs) == 2 * Encode.attempts + 1
+    assert bench.given_up == []
+
+
+async def test_attempts_count_again_once_there_is_room(bench: Bench) -> None:
+    runs: list[int] = []
+
+    async def handler(_: Job) -> None:
+        runs.append(len(runs))
+        raise OutOfSpace("full") if runs[-1] == 0 else ValueError("disk")
+
+    async def waits() -> bool:
+        return await waiting_s(bench) is not None
+
+    async with bench.working({Encode: handler}):
+        await bench.enqueue(JOB)
+        await until(waits)
+        await bench.hurry()
+        await bench.becomes(("todo", 1))
 
 
 async def test_a_permanent_failure_is_not_tried_again(bench: Bench) -> None:

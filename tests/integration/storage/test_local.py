@@ -56,6 +56,23 @@ async def test_a_really_full_disk(local: LocalStore) -> None:
         await local.put("a", b"x")
 
 
+async def test_the_reserve_is_not_used(tmp_path: Path) -> None:
+    roomy = LocalStore(tmp_path / "store", 1)
+    await roomy.put("a", b"old")
+    roomy.check_room()
+    full = LocalStore(tmp_path / "store", 1 << 62)
+    for write in (full.writer("a"), full.region("a", 1)):
+        with pytest.raises(OutOfSpace, match="reserve"):
+            async with write as writer:
+                await writer.write(b"new")
+    with pytest.raises(OutOfSpace):
+        full.check_room()
+    assert await full.read("a") == b"old"
+    assert files(full) == ["a"]
+    await full.delete(["a"])
+    assert files(full) == []
+
+
 async def test_other_errors_of_the_disk_are_the_stores(
     local: LocalStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,11 +28,17 @@ _HANDLERS = {
 }
 
 
+_MAKE_ROOM = frozenset({jobs.SweepAsset, jobs.RemoveMedia})
+"""What is done on a full disk, too."""
+
+
 def bind(bench: Bench) -> Mapping[type[Job], Handler]:
     """Return the handlers of all jobs of this domain, working at `bench`."""
 
     def bound(handler: object) -> Handler:
         async def run(job: Job) -> None:
+            if type(job) not in _MAKE_ROOM:
+                bench.store.check_room()  # before work whose result could not be kept
             await handler(bench, job)  # type: ignore[operator]  # the table pairs them
 
         return run

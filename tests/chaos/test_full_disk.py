@@ -1,0 +1,166 @@
+"""A disk that is full for as long as it likes: work waits, and is done in the end.
+
+Once with everything on that disk, where the reserve keeps the database alive; once with
+the media alone on it, and the kernel itself saying that there is no room.
+"""
+
+import contextlib
+import os
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from telecine.db.embedded import running_url
+from tests.chaos import killing
+from tests.chaos.conftest import Victim
+from tests.fixtures.customer import finished
+from tests.fixtures.media import barcode_mp4
+from tests.fixtures.waiting import until
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.slow,
+    pytest.mark.xdist_group("own-server"),
+]
+
+MIB = 1 << 20
+MOUNT, UMOUNT = shutil.which("mount"), shutil.which("umount")
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """A small file system with room that can be taken away and given back."""
+
+    folder: Path
+    left_bytes: int
+
+    @contextlib.contextmanager
+    def full(self) -> Iterator[None]:
+        """Leave `left_bytes` until the block ends."""
+        ballast = self.folder / "ballast"
+        descriptor = os.open(ballast, os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            disk = os.fstatvfs(descriptor)
+            os.posix_fallocate(descriptor, 0, disk.f_bavail * disk.f_frsize - self.left_bytes)
+            yield
+        finally:
+            os.close(descriptor)
+            ballast.unlink()
+
+
+@contextlib.contextmanager
+def mounted(folder: Path, size_mib: int) -> Iterator[None]:
+    if MOUNT is None or UMOUNT is None:
+        pytest.skip("no mount(8)")
+    folder.mkdir()
+    options = f"size={size_mib}m,mode=711"
+    done = subprocess.run(
+        [MOUNT, "-t", "tmpfs", "-o", options, "telecine-test", folder],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        pytest.skip(f"file systems cannot be mounted here: {done.stderr.strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run([UMOUNT, "-l", folder], check=True)
+
+
+@pytest.fixture(params=["everything", "media"])
+def tight(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Victim, Disk]]:
+    folder = tmp_path_factory.mktemp("full")
+    if request.param == "everything":
+        disk, data, left_bytes = folder / "disk", folder / "disk" / "data", 12 * MIB
+        settings = {"TELECINE_DISK_RESERVE_MIB": "16"}
+        size_mib = 256
+    else:
+        disk, data, left_bytes = folder / "disk", folder / "data", 4096
+        settings = {"TELECINE_DISK_RESERVE_MIB": "0", "TELECINE_STORAGE": disk.as_uri()}
+        size_mib = 32
+    with mounted(disk, size_mib):
+        victim = Victim(data, settings)
+        yield victim, Disk(disk, left_bytes)
+        victim.stop()
+
+
+def clip() -> Path:
+    return barcode_mp4(frames=240, width_px=640, height_px=360, keyframe_interval=130)
+
+
+def hurry(data: Path) -> None:
+    """Let jobs that wait for room look at once."""
+    url = running_url(data)
+    assert url is not None
+    with psycopg.connect(url) as connection:
+        connection.execute("UPDATE procrastinate_jobs SET scheduled_at = NULL")
+
+
+def new_video(victim: Victim) -> str:
+    reply = victim.customer.http.post("/videos", json={"title": "Full"})
+    assert reply.status_code == 201, reply.text
+    video_id: str = reply.json()["videoId"]
+    return video_id
+
+
+async def test_work_waits_for_room(tight: tuple[Victim, Disk]) -> None:
+    victim, disk = tight
+    worker = killing.child(victim.supervisor, killing.is_worker)
+    with contextlib.ExitStack() as filled:
+        with killing.frozen(worker):
+            first = victim.customer.upload(clip())
+            filled.enter_context(disk.full())
+        second = new_video(victim)
+        refused = victim.customer.send(second, clip())
+        assert refused.status_code == 507, refused.text
+        assert refused.json()["type"].endswith("/insufficient-storage")
+        assert int(refused.headers["retry-after"]) > 0
+
+        async def waits() -> bool:
+            return victim.log.count("job waits for room") >= 3
+
+        async def again() -> bool:
+            hurry(victim.data)
+            return await waits()
+
+        await until(again)
+        assert victim.customer.encoding(first)["qualities"] == []
+        if disk.left_bytes > MIB:  # otherwise nobody asked for a reserve
+            health = victim.customer.http.get("/readyz")
+            assert health.status_code == 503
+            assert "free" in health.json()["checks"]["storage"]
+        assert "gave up" not in victim.log
+        assert victim.customer.http.patch(
+            f"/videos/{second}", json={"title": "Still here"}
+        ).is_success
+    assert victim.customer.http.get("/readyz").status_code == 200
+    hurry(victim.data)
+    for video_id in (first, second):
+        if video_id == second:
+            assert victim.customer.send(second, clip()).status_code == 201
+        found = await finished(victim.customer, video_id)
+        assert {quality["status"] for quality in found["qualities"]} == {"encoded"}
+        assert victim.completions(video_id) == Counter(["hls 240p", "hls 360p", "mp4 360p"])
+    victim.fsck()
+
+
+async def test_room_can_be_made_by_deleting(tight: tuple[Victim, Disk]) -> None:
+    victim, disk = tight
+    video_id = victim.customer.upload(clip())
+    await finished(victim.customer, video_id)
+    with disk.full():
+        assert victim.customer.http.delete(f"/videos/{video_id}").status_code == 204
+
+        async def gone() -> bool:
+            return victim.sources(video_id) == []
+
+        await until(gone)
