@@ -41,7 +41,8 @@ class PublicUrls:
 class Services:
     """The state of an application. `rate_limits` are the defaults by environment.
 
-    `token_key` signs the tokens of private media (32 bytes); `operator_digest` is the
+    `token_key` signs the tokens of private media (32 bytes); `disk_reserve_bytes` are left
+    free by uploads; `operator_digest` is the
     SHA-256 of the operator key, None where the operator API is closed.
     """
 
@@ -49,6 +50,7 @@ class Services:
     store: Store
     urls: PublicUrls
     token_key: bytes
+    disk_reserve_bytes: int = 0
     operator_digest: bytes | None = None
     rate_limits: Mapping[str, RateLimits] = field(default_factory=dict)
     limiter: RateLimiter = field(default_factory=RateLimiter)

@@ -18,7 +18,7 @@ from telecine.domains.accounts import api as accounts_api
 from telecine.domains.accounts import operator_api
 from telecine.domains.encodings import api as encodings_api
 from telecine.domains.uploads import api as uploads_api
-from telecine.domains.uploads import tokens_api
+from telecine.domains.uploads import delegated_api, tokens_api
 from telecine.domains.videos import api as videos_api
 from telecine.domains.videos import thumbnail_api, tokens
 from telecine.http.app import Api, create_app
@@ -37,6 +37,7 @@ ROUTERS = (
     videos_api.router,
     uploads_api.router,
     thumbnail_api.router,
+    delegated_api.router,
     tokens_api.router,
     encodings_api.router,
 )
@@ -67,6 +68,7 @@ def services(settings: Settings, briefing: Briefing) -> Services:
             collector=settings.collector_url,
         ),
         token_key=token_key(briefing.secret_key),
+        disk_reserve_bytes=settings.disk_reserve_mib << 20,
         operator_digest=bytes.fromhex(briefing.operator_digest),
         rate_limits=limits,
     )

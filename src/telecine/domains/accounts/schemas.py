@@ -114,6 +114,9 @@ class SettingsDocument(Wire):
         default=None, description="What `manifest.m3u8` lists: CMAF or MPEG-TS segments."
     )
     rate_limits: RateLimitSettings | None = None
+    storage_quota_bytes: Annotated[int, Field(ge=0, strict=True)] | None = Field(
+        default=None, description="What the sources of all videos may have together, in bytes."
+    )
 
 
 class SystemDocument(Wire):

@@ -123,6 +123,20 @@ async def ingest_of(tx: Transaction, source: Source) -> Ingest:
     return Ingest(source.state, source.size_bytes, received_bytes=ranges)
 
 
+async def stored_bytes(tx: Transaction, project_id: UUID) -> int:
+    """Return the bytes of all sources of a project, unfinished ones too."""
+    complete = select(func.coalesce(func.sum(Source.size_bytes), 0)).where(
+        Source.project_id == project_id, Source.completed_at.is_not(None)
+    )
+    arriving = (
+        select(func.coalesce(func.sum(Part.size_bytes), 0))
+        .join(Source, Source.id == Part.source_id)
+        .where(Source.project_id == project_id, Source.completed_at.is_(None))
+        .where(Part.stored_at.is_not(None))
+    )
+    return int(await tx.scalar(complete) or 0) + int(await tx.scalar(arriving) or 0)
+
+
 async def prefix_bytes(tx: Transaction, source: Source) -> int:
     """Return how many bytes from the beginning on are stored without a gap.
 

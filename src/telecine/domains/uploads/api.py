@@ -9,10 +9,12 @@ from telecine.domains.accounts.models import Environment
 from telecine.domains.sources import operations as sources
 from telecine.domains.uploads import content_range, ranged
 from telecine.domains.uploads.ranged import Arrived, Target
+from telecine.domains.uploads.room import Need, check_room
 from telecine.domains.videos.api import VideoId, reply
 from telecine.domains.videos.schemas import VideoDocument
 from telecine.http.acknowledged import Acknowledged
 from telecine.http.body import JsonRoute
+from telecine.http.caller import Identity
 from telecine.http.schemas import file_body, problems
 from telecine.http.services import AppServices, Services
 
@@ -45,8 +47,24 @@ async def upload_source(
 ) -> Response:
     """Upload the file of a video, whole or part by part."""
     target = Target(caller.project_id, video_id, caller.environment == Environment.SANDBOX)
+    await has_room(request, services, caller, target)
     arrived = await ranged.receive(request, services, target)
     return answer(request, services, arrived)
+
+
+async def has_room(
+    request: Request, services: Services, caller: Identity, target: Target | None
+) -> None:
+    """Raise Problem unless there is room for what a request announces.
+
+    `target` is None where the video is not known yet.
+    """
+    header = request.headers.get(content_range.NAME)
+    length = request.headers.get("content-length", "")
+    request_bytes = int(length) if length.isascii() and length.isdigit() else 0
+    need = Need.of(request_bytes, content_range.parsed(header))
+    first = target is None or not await ranged.is_begun(services, target)
+    await check_room(services, caller.project_id, caller.settings, need, first=first)
 
 
 def answer(request: Request, services: Services, arrived: Arrived) -> Response:

@@ -133,6 +133,14 @@ def parse(value: str) -> Range:
     return _checked_bytes(ByteRange(int(match["first"]), int(match["last"]), total))
 
 
+def parsed(value: str | None) -> Range | None:
+    """Return the range of a header, None if there is none or it is not valid."""
+    try:
+        return None if value is None else parse(value)
+    except Problem:
+        return None
+
+
 def _checked_part(given: PartRange) -> PartRange:
     header = 'value in the "Content-Range" header'
     if given.part == 0:

@@ -110,9 +110,8 @@ async def begin(tx: Transaction, target: Target, header: str | None) -> Begun:
 
 
 async def _repeated_end(tx: Transaction, source: Source, header: str | None) -> Begun | None:
-    try:
-        given = None if header is None else content_range.parse(header)
-    except Problem:
+    given = content_range.parsed(header)
+    if given is None and header is not None:
         return None  # that the source is complete comes first
     part = await _repeated(tx, source, given)
     return None if part is None else Begun(given, repeated=part)
@@ -152,6 +151,14 @@ async def _claim(tx: Transaction, source: Source, given: Range | None) -> Claim:
     if given is None:
         return await sources.claim(tx, source, Mode.WHOLE, 1)
     return await sources.claim(tx, source, given.mode, given.number, given.length_bytes)
+
+
+async def is_begun(services: Services, target: Target) -> bool:
+    """Tell whether something of a video's source is stored. Raises Problem 404."""
+    async with services.db.transaction() as tx:
+        row = await videos.found(tx, target.project_id, target.video_id)
+        source = await queries.source_of(tx, row.id)
+        return source is not None and source.mode is not None
 
 
 async def receive(request: Request, services: Services, target: Target) -> Arrived:
