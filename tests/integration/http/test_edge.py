@@ -169,7 +169,7 @@ async def test_the_document_describes_what_is_served(client: httpx.AsyncClient) 
     document = reply.json()
     operation = document["paths"]["/videos/{videoId}"]["patch"]
     assert {item["name"] for item in operation["parameters"]} == {"videoId", "If-Match"}
-    assert set(operation["responses"]) == {"200", "400", "401", "404", "409", "429"}
+    assert set(operation["responses"]) == {"200", "400", "401", "404", "409", "412", "429"}
     names = [item["name"] for item in document["paths"]["/videos"]["get"]["parameters"]]
     assert names[:3] == ["title", "tags[]", "metadata"]
     assert names[-2:] == ["currentPage", "pageSize"]
