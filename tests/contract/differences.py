@@ -37,7 +37,6 @@ MISSING_OPERATIONS = (
     "* /players*",
     "* /summaries*",
     "* /tags",
-    "* /upload",
     "* /videos/{videoId}/captions*",
     "* /videos/{videoId}/chapters*",
     "* /watermarks*",

@@ -238,4 +238,4 @@ def test_a_revoked_key_and_its_tokens_open_nothing(
 
 def test_the_operations_without_credentials_are_known(operations: Operations) -> None:
     unprotected = {f"{method} {path}" for method, path, _ in operations.of(None)}
-    assert unprotected == {"POST /auth/api-key", "POST /auth/refresh"}
+    assert unprotected == {"POST /auth/api-key", "POST /auth/refresh", "POST /upload"}

@@ -12,7 +12,8 @@ from PIL import Image
 
 from tests.contract import packages
 from tests.contract.conftest import MakeTenant
-from tests.contract.not_built import NODE_SUITE, PYTHON_SUITE, SEVERAL_PARTS
+from tests.contract.not_built import NODE_SUITE, PYTHON_SUITE
+from tests.fixtures.media import padded
 
 NODE_CLIENT = ("@api.video/nodejs-client", "2.6.8")
 NODE_TESTS, PYTHON_TESTS = 39, 7
@@ -21,12 +22,6 @@ PART_BYTES = 5 * 1024 * 1024
 LAST_PART_BYTES = 60_860
 
 RUNNER = Path(__file__).parent / "python" / "run_suite.py"
-
-
-def padded(clip: bytes, size_bytes: int) -> bytes:
-    """Return an MP4 file of a wanted size: the rest is a `free` box (ISO 14496-12, 8.1.2)."""
-    rest = size_bytes - len(clip)
-    return clip + rest.to_bytes(4, "big") + b"free" + bytes(rest - 8)
 
 
 def write_media(folder: Path, clip: bytes) -> None:
@@ -104,11 +99,3 @@ def test_what_the_suites_wait_for_does_not_exist_yet(api: httpx.Client) -> None:
     }
     waited_for = {entry.waits_for for entry in (*NODE_SUITE, *PYTHON_SUITE)}
     assert not waited_for & built, "these are built: take them off the list"
-    if SEVERAL_PARTS in waited_for:
-        video_id = api.post("/videos", json={"title": "in parts"}).json()["videoId"]
-        reply = api.post(
-            f"/videos/{video_id}/source",
-            files={"file": ("part", bytes(PART_BYTES))},
-            headers={"Content-Range": "part 1/2"},
-        )
-        assert reply.status_code == 400, "this is built: take it off the list"

@@ -84,12 +84,15 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def file_body(description: str) -> dict[str, Any]:
-    """Document a body that is a form with one file."""
+def file_body(description: str, fields: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Document a body that is a form with one file and, perhaps, other fields."""
     schema = {
         "type": "object",
         "required": ["file"],
-        "properties": {"file": {"type": "string", "format": "binary", "description": description}},
+        "properties": {
+            "file": {"type": "string", "format": "binary", "description": description},
+            **(fields or {}),
+        },
     }
     content = {"multipart/form-data": {"schema": schema}}
     return {"requestBody": {"required": True, "content": content}}

@@ -3,6 +3,7 @@ import pytest
 
 from telecine.db.engine import Database
 from telecine.domains.uploads import content_range
+from telecine.http import multipart
 from telecine.http.services import Services
 from tests.fixtures.application import (
     anonymous,
@@ -14,6 +15,7 @@ from tests.fixtures.application import (
     stranger,
 )
 from tests.integration.domains.uploads.sending import Uploads
+from tests.integration.domains.uploads.visiting import Visitor
 
 __all__ = ["anonymous", "app", "client", "project", "sandbox", "services", "stranger"]
 
@@ -31,3 +33,26 @@ async def uploads(
     """A new video, to which parts of 4 bytes and more may be sent."""
     reply = await client.post("/videos", json={"title": "A video"})
     return Uploads(client, services, db, str(reply.json()["videoId"]))
+
+
+@pytest.fixture
+async def visitor(
+    monkeypatch: pytest.MonkeyPatch,
+    anonymous: httpx.AsyncClient,
+    client: httpx.AsyncClient,
+    services: Services,
+    db: Database,
+    small_parts: None,
+) -> Visitor:
+    """Its bodies arrive in pieces: a file begins before what stands behind it is there."""
+    monkeypatch.setattr(multipart, "_BATCH_BYTES", 1)
+    token = (await client.post("/upload-tokens", json={"ttl": 3600})).json()["token"]
+    return Visitor(anonymous, services, db, token, piece_bytes=90)
+
+
+@pytest.fixture(params=["in pieces", "at once"])
+def any_visitor(request: pytest.FixtureRequest, visitor: Visitor) -> Visitor:
+    """One whose bodies may also arrive whole."""
+    if request.param == "at once":
+        visitor.piece_bytes = 1 << 20
+    return visitor
