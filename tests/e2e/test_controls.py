@@ -1,5 +1,6 @@
 """What surrounds the picture: buttons, menus, keys, and what is said when nothing plays."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -151,6 +152,29 @@ async def test_a_waiting_viewer_is_told_so(page: Page, api: httpx.Client) -> Non
     await page.goto(f"{api.base_url}/vod/{empty}")
     await expect(page.get_by_role("status")).to_contain_text("not ready yet")
     await expect(page.get_by_role("button", name="Try again")).to_be_hidden()
+
+
+async def test_an_early_viewer_follows_the_upload_and_it_starts(
+    strict_page: Page, api: httpx.Client
+) -> None:
+    """Every stage of an upload has its words, and the last one is the picture."""
+    content = barcode_mp4(frames=300, width_px=854, height_px=480).read_bytes()
+    # Behind the index of an MP4 anything may stand: the first part has to have 5 MiB.
+    content += b"\0\0\0\0free" + bytes(6 << 20)
+    video_id = api.post("/videos", json={"title": "Early"}).json()["videoId"]
+    await strict_page.goto(f"{api.base_url}/vod/{video_id}#autoplay;muted")
+    told = strict_page.get_by_role("status")
+    await expect(told).to_contain_text("not ready yet")
+    for number, start in enumerate((0, 5 << 20), 1):
+        files = {"file": ("early.mp4", content[start : start + (5 << 20) if number == 1 else None])}
+        headers = {"Content-Range": f"part {number}/2"}
+        url = f"/videos/{video_id}/source"
+        await asyncio.to_thread(api.post, url, files=files, headers=headers)
+        if number == 1:
+            assert api.get(f"/vod/{video_id}/hls/manifest.m3u8").status_code == 202
+            await expect(told).to_contain_text("being uploaded")
+    await becomes(strict_page, "() => window.telecinePlayer.video.currentTime > 0.2")
+    await expect(told).to_be_hidden()
 
 
 async def test_an_unknown_video_has_a_page(page: Page, api: httpx.Client) -> None:

@@ -50,16 +50,29 @@ export class Overlay {
   }
 
   private refresh(): void {
-    const { video, state, error, options } = this.player;
+    const { video, state, error, stage, options } = this.player;
     const speaking = state === 'waiting' || state === 'error';
     this.message.hidden = !speaking;
     this.retry.hidden = state !== 'error';
-    this.text.textContent =
-      state === 'error' ? error : 'This video is not ready yet. It will start by itself.';
+    this.text.textContent = state === 'error' ? error : describeStage(stage);
     this.spinner.hidden =
       state === 'error' || (state === 'ready' && (video.paused || !this.stalled));
     this.bigPlay.hidden = options.chromeless || state !== 'ready' || !video.paused || video.ended;
     relabel(this.bigPlay, 'play', 'Play');
     this.unmute.hidden = video.paused || !video.muted || options.muted || !options.autoplay;
+  }
+}
+
+/** Says to an early viewer how far the video is. */
+function describeStage(stage: string | null): string {
+  switch (stage) {
+    case 'uploading':
+      return 'This video is being uploaded. It will start by itself.';
+    case 'ingesting':
+      return 'This video is being fetched. It will start by itself.';
+    case 'preparing':
+      return 'This video is being prepared. It will start by itself.';
+    default:
+      return 'This video is not ready yet. It will start by itself.';
   }
 }

@@ -15,6 +15,7 @@ export interface Quality {
 export const AUTO = -1;
 
 const NOT_READY = 202;
+const STAGE = 'telecine-stage';
 const POLL_FIRST_MS = 1000;
 const POLL_LONGEST_MS = 5000;
 /** Enough to start at once; more would be wasted on those who never press play. */
@@ -32,6 +33,8 @@ export class Player extends EventTarget {
   state: State = 'loading';
   /** What to tell the viewer while `state` is `error`. */
   error = '';
+  /** What the server waits for while `state` is `waiting`. */
+  stage: string | null = null;
   private pollTimer: number | undefined;
   private pollDelayMs = POLL_FIRST_MS;
   private recoveredAtMs = Number.NEGATIVE_INFINITY;
@@ -159,13 +162,16 @@ export class Player extends EventTarget {
       this.fail('This browser cannot play the video.');
       return;
     }
-    let status: number;
+    let status = 0;
+    let stage: string | null = null;
     try {
-      status = (await fetch(this.media.hls)).status;
-    } catch {
-      status = 0;
+      const answer = await fetch(this.media.hls);
+      status = answer.status;
+      stage = answer.headers.get(STAGE);
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
     }
-    if (status === NOT_READY) this.poll();
+    if (status === NOT_READY) this.poll(stage);
     else if (status !== 200) this.fail(describe(status));
     else {
       this.video.src = this.media.hls;
@@ -176,10 +182,10 @@ export class Player extends EventTarget {
 
   private onHlsError(hls: Hls, data: ErrorData): void {
     if (!data.fatal || hls !== this.hls) return;
-    const answer = data.networkDetails as { status?: number } | null | undefined;
+    const answer = data.networkDetails instanceof XMLHttpRequest ? data.networkDetails : null;
     const status = data.response?.code ?? answer?.status ?? 0;
     if (data.type === Hls.ErrorTypes.NETWORK_ERROR && (answer?.status ?? status) === NOT_READY) {
-      this.poll();
+      this.poll(answer?.getResponseHeader(STAGE) ?? null);
     } else if (data.type === Hls.ErrorTypes.MEDIA_ERROR && this.mayRecover()) {
       hls.recoverMediaError();
     } else {
@@ -196,7 +202,8 @@ export class Player extends EventTarget {
     return true;
   }
 
-  private poll(): void {
+  private poll(stage: string | null): void {
+    this.stage = stage ?? this.stage;
     this.setState('waiting');
     this.pollTimer = window.setTimeout(() => void this.askAgain(), this.pollDelayMs);
     this.pollDelayMs = Math.min(this.pollDelayMs * 1.5, POLL_LONGEST_MS);
@@ -204,12 +211,15 @@ export class Player extends EventTarget {
 
   private async askAgain(): Promise<void> {
     let status = NOT_READY; // a network that is away now may be back at the next try
+    let stage: string | null = null;
     try {
-      status = (await fetch(this.media.hls, { cache: 'no-store' })).status;
+      const answer = await fetch(this.media.hls, { cache: 'no-store' });
+      status = answer.status;
+      stage = answer.headers.get(STAGE);
     } catch (error) {
       if (!(error instanceof TypeError)) throw error;
     }
-    if (status === NOT_READY || status >= 500) this.poll();
+    if (status === NOT_READY || status >= 500) this.poll(stage);
     else if (status !== 200) this.fail(describe(status));
     else {
       this.playRequested = true; // the viewer has been told that it starts by itself

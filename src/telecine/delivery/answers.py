@@ -20,7 +20,10 @@ Header = tuple[bytes, bytes]
 
 SHARED_HEADERS: tuple[Header, ...] = (
     (b"access-control-allow-origin", b"*"),
-    (b"access-control-expose-headers", b"Content-Length, Content-Range, X-Token-Session"),
+    (
+        b"access-control-expose-headers",
+        b"Content-Length, Content-Range, X-Token-Session, Telecine-Stage",
+    ),
     (b"timing-allow-origin", b"*"),
     (b"x-content-type-options", b"nosniff"),
 )
@@ -30,6 +33,9 @@ PREFLIGHT_HEADERS: tuple[Header, ...] = (
     (b"access-control-allow-headers", b"Range, X-Token-Session, Content-Type"),
     (b"access-control-max-age", b"86400"),
 )
+
+STAGE = b"telecine-stage"
+"""Tells beside a 202 what the video is waiting for; its body has to be empty."""
 
 IMMUTABLE = b"public, max-age=31536000, immutable"
 NEVER = b"no-store"
@@ -114,13 +120,16 @@ async def send_answer(scope: Scope, send: Send, store: Store, answer: Answer) ->
             start, end = wanted
             parts, status = slice_parts(parts, start, end), 206
             headers.append((b"content-range", b"bytes %d-%d/%d" % (start, end - 1, size)))
-    headers.append((b"content-length", b"%d" % body_size(parts)))
+    left = size if parts is answer.parts else body_size(parts)
+    headers.append((b"content-length", b"%d" % left))
     headers += answer.headers
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    if scope["method"] != "HEAD":
-        async for message in stream_parts(store, parts):
-            await send({"type": "http.response.body", "body": message, "more_body": True})
-    await send({"type": "http.response.body", "body": b""})
+    if left == 0 or scope["method"] == "HEAD":
+        await send({"type": "http.response.body", "body": b""})
+        return
+    async for message in stream_parts(store, parts):
+        left -= len(message)
+        await send({"type": "http.response.body", "body": message, "more_body": left > 0})
 
 
 def _not_modified(scope: Scope, etag: bytes) -> bool:

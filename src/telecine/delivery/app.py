@@ -138,7 +138,8 @@ class Delivery:
         media = request.media
         if media.asset is None:
             # Not an error: the video has no usable source yet, players come back.
-            return None if media.failed else Answer(202)
+            stage = ((answers.STAGE, media.stage.encode()),)
+            return None if media.failed else Answer(202, headers=stage)
         body = playlists.master(media.asset)
         return self._playlist(request, body, complete=media.asset.complete)
 

@@ -6,6 +6,7 @@ moment behind. While the notifying connection is down nothing is kept.
 """
 
 import asyncio
+import enum
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ from uuid import UUID
 
 from telecine.db.engine import Database
 from telecine.domains.encodings import objects, queries
-from telecine.domains.encodings.models import AssetState, Rendition, RenditionState
+from telecine.domains.encodings.models import Asset, AssetState, Rendition, RenditionState
+from telecine.domains.sources.models import Source, SourceState
 from telecine.domains.sources.queries import source_of
 from telecine.domains.videos.delivered import DeliveredVideo, delivered_video
 from telecine.pipeline.codec import plan_from_json
@@ -62,13 +64,29 @@ class AssetView:
         return all(rendition.stored for rendition in self.renditions.values())
 
 
+class Stage(enum.StrEnum):
+    """What a video that cannot be played yet is waiting for."""
+
+    EMPTY = "empty"  # a file
+    UPLOADING = "uploading"  # the rest of a file
+    INGESTING = "ingesting"  # the rest of a file that we fetch or copy
+    PREPARING = "preparing"  # a look into the file
+    READY = "ready"
+    FAILED = "failed"
+
+
 @dataclass(frozen=True, slots=True)
 class Media:
     """A video and, once it is playable, its asset."""
 
     video: DeliveredVideo
     asset: AssetView | None
-    failed: bool
+    stage: Stage
+
+    @property
+    def failed(self) -> bool:
+        """Tell whether the video can never be played."""
+        return self.stage == Stage.FAILED
 
     @property
     def thumbnail_key(self) -> str | None:
@@ -122,11 +140,11 @@ class MediaCache:
             if video is None:
                 return None
             asset = await queries.current_asset(tx, video.id)
-            if asset is None or asset.state != AssetState.PLANNED:
-                failed = asset is not None and asset.state == AssetState.FAILED
-                return self._keep(generation, public_id, Media(video, None, failed))
-            rows = await queries.renditions_of(tx, asset.id)
             source = await source_of(tx, video.id)
+            if asset is None or asset.state != AssetState.PLANNED:
+                media = Media(video, None, _stage(source, asset))
+                return self._keep(generation, public_id, media)
+            rows = await queries.renditions_of(tx, asset.id)
         extents = [] if source is None else source.extents
         view = AssetView(
             id=asset.id,
@@ -137,7 +155,7 @@ class MediaCache:
             renditions={row.name: _view(row) for row in rows},
             still_key=asset.still_key,
         )
-        return self._keep(generation, public_id, Media(video, view, failed=False))
+        return self._keep(generation, public_id, Media(video, view, Stage.READY))
 
     def _keep(self, generation: int, public_id: str, media: Media) -> Media:
         # A change that arrived while we read may not be in what we read.
@@ -168,3 +186,12 @@ def _view(row: Rendition) -> RenditionView:
         row.peak_bps,
         row.average_bps,
     )
+
+
+def _stage(source: Source | None, asset: Asset | None) -> Stage:
+    """Return what a video without a planned asset is waiting for."""
+    if asset is not None:
+        return Stage.FAILED if asset.state == AssetState.FAILED else Stage.PREPARING
+    if source is None:
+        return Stage.EMPTY
+    return Stage.INGESTING if source.state == SourceState.INGESTING else Stage.UPLOADING

@@ -13,6 +13,8 @@ import structlog
 from fastapi import Request
 
 from telecine.db.engine import Transaction
+from telecine.db.notify import notify
+from telecine.domains.encodings.operations import MEDIA_CHANGED
 from telecine.domains.sources import operations as sources
 from telecine.domains.sources import queries
 from telecine.domains.sources.models import COMPLETE, Mode, Part, Source, SourceState
@@ -106,6 +108,7 @@ async def begin(tx: Transaction, target: Target, header: str | None) -> Begun:
     if source is None:
         owner = videos.reference(row, target.project_id).owner
         source = await sources.open_source(tx, owner, "file")
+        await notify(tx, MEDIA_CHANGED, target.video_id)
     return Begun(given, await _claim(tx, source, given))
 
 
