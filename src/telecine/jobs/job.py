@@ -13,18 +13,21 @@ class Lane(enum.StrEnum):
     LADDER = "ladder"
     SYSTEM = "system"
     WEBHOOK = "webhook"
+    INGEST = "ingest"
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """Base of all jobs: subclasses are frozen dataclasses of str, int and UUID.
 
-    A job runs at least once; running it twice must change nothing.
+    A job runs at least once; running it twice must change nothing. After a failure
+    it waits for `backoff_s`, then twice as long each time, up to five minutes.
     """
 
     lane: ClassVar[Lane]
     attempts: ClassVar[int]
     timeout_s: ClassVar[float]
+    backoff_s: ClassVar[float] = 1.0
 
     @classmethod
     def task_name(cls) -> str:

@@ -33,7 +33,7 @@ Handler = Callable[[Any], Awaitable[None]]
 GivingUp = Callable[[Job, str], Awaitable[None]]
 """Told once a job was tried as often as it may be, with the last reason."""
 
-_POLL_S = {Lane.PROBE: 0.2, Lane.LADDER: 1.0, Lane.SYSTEM: 1.0, Lane.WEBHOOK: 1.0}
+_POLL_S = {**dict.fromkeys(Lane, 1.0), Lane.PROBE: 0.2}
 _ABORT_POLL_S = 2.0
 _PRUNE_AFTER_S = 30.0
 _NO_DATABASE_AFTER_S = 10.0
@@ -69,6 +69,9 @@ class Periodic:
 class _Attempts(BaseRetryStrategy):
     """Exponential back-off; a job that a stopping worker hands back waits for nothing."""
 
+    def __init__(self, backoff_s: float) -> None:
+        self._backoff_s = backoff_s
+
     def get_retry_decision(
         self, *, exception: BaseException, job: QueuedJob
     ) -> RetryDecision | None:
@@ -78,8 +81,8 @@ class _Attempts(BaseRetryStrategy):
             return RetryDecision(retry_in={"seconds": _ROOM_CHECK_S})
         if not isinstance(exception, _TryAgain):
             return None
-        wait_s = min(2 ** min(job.attempts, 10), _LONGEST_BACKOFF_S)
-        return RetryDecision(retry_in={"seconds": wait_s})
+        wait_s = min(self._backoff_s * 2 ** min(job.attempts, 10), _LONGEST_BACKOFF_S)
+        return RetryDecision(retry_in={"seconds": int(wait_s)})
 
 
 class Worker:
@@ -162,9 +165,9 @@ class Worker:
         return [lane.worker_id for lane in self._lanes if lane.worker_id is not None]
 
     def _register(self, kind: type[Job], handler: Handler) -> None:
-        @self._app.task(
-            name=kind.task_name(), queue=str(kind.lane), retry=_Attempts(), pass_context=True
-        )
+        retry = _Attempts(kind.backoff_s)
+
+        @self._app.task(name=kind.task_name(), queue=str(kind.lane), retry=retry, pass_context=True)
         async def run(context: JobContext, /, **args: Any) -> None:  # noqa: ANN401  # JSON values
             job = kind.from_args(args)
             attempt = context.job.attempts + 1

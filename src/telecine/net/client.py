@@ -17,7 +17,7 @@ from telecine.net.errors import Refused, TooMuch, TooSlow, Unreachable
 from telecine.net.policy import OutboundPolicy
 from telecine.net.resolve import Resolver, system_resolver
 from telecine.net.transport import GuardedTransport
-from telecine.net.urls import parse_url, redirected, same_origin
+from telecine.net.urls import joined, parse_url, same_origin
 
 MAX_REDIRECTS = 5
 
@@ -189,7 +189,7 @@ class OutboundClient:
             if not follows or response.status_code not in _REDIRECTS or location is None:
                 return Reply(url, response, limits), response
             await response.aclose()
-            target = redirected(url, location)
+            target = joined(url, location)
             if not same_origin(url, target):
                 for name in _FOR_ONE_ORIGIN:
                     headers.pop(name, None)

@@ -53,17 +53,17 @@ def same_origin(left: httpx.URL, right: httpx.URL) -> bool:
     )
 
 
-def redirected(url: httpx.URL, location: str) -> httpx.URL:
-    """Return where a redirect leads.
+def joined(url: httpx.URL, reference: str) -> httpx.URL:
+    """Return what a redirect or a playlist at `url` refers to.
 
     Raises:
-        Refused: it leads to what `parse_url` refuses, or from https to http.
+        Refused: it is what `parse_url` refuses, or leads from https to http.
     """
     try:
-        joined = str(url.join(location))
+        text = str(url.join(reference))
     except (httpx.InvalidURL, UnicodeError, ValueError) as error:
-        raise Refused("a redirect that is not a URL") from error
-    target = parse_url(joined)
+        raise Refused("leads to what is not a URL") from error
+    target = parse_url(text)
     if url.scheme == "https" and target.scheme == "http":
-        raise Refused("a redirect from https to http")
+        raise Refused("leads from https to http")
     return target

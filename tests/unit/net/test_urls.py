@@ -2,7 +2,7 @@ import httpx
 import pytest
 
 from telecine.net.errors import Refused
-from telecine.net.urls import parse_url, port_of, redirected, same_origin
+from telecine.net.urls import joined, parse_url, port_of, same_origin
 
 
 @pytest.mark.parametrize(
@@ -53,11 +53,11 @@ def test_origins(left: str, right: str, *, same: bool) -> None:
 
 def test_redirects_are_joined_and_checked() -> None:
     here = parse_url("https://a.example/x/y?z")
-    assert str(redirected(here, "../w")) == "https://a.example/w"
-    assert str(redirected(here, "//b.example/q")) == "https://b.example/q"
-    assert str(redirected(parse_url("http://a.example"), "https://b.example/")) == (
+    assert str(joined(here, "../w")) == "https://a.example/w"
+    assert str(joined(here, "//b.example/q")) == "https://b.example/q"
+    assert str(joined(parse_url("http://a.example"), "https://b.example/")) == (
         "https://b.example/"
     )
     for location in ("http://a.example/", "file:///etc/passwd", "https://u@b.example", "http:b"):
         with pytest.raises(Refused):
-            redirected(here, location)
+            joined(here, location)

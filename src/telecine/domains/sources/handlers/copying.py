@@ -1,0 +1,95 @@
+"""Copies: the file of one video becomes that of another, without a byte through us."""
+
+from uuid import UUID
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.sql import column, table
+
+from telecine.db.engine import Transaction
+from telecine.domains.sources import fetching, operations, queries
+from telecine.domains.sources.fetching import Run, Superseded
+from telecine.domains.sources.handlers.bench import Bench
+from telecine.domains.sources.handlers.download import recorded
+from telecine.domains.sources.jobs import CopySource
+from telecine.domains.sources.models import Mode, Source
+from telecine.jobs.worker import PermanentFailure
+from telecine.storage.extents import Extent
+from telecine.storage.store import ObjectMissing
+
+log = structlog.get_logger()
+
+_VIDEO = table(
+    "video", column("id"), column("project_id"), column("public_id"), column("deleted_at")
+)
+
+
+async def copy(bench: Bench, job: CopySource) -> None:
+    """Copy the objects of the original and complete the source with them.
+
+    Raises:
+        PermanentFailure: there is no original any more.
+    """
+    async with bench.db.transaction() as tx:
+        run = await fetching.start(tx, job.source_id)
+        original = None if run is None else await _original(tx, run.project_id, run.origin_video)
+        if run is None:
+            return
+        if original is not None and original.completed_at is None and original.failure is None:
+            await fetching.wait(tx, run, f"waits for {run.origin_video}")
+            return
+    if original is None:
+        msg = f"{run.origin_video} was deleted before it could be copied"
+        raise PermanentFailure(msg)
+    if original.completed_at is None:
+        msg = f"{run.origin_video} has no file: {original.failure}"
+        raise PermanentFailure(msg)
+    try:
+        async with recorded(bench, run):
+            await _copy(bench, run, original)
+    except ObjectMissing as error:
+        msg = f"{run.origin_video} was deleted while it was copied"
+        raise PermanentFailure(msg) from error
+    except Superseded:
+        log.info("copy is no longer wanted", source_id=run.source_id)
+
+
+async def _copy(bench: Bench, run: Run, original: Source) -> None:
+    theirs = [Extent.from_json(stored) for stored in original.extents]
+    async with bench.db.transaction() as tx:
+        source, _ = await fetching.attend(tx, run)
+    # The same keys at every attempt, so that none leaves objects behind.
+    keys = {
+        key: f"{source.key}-{number}"
+        for number, key in enumerate(dict.fromkeys(extent.key for extent in theirs))
+    }
+    for key, target in keys.items():
+        await bench.store.copy(key, target)
+    ours = [Extent(keys[each.key], each.size_bytes, each.offset) for each in theirs]
+    try:
+        async with bench.db.transaction() as tx:
+            source, fetch = await fetching.attend(tx, run)
+            claim = await operations.claim(tx, source, Mode.WHOLE, 1)
+            if await operations.store(tx, source, claim, ours, last=True):
+                fetching.finish(fetch)
+                await bench.complete(tx, source)
+    except Superseded:
+        async with bench.db.transaction() as tx:
+            owned = await fetching.owns(tx, run, source.key)
+        if not owned:
+            await bench.store.delete(keys.values())
+        raise
+    log.info("source copied", source_id=run.source_id, objects=len(keys))
+
+
+async def _original(tx: Transaction, project_id: UUID, public_id: str) -> Source | None:
+    """Return the source of a video that still exists; a made-up one where it has none yet."""
+    video = select(_VIDEO.c.id).where(
+        _VIDEO.c.project_id == project_id,
+        _VIDEO.c.public_id == public_id,
+        _VIDEO.c.deleted_at.is_(None),
+    )
+    video_id = await tx.scalar(video)
+    if video_id is None:
+        return None
+    return await queries.source_of(tx, video_id) or Source()
