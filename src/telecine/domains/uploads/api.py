@@ -3,6 +3,7 @@
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
 
 from telecine.domains.accounts.auth import Caller
 from telecine.domains.accounts.models import Environment
@@ -10,11 +11,14 @@ from telecine.domains.sources import operations as sources
 from telecine.domains.uploads import content_range, ranged
 from telecine.domains.uploads.ranged import Arrived, Target
 from telecine.domains.uploads.room import Need, check_room
+from telecine.domains.videos import legacy
 from telecine.domains.videos.api import VideoId, reply
+from telecine.domains.videos.queries import VideoRow
 from telecine.domains.videos.schemas import VideoDocument
 from telecine.http.acknowledged import Acknowledged
 from telecine.http.body import JsonRoute
 from telecine.http.caller import Identity
+from telecine.http.clients import strict_python
 from telecine.http.schemas import file_body, problems
 from telecine.http.services import AppServices, Services
 
@@ -57,13 +61,16 @@ async def has_room(
 ) -> None:
     """Raise Problem unless there is room for what a request announces.
 
-    `target` is None where the video is not known yet.
+    `target` is None where the video is not known yet: then what begins the file is first.
     """
-    header = request.headers.get(content_range.NAME)
+    given = content_range.parsed(request.headers.get(content_range.NAME))
     length = request.headers.get("content-length", "")
     request_bytes = int(length) if length.isascii() and length.isdigit() else 0
-    need = Need.of(request_bytes, content_range.parsed(header))
-    first = target is None or not await ranged.is_begun(services, target)
+    need = Need.of(request_bytes, given)
+    if target is None:
+        first = given is None or given.is_first
+    else:
+        first = not await ranged.is_begun(services, target)
     await check_room(services, caller.project_id, caller.settings, need, first=first)
 
 
@@ -74,4 +81,11 @@ def answer(request: Request, services: Services, arrived: Arrived) -> Response:
         async with services.db.transaction() as tx:
             await sources.mark_answered(tx, arrived.source_id, arrived.number)
 
-    return Acknowledged(reply(request, services, arrived.row, 201), note)
+    return Acknowledged(_document(request, services, arrived.row), note)
+
+
+def _document(request: Request, services: Services, row: VideoRow) -> JSONResponse:
+    given = content_range.parsed(request.headers.get(content_range.NAME))
+    if given is not None and given.total is None and strict_python(request.headers) is not None:
+        return JSONResponse(legacy.video_id(row.public_id), 201)
+    return reply(request, services, row, 201)

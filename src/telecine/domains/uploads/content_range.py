@@ -45,6 +45,11 @@ class PartRange:
         return self.part
 
     @property
+    def is_first(self) -> bool:
+        """Tell whether the file begins with this part."""
+        return self.part == 1
+
+    @property
     def length_bytes(self) -> int | None:
         """Return None: the size of a part is not told before it has come."""
         return None
@@ -75,6 +80,11 @@ class ByteRange:
     def number(self) -> int:
         """Return the number under which the range is stored: its first byte."""
         return self.first
+
+    @property
+    def is_first(self) -> bool:
+        """Tell whether the file begins with this range."""
+        return self.first == 0
 
     @property
     def length_bytes(self) -> int:

@@ -166,7 +166,7 @@ class Delivery:
         source = await sources.open_source(tx, fresh.owner, upload.file_name)
         source.upload_token_id, source.group_key = group.token_id, group.key
         mode, number = (Mode.WHOLE, 1) if given is None else (given.mode, given.number)
-        if number == (0 if mode == Mode.BYTES else 1):
+        if given is None or given.is_first:
             source.key = own.key  # what follows is written behind it
         length_bytes = None if given is None else given.length_bytes
         claim = await sources.claim(tx, source, mode, number, length_bytes)

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from telecine import clock
 from telecine.domains.accounts import auth
 from telecine.domains.uploads import content_range, delegated, tokens_queries
-from telecine.domains.uploads.api import CONTENT_RANGE, answer
+from telecine.domains.uploads.api import CONTENT_RANGE, answer, has_room
 from telecine.domains.uploads.reception import VIDEO_ID, Visit, invalid_token
 from telecine.domains.uploads.tokens_queries import Bearer
 from telecine.domains.videos.schemas import VideoDocument
@@ -74,6 +74,7 @@ async def upload(request: Request, services: AppServices) -> Response:
     bearer = await _bearer(request, services)
     header = request.headers.get(content_range.NAME)
     given = None if header is None else content_range.parse(header)
+    await has_room(request, services, bearer.identity, None)
     address = "" if request.client is None else request.client.host
     client = (address, *(request.headers.get(mark, "") for mark in _MARKS))
     arrived = await delegated.receive(request, services, Visit(bearer, client, header, given))

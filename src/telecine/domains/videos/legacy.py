@@ -16,6 +16,11 @@ def video(document: Json) -> Json:
     return cast("Json", without_nulls(kept))
 
 
+def video_id(public_id: str) -> Json:
+    """Return what an old client reads after a part of a file whose end it does not know."""
+    return {"videoId": public_id}
+
+
 def status(document: Json, version: Version) -> Json:
     """Return a VideoStatus that a client of this version can read."""
     kept = cast("Json", without_nulls(document))

@@ -1,0 +1,119 @@
+"""Every way to upload of official clients, as they are: the store has what was sent."""
+
+import hashlib
+import json
+import os
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from telecine.db.embedded import running_url
+from tests.contract import packages
+from tests.contract.conftest import Tenant
+from tests.fixtures.media import padded
+from tests.fixtures.server import TelecineServer
+
+SCRIPTS = Path(__file__).parent
+
+CHUNK_BYTES = 5 * 1024 * 1024
+LAST_CHUNK_BYTES = 60_860
+
+
+@pytest.fixture(scope="module")
+def files(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small file, and large ones of two and of three chunks."""
+    folder = tmp_path_factory.mktemp("uploads")
+    small = clip.read_bytes()
+    (folder / "small.mp4").write_bytes(small)
+    (folder / "even.mp4").write_bytes(padded(small, 2 * CHUNK_BYTES))
+    large = padded(small, 2 * CHUNK_BYTES + LAST_CHUNK_BYTES)
+    (folder / "large.mp4").write_bytes(large)
+    for number, letter in enumerate("abc"):
+        chunk = large[number * CHUNK_BYTES : (number + 1) * CHUNK_BYTES]
+        (folder / f"large.mp4.part.{letter}").write_bytes(chunk)
+    return folder
+
+
+def stored_source(server: TelecineServer, video_id: str) -> bytes:
+    """Return the source of a video as it lies in the store."""
+    url = running_url(server.data)
+    assert url is not None
+    with psycopg.connect(url) as connection:
+        row = connection.execute(
+            "SELECT extents FROM source JOIN video ON video.id = video_id WHERE public_id = %s",
+            [video_id],
+        ).fetchone()
+    assert row is not None
+    content = b""
+    for extent in row[0]:
+        data = (server.data / "media" / extent["key"]).read_bytes()
+        content += data[extent["offset"] : extent["offset"] + extent["size"]]
+    return content
+
+
+def check_store(server: TelecineServer, files: Path, printed: str, videos: int) -> None:
+    """Compare the sources of videos with the files that a client says it has sent."""
+    made: dict[str, str] = json.loads(printed.strip().splitlines()[-1])
+    assert len(made) == videos
+    for video_id, name in made.items():
+        sent = hashlib.sha256((files / name).read_bytes()).hexdigest()
+        assert hashlib.sha256(stored_source(server, video_id)).hexdigest() == sent, name
+
+
+def run_python(
+    server: TelecineServer, key: str, wanted: str, files: Path, client: Path | None
+) -> str:
+    environment = dict(os.environ)
+    if client is not None:
+        environment["PYTHONPATH"] = str(client)
+    script = SCRIPTS / "python" / "uploads.py"
+    argv = [sys.executable, script, server.base_url, key, wanted, files]
+    return packages.run(argv, env=environment, limit_s=150)
+
+
+def test_the_newest_python_client(
+    telecine_server: TelecineServer, tenant: Tenant, files: Path
+) -> None:
+    wanted = version("api.video")
+    printed = run_python(telecine_server, tenant.key, wanted, files, None)
+    check_store(telecine_server, files, printed, 8)
+
+
+@pytest.mark.parametrize("wanted", ["1.3.0", "1.2.8", "1.2.0"])
+def test_older_python_clients(
+    telecine_server: TelecineServer, tenant: Tenant, files: Path, wanted: str
+) -> None:
+    client = packages.python_client(wanted)
+    printed = run_python(telecine_server, tenant.key, wanted, files, client)
+    check_store(telecine_server, files, printed, 8)
+
+
+@pytest.mark.node
+@pytest.mark.parametrize(
+    ("package", "wanted", "script", "videos"),
+    [
+        ("@api.video/nodejs-client", "2.6.8", "uploads_client.cjs", 9),
+        ("@api.video/nodejs-client", "2.2.9", "uploads_client.cjs", 7),
+        ("@api.video/nodejs-client", "2.1.1", "uploads_client.cjs", 7),
+        ("@api.video/nodejs-sdk", "1.10.4", "uploads_sdk.cjs", 2),
+        ("@api.video/nodejs-sdk", "2.0.1", "uploads_sdk.cjs", 3),
+    ],
+)
+def test_node_clients(
+    telecine_server: TelecineServer,
+    tenant: Tenant,
+    files: Path,
+    package: str,
+    wanted: str,
+    script: str,
+    videos: int,
+) -> None:
+    folder = packages.node_package(package, wanted)
+    node = packages.node_program("node")
+    path = SCRIPTS / "node" / script
+    argv = [node, path, folder, wanted, telecine_server.base_url, tenant.key, files]
+    printed = packages.run(argv, env=packages.node_environment(), limit_s=150)
+    check_store(telecine_server, files, printed, videos)
