@@ -154,7 +154,9 @@ class Settings(BaseSettings):
         default=9464, ge=0, le=65535, description="Prometheus metrics on 127.0.0.1; 0: off."
     )
     disk_reserve_mib: int = Field(
-        default=256, ge=0, description="MiB of disk below which we store nothing, are not ready and do not start."
+        default=256,
+        ge=0,
+        description="MiB of disk below which we store nothing, are not ready and do not start.",
     )
     log_format: Literal["auto", "console", "json"] = Field(
         default="auto", description="Log lines; auto: console on a terminal, JSON otherwise."

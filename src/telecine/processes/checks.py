@@ -12,6 +12,7 @@ import psycopg
 from telecine import ids
 from telecine.db.account import EmbeddedError
 from telecine.db.embedded import find_binaries, running_url
+from telecine.db.release import SCHEMA_OF, Fit, fit, newest_revision
 from telecine.ffmpeg import binary
 from telecine.ffmpeg.errors import RunnerError
 from telecine.ffmpeg.runner import Runner
@@ -19,7 +20,6 @@ from telecine.ffmpeg.sandbox import layers
 from telecine.processes.exits import CannotGoOn
 from telecine.processes.folder import DataFolder
 from telecine.processes.listening import listen
-from telecine.processes.preparation import newest_revision
 from telecine.settings import Settings
 from telecine.storage.open import open_store
 from telecine.storage.store import StoreError
@@ -111,25 +111,30 @@ async def check_database(settings: Settings) -> Finding:
         async with await psycopg.AsyncConnection.connect(url, connect_timeout=10) as connection:
             version = connection.info.server_version
             try:
-                rows = await connection.execute("SELECT version_num FROM alembic_version")
-                row = await rows.fetchone()
+                schema = await (await connection.execute(SCHEMA_OF)).fetchone()
             except psycopg.errors.UndefinedTable:
-                row = None
+                schema = None
     except psycopg.OperationalError as error:
         return Finding("database", Verdict.BAD, f"cannot be reached: {str(error).strip()}")
     name = f"PostgreSQL {version // 10_000}.{version % 10_000}"
     if version < _OLDEST_POSTGRES:
         return Finding("database", Verdict.BAD, f"{name} is too old: 16 or newer is needed")
-    wanted = newest_revision()
-    if row is None:
+    if schema is None:
         return Finding("database", Verdict.NOTE, f"{name}, empty: the first start fills it")
-    if row[0] > wanted:
-        text = f"{name}, schema {row[0]} is newer than this release, which knows {wanted}"
-        return Finding("database", Verdict.BAD, text)
-    if row[0] < wanted:
-        text = f"{name}, schema {row[0]}: the next start migrates it to {wanted}"
-        return Finding("database", Verdict.NOTE, text)
-    return Finding("database", Verdict.GOOD, f"{name}, schema {row[0]}")
+    verdict, text = _schema_state(*schema)
+    return Finding("database", verdict, f"{name}, schema {schema[0]}{text}")
+
+
+def _schema_state(revision: str, release: int) -> tuple[Verdict, str]:
+    match fit(revision, release):
+        case Fit.SAME:
+            return Verdict.GOOD, ""
+        case Fit.OLDER:
+            return Verdict.NOTE, f": the next start migrates it to {newest_revision()}"
+        case Fit.NEXT:
+            return Verdict.NOTE, " of the next release, which this one works with"
+        case Fit.TOO_NEW:
+            return Verdict.BAD, f" is too new for this release, which knows {newest_revision()}"
 
 
 def database_url(settings: Settings) -> str | None:

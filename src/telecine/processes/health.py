@@ -11,8 +11,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from telecine.db.engine import Database
+from telecine.db.release import SCHEMA_OF, Fit, fit, newest_revision
 from telecine.jobs.health import worker_alive
-from telecine.processes.preparation import newest_revision
 from telecine.storage.store import Store, StoreError
 
 log = structlog.get_logger()
@@ -55,16 +55,15 @@ class Health:
     async def _check_database(self) -> dict[str, str]:
         try:
             async with asyncio.timeout(_TIMEOUT_S), self._db.transaction() as tx:
-                revision = await tx.scalar(text("SELECT version_num FROM alembic_version"))
+                schema = (await tx.execute(text(SCHEMA_OF))).one_or_none()
                 worker = await worker_alive(tx)
         except (TimeoutError, OSError, SQLAlchemyError) as error:
             reason = str(error.orig if isinstance(error, DBAPIError) else error) or "no answer"
             log.warning("database_unavailable", reason=reason.strip())
             return {"database": "unreachable", "schema": "unknown", "worker": "unknown"}
-        wanted = newest_revision()
         return {
             "database": OK,
-            "schema": OK if revision == wanted else f"is {revision}, should be {wanted}",
+            "schema": _schema_state(*schema) if schema else "none",
             "worker": OK if worker else "no worker gave a sign of life within 10 s",
         }
 
@@ -77,6 +76,12 @@ class Health:
         if free_bytes is not None and free_bytes < self._reserve_mib * _MIB:
             return f"only {free_bytes // _MIB} MiB free, {self._reserve_mib} MiB wanted"
         return OK
+
+
+def _schema_state(revision: str, release: int) -> str:
+    if fit(revision, release) in {Fit.SAME, Fit.NEXT}:
+        return OK
+    return f"is {revision}, should be {newest_revision()}"
 
 
 _UNCACHED = {"cache-control": "no-store"}

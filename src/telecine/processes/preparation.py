@@ -4,18 +4,13 @@ Migrating and first start are another program's (`telecine.processes.prepare`): 
 imports take longer than all the rest of a start.
 """
 
-import re
 from dataclasses import dataclass
-from importlib import resources
 
 import psycopg
 
-_REVISION_FILE = re.compile(r"(\d{4})_\w+\.py")
+from telecine.db.release import SCHEMA_OF, Fit, fit
 
-_IS_PREPARED = """
-SELECT (SELECT array_agg(version_num::text) FROM alembic_version) = ARRAY[%s::text]
-   AND EXISTS (SELECT 1 FROM project)
-"""
+_HAS_PROJECT = "SELECT EXISTS (SELECT 1 FROM project)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,22 +22,18 @@ class FirstKeys:
     sandbox_key: str
 
 
-def newest_revision() -> str:
-    """Return the schema's newest revision by the names of the migrations' files."""
-    folder = resources.files("telecine.db") / "migrations" / "versions"
-    found = [_REVISION_FILE.fullmatch(file.name) for file in folder.iterdir()]
-    return max(match[1] for match in found if match)
-
-
 async def is_prepared(url: str) -> bool:
-    """Return whether the database has our schema and a project.
+    """Return whether the database has a schema that we run on, and a project.
 
     Raises:
         psycopg.OperationalError: it cannot be reached.
     """
     async with await psycopg.AsyncConnection.connect(url, connect_timeout=10) as connection:
         try:
-            row = await (await connection.execute(_IS_PREPARED, [newest_revision()])).fetchone()
+            schema = await (await connection.execute(SCHEMA_OF)).fetchone()
+            if schema is None or fit(*schema) not in {Fit.SAME, Fit.NEXT}:
+                return False
+            project = await (await connection.execute(_HAS_PROJECT)).fetchone()
         except psycopg.errors.UndefinedTable:
             return False
-    return row is not None and bool(row[0])
+    return project is not None and bool(project[0])

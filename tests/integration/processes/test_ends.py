@@ -6,10 +6,12 @@ import socket
 import subprocess
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 
 from telecine.db.embedded import running_url
+from telecine.db.release import RELEASE
 from telecine.processes.exits import Exit
 from tests.fixtures.server import TelecineProcess, free_port, running_telecine, telecine
 from tests.fixtures.waiting import until
@@ -27,6 +29,15 @@ def ended(folder: Path, settings: dict[str, str]) -> tuple[int, str]:
     finally:
         process.stop()
     return status, process.log.read_text()
+
+
+def say_newer(folder: Path, release: int) -> None:
+    """Make the running database say that a program of a later release migrated it."""
+    url = running_url(folder)
+    assert url is not None
+    with psycopg.connect(url) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.execute("UPDATE schema_release SET release = %s", [release])
 
 
 def test_a_stop_leaves_no_process(folder: Path) -> None:
@@ -131,12 +142,15 @@ def test_what_is_missing_is_named(
     assert "Traceback" not in said
 
 
-def test_a_database_of_a_newer_release_is_left_alone(folder: Path) -> None:
+def test_a_database_of_the_next_release_is_worked_with_and_a_later_one_is_left_alone(
+    folder: Path,
+) -> None:
     with running_telecine(folder):
-        url = running_url(folder)
-        assert url is not None
-        with psycopg.connect(url) as connection:
-            connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        say_newer(folder, RELEASE + 1)
+    with running_telecine(folder) as (_, server):
+        assert httpx.get(f"{server.base_url}/readyz").json()["checks"]["schema"] == "ok"
+        say_newer(folder, RELEASE + 2)
+        assert "9999" in httpx.get(f"{server.base_url}/readyz").json()["checks"]["schema"]
     status, said = ended(folder, {})
     assert status == Exit.DATABASE_NEWER
     assert "9999" in said

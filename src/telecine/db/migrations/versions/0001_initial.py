@@ -27,6 +27,7 @@ revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
+release = 1
 
 LISTED = sa.text("discarded_at IS NULL AND deleted_at IS NULL")
 
@@ -42,6 +43,7 @@ class Xid8(UserDefinedType[int]):
 
 
 def upgrade() -> None:
+    _schema_release()
     op.execute(_sql("0001_search.sql"))
     _accounts()
     _webhooks()
@@ -75,6 +77,16 @@ def _parent(table: str, column: str, parent: str, *, nullable: bool = False) -> 
         f"{parent}.id", name=f"fk_{table}_{column}_{parent}", ondelete="CASCADE"
     )
     return Column(column, Uuid(), foreign_key, nullable=nullable)
+
+
+def _schema_release() -> None:
+    op.create_table(
+        "schema_release",
+        Column("id", Boolean(), server_default=sa.text("true"), nullable=False),
+        Column("release", Integer(), nullable=False),
+        sa.CheckConstraint("id", name="ck_schema_release_one_row"),
+        sa.PrimaryKeyConstraint("id", name="pk_schema_release"),
+    )
 
 
 def _accounts() -> None:
