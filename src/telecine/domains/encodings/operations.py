@@ -48,6 +48,9 @@ class AssetOptions:
     limit_s: int | None = None  # sandbox: only the first seconds are kept
     sandbox_mark: bool = False  # sandbox: a mark is burnt into the picture
     live_stream_id: str | None = None
+    # The part of the source that becomes the video; None: from its start, to its end.
+    clip_start_ms: int | None = None
+    clip_end_ms: int | None = None
 
 
 async def make_asset(
