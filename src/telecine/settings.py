@@ -124,6 +124,13 @@ class Settings(BaseSettings):
         le=256,
         description="Background encodes at a time in one worker process; default: cores.",
     )
+    viewer_slots: int = Field(
+        default_factory=lambda: max(1, usable_cores() // 2),
+        ge=1,
+        le=256,
+        description="Encodes at a time, on one machine, of segments that viewers wait for; "
+        "default: half the cores.",
+    )
     sandbox: Literal["required", "off"] = Field(
         default="required",
         description="Whether media work is refused where the kernel offers no sandbox.",

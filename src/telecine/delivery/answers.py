@@ -5,7 +5,8 @@ framework; the headers that every answer carries are encoded once.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -51,6 +52,7 @@ class Answer:
     cache_control: bytes = NEVER
     etag: bytes | None = None
     ranges: bool = False
+    rest: AsyncGenerator[Part, None] | None = None  # what follows `parts`, as it appears
     headers: tuple[Header, ...] = field(default=())
 
 
@@ -120,6 +122,9 @@ async def send_answer(scope: Scope, send: Send, store: Store, answer: Answer) ->
             start, end = wanted
             parts, status = slice_parts(parts, start, end), 206
             headers.append((b"content-range", b"bytes %d-%d/%d" % (start, end - 1, size)))
+    if answer.rest is not None:
+        await _send_as_it_appears(scope, send, store, answer, [*headers, *answer.headers])
+        return
     left = size if parts is answer.parts else body_size(parts)
     headers.append((b"content-length", b"%d" % left))
     headers += answer.headers
@@ -130,6 +135,26 @@ async def send_answer(scope: Scope, send: Send, store: Store, answer: Answer) ->
     async for message in stream_parts(store, parts):
         left -= len(message)
         await send({"type": "http.response.body", "body": message, "more_body": left > 0})
+
+
+async def _send_as_it_appears(
+    scope: Scope, send: Send, store: Store, answer: Answer, headers: Sequence[Header]
+) -> None:
+    """Send a body of unknown length: what is there, then what comes.
+
+    If that does not come, the exception cuts the connection: a body that ended as if
+    it were complete would be kept by caches.
+    """
+    assert answer.rest is not None  # noqa: S101 - the caller's condition
+    async with aclosing(answer.rest):
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        if scope["method"] != "HEAD":
+            async for message in stream_parts(store, answer.parts):
+                await send({"type": "http.response.body", "body": message, "more_body": True})
+            async for part in answer.rest:
+                async for message in stream_parts(store, [part]):
+                    await send({"type": "http.response.body", "body": message, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
 
 
 def _not_modified(scope: Scope, etag: bytes) -> bool:

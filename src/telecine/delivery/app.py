@@ -14,7 +14,8 @@ from telecine.delivery import answers, playlists
 from telecine.delivery.answers import Answer
 from telecine.delivery.media import AssetView, Media, MediaCache
 from telecine.delivery.mp4 import Downloads
-from telecine.delivery.segments import NotStoredYet, Segments, StoredRange
+from telecine.delivery.segments import Segments, StoredRange
+from telecine.delivery.wishes import NotStoredYet
 from telecine.domains.encodings.queries import AUDIO
 from telecine.problems import not_found, problem
 from telecine.storage.store import ObjectMissing, Store, StoreError
@@ -43,11 +44,17 @@ class Request:
     media: Media
     rest: str
     private: bool
+    receive: Receive
 
     @property
     def cache_scope(self) -> bytes | None:
         """Return the cache rule that private media force on every answer."""
         return b"private, no-store" if self.private else None
+
+    async def departure(self) -> None:
+        """Return when the viewer has left."""
+        while (await self.receive())["type"] != "http.disconnect":
+            pass
 
 
 class Delivery:
@@ -69,7 +76,7 @@ class Delivery:
         self._page = page
         self._opens = opens
 
-    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request below PREFIX."""
         if scope["method"] == "OPTIONS":
             answer = Answer(204, headers=answers.PREFLIGHT_HEADERS[len(answers.SHARED_HEADERS) :])
@@ -83,10 +90,10 @@ class Delivery:
                 headers=((b"allow", b"GET, HEAD, OPTIONS"),),
             )
         else:
-            answer = await self._answer(scope)
+            answer = await self._answer(scope, receive)
         await answers.send_answer(scope, send, self._store, answer)
 
-    async def _answer(self, scope: Scope) -> Answer:
+    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
         found = _PATH.fullmatch(scope["path"])
         if found is None:
             title = "Unrecognized request URL."
@@ -101,7 +108,7 @@ class Delivery:
         if private and not (found["token"] and self._opens(found["token"], found["id"])):
             return answers.refusal(not_found("videoId"))
         try:
-            answer = await self._route(Request(scope, media, rest, private))
+            answer = await self._route(Request(scope, media, rest, private, receive))
         except NotStoredYet:
             return Answer(503, headers=((b"retry-after", b"1"),))
         except ObjectMissing as error:
@@ -175,11 +182,12 @@ class Delivery:
         number = int(found["n"])
         if rendition is None or number >= asset.plan.segments:
             return None
-        parts = await self._segments.get(asset, rendition, number)
+        segment = await self._segments.get(asset, rendition, number, request.departure)
         kind = b"audio/mp4" if rendition.name == AUDIO else b"video/mp4"
         cache = request.cache_scope or answers.IMMUTABLE
         etag = _etag(asset, rendition.name, found["n"])
-        return Answer(200, kind, parts, cache, etag=etag, ranges=True)
+        whole = segment.rest is None
+        return Answer(200, kind, segment.parts, cache, etag, ranges=whole, rest=segment.rest)
 
     async def _mp4(self, request: Request, asset: AssetView) -> Answer | None:
         video = request.media.video

@@ -51,6 +51,7 @@ class AssetView:
     """A planned asset: everything that its playlists are made of."""
 
     id: UUID
+    project_id: UUID
     epoch: int
     prefix: str
     plan: Plan
@@ -148,6 +149,7 @@ class MediaCache:
         extents = [] if source is None else source.extents
         view = AssetView(
             id=asset.id,
+            project_id=asset.project_id,
             epoch=asset.epoch,
             prefix=asset.prefix,
             plan=await self._plan(asset.id, asset.prefix),

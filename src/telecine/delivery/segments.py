@@ -1,8 +1,9 @@
-"""The one way to a segment: out of the source, from storage, or waited for."""
+"""The one way to a segment: out of the source, from storage, or encoded on demand."""
 
 import asyncio
 import mmap
 from collections import OrderedDict, defaultdict
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -11,12 +12,10 @@ import structlog
 from telecine import clock
 from telecine.db.engine import Database
 from telecine.delivery.media import AssetView, RenditionView
+from telecine.delivery.wishes import Departure, NotStoredYet, Wish
 from telecine.domains.encodings import objects, queries
-from telecine.domains.encodings.jobs import EncodeAudio, EncodeChunk
-from telecine.domains.encodings.operations import URGENT
-from telecine.jobs import queue
+from telecine.domains.encodings.wants import Wanted
 from telecine.pipeline.passthrough import SegmentIndex
-from telecine.pipeline.spans import audio_spans
 from telecine.pipeline.stored_index import StoredIndex
 from telecine.storage.store import Store
 
@@ -39,17 +38,22 @@ Part = bytes | StoredRange
 """A stretch of a response body: from memory or from the store."""
 
 
-class NotStoredYet(Exception):
-    """Nobody has encoded that segment so far; the viewer may ask again in a second."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A segment: its first parts, and the rest as soon as it is encoded."""
+
+    parts: Sequence[Part]
+    rest: AsyncGenerator[Part, None] | None = None
 
 
 class Segments:
     """Segments of all assets that this process serves."""
 
-    def __init__(self, db: Database, store: Store, *, wait_s: float) -> None:
+    def __init__(self, db: Database, store: Store, *, wait_s: float, queue_limit: int = 4) -> None:
         self._db = db
         self._store = store
         self._wait_s = wait_s
+        self._queue_limit = queue_limit
         self._sources: OrderedDict[tuple[UUID, str], SegmentIndex] = OrderedDict()
         self._stored: OrderedDict[UUID, StoredIndex] = OrderedDict()
         self._pieces: dict[UUID, dict[int, StoredRange]] = defaultdict(dict)
@@ -65,7 +69,9 @@ class Segments:
         """Return the init segment. Raises NotStoredYet before the first encode."""
         if rendition.init is not None:
             return rendition.init
-        await self.get(asset, rendition, 0)
+        found = await self.get(asset, rendition, 0)
+        if found.rest is not None:
+            await found.rest.aclose()
         async with self._db.transaction() as tx:
             rows = await queries.renditions_of(tx, asset.id)
         for row in rows:
@@ -73,22 +79,38 @@ class Segments:
                 return row.init
         raise NotStoredYet
 
-    async def get(self, asset: AssetView, rendition: RenditionView, segment: int) -> list[Part]:
-        """Return the parts of a segment; `segment` must be one of the plan's.
+    async def get(
+        self,
+        asset: AssetView,
+        rendition: RenditionView,
+        segment: int,
+        departure: Departure | None = None,
+    ) -> Found:
+        """Return a segment; `segment` must be one of the plan's.
 
-        Waits a while for a segment that is being encoded, its job moved to the
-        front of the queue. Raises NotStoredYet when that was not enough.
+        One that nobody has stored is encoded at once, as long as the viewer stays
+        (until `departure` returns). Raises NotStoredYet where that takes too long.
         """
         if rendition.passthrough:
-            return await self._from_source(asset, rendition, segment)
+            return Found(await self._from_source(asset, rendition, segment))
         if rendition.name == queries.AUDIO:
             first, end = segment, segment + 1
         else:
             first, end = asset.plan.segment_pieces[segment], asset.plan.segment_pieces[segment + 1]
         if rendition.index_key is not None:
             index = await self.stored_index(rendition.id, rendition.index_key)
-            return [StoredRange(*found) for found in index.ranges(first, end)]
-        return await self._wait(asset, rendition, segment, range(first, end))
+            return Found([StoredRange(*found) for found in index.ranges(first, end)])
+        known = self._pieces[rendition.id]
+        pieces = range(first, end)
+        if all(piece in known for piece in pieces):
+            return Found([known[piece] for piece in pieces])
+        arriving = self._arriving(asset, rendition, segment, pieces, departure)
+        begun = [await anext(arriving)]
+        known = self._pieces[rendition.id]
+        if all(piece in known for piece in pieces):
+            await arriving.aclose()
+            return Found([known[piece] for piece in pieces])
+        return Found(begun, arriving)
 
     async def source_index(self, asset: AssetView, kind: str) -> SegmentIndex:
         """Return the passthrough segments of an asset ("video" or "audio")."""
@@ -127,32 +149,36 @@ class Segments:
             parts += [StoredRange(*part) for part in asset.source.ranges(offset, size)]
         return parts
 
-    async def _wait(
-        self, asset: AssetView, rendition: RenditionView, segment: int, pieces: range
-    ) -> list[Part]:
-        known = self._pieces[rendition.id]
-        deadline_s = clock.monotonic_s() + self._wait_s
-        asked = False
-        while not all(piece in known for piece in pieces):
-            arrived = self._arrivals[asset.id]
-            await self._read_runs(asset, rendition)
-            if all(piece in known for piece in pieces):
-                break
-            if not asked:
-                await self._hurry(asset, rendition, segment)
-                asked = True
-            left_s = deadline_s - clock.monotonic_s()
-            if left_s <= 0:
-                log.info(
-                    "segment not ready", asset=str(asset.id), quality=rendition.name, n=segment
-                )
-                raise NotStoredYet
-            try:
-                async with asyncio.timeout(min(left_s, _REREAD_S)):
-                    await arrived.wait()
-            except TimeoutError:
-                continue
-        return [known[piece] for piece in pieces]
+    async def _arriving(
+        self,
+        asset: AssetView,
+        rendition: RenditionView,
+        segment: int,
+        pieces: range,
+        departure: Departure | None,
+    ) -> AsyncGenerator[Part, None]:
+        """Yield pieces, each as soon as it is stored. Raises NotStoredYet."""
+        chunk = None
+        if rendition.name != queries.AUDIO:
+            ends = enumerate(asset.plan.chunk_segments[1:])
+            chunk = next(number for number, end in ends if segment < end)
+        wanted = Wanted(asset.project_id, asset.id, rendition.id, segment)
+        async with Wish(self._db, wanted, chunk, departure, self._queue_limit) as wish:
+            for piece in pieces:
+                deadline_s = clock.monotonic_s() + self._wait_s
+                while (found := self._pieces[rendition.id].get(piece)) is None:
+                    arrived = self._arrivals[asset.id]
+                    await self._read_runs(asset, rendition)
+                    if piece in self._pieces[rendition.id]:
+                        continue
+                    await wish.keep()
+                    left_s = deadline_s - clock.monotonic_s()
+                    if left_s <= 0:
+                        log.info("segment not ready", asset=str(asset.id), n=segment,
+                                 quality=rendition.name)  # fmt: skip
+                        raise NotStoredYet
+                    await wish.wait(arrived, min(left_s, _REREAD_S))
+                yield found
 
     async def _read_runs(self, asset: AssetView, rendition: RenditionView) -> None:
         known = self._pieces[rendition.id]
@@ -171,17 +197,3 @@ class Segments:
             known = self._pieces[rendition.id]
             for piece in range(len(index.piece_bytes)):
                 known[piece] = StoredRange(*index.ranges(piece, piece + 1)[0])
-
-    async def _hurry(self, asset: AssetView, rendition: RenditionView, segment: int) -> None:
-        """Move the job that makes a segment to the front, or enqueue it."""
-        if rendition.name == queries.AUDIO:
-            spans = audio_spans(asset.plan)
-            span = next(n for n, (_, end) in enumerate(spans) if segment < end)
-            job: EncodeAudio | EncodeChunk = EncodeAudio(asset_id=asset.id, span=span)
-        else:
-            starts = asset.plan.chunk_segments
-            chunk = next(n for n, end in enumerate(starts[1:]) if segment < end)
-            job = EncodeChunk(asset_id=asset.id, chunk=chunk)
-        async with self._db.transaction() as tx:
-            if not await queue.promote(tx, job, URGENT):
-                await queue.enqueue(tx, job, priority=URGENT)

@@ -31,6 +31,9 @@ from telecine.processes.viewing import build_delivery
 from telecine.settings import Settings
 from telecine.storage.open import open_store
 
+_QUEUE_PER_SLOT = 4
+"""Segments that may wait for each place where viewers' segments are encoded."""
+
 ROUTERS = (
     accounts_api.router,
     operator_api.router,
@@ -96,7 +99,9 @@ async def running(settings: Settings, briefing: Briefing) -> AsyncIterator[ASGIA
     def opens(token: str, public_id: str) -> bool:
         return tokens.verify(built.token_key, public_id, token, clock.now())
 
-    viewers = build_delivery(built.db, built.store, listener, built.urls, opens)
+    viewers = build_delivery(
+        built.db, built.store, listener, built.urls, opens, _QUEUE_PER_SLOT * settings.viewer_slots
+    )
     operations = api(settings, built)
 
     async def front(scope: Scope, receive: Receive, send: Send) -> None:

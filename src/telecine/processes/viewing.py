@@ -25,13 +25,15 @@ def build_delivery(
     listener: Listener,
     urls: PublicUrls,
     opens: Callable[[str, str], bool],
+    queue_limit: int,
 ) -> Delivery:
     """Return the application below `/vod/`; run `listener` beside it.
 
-    `opens(token, public_id)` tells whether a token opens a private video.
+    `opens(token, public_id)` tells whether a token opens a private video; `queue_limit`
+    is how many segments may wait to be encoded before viewers are turned away.
     """
     cache = MediaCache(db, store)
-    segments = Segments(db, store, wait_s=SEGMENT_WAIT_S)
+    segments = Segments(db, store, wait_s=SEGMENT_WAIT_S, queue_limit=queue_limit)
 
     def connected() -> None:
         cache.forget_all()

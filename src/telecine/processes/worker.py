@@ -11,11 +11,14 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from telecine.db.engine import Database
-from telecine.domains.encodings import handlers
+from telecine.db.notify import Listener
+from telecine.domains.encodings import handlers, wants
 from telecine.domains.encodings.handlers import Bench
+from telecine.domains.encodings.handlers.jit import JitEncoder
 from telecine.domains.videos.expiry import delete_expired
 from telecine.ffmpeg.binary import find_ffmpeg
 from telecine.ffmpeg.runner import Runner
+from telecine.ffmpeg.sharing import HostSlots, Precedence
 from telecine.jobs.job import Job, Lane
 from telecine.jobs.worker import LaneEnded, Periodic, Worker
 from telecine.pipeline.probe import Prober
@@ -49,6 +52,13 @@ def bench(settings: Settings, db: Database) -> Bench:
         prober=Prober(runner),
         spool=Spool(settings.data / "spool"),
     )
+
+
+def viewers_encoder(settings: Settings, place: Bench) -> JitEncoder:
+    """Build what encodes the segments that viewers wait for."""
+    folder = settings.data / "locks"
+    slots = HostSlots(folder, settings.viewer_slots)
+    return JitEncoder(place, slots, Precedence(folder, place.brake))
 
 
 async def reachable(db: Database) -> None:
@@ -91,25 +101,32 @@ async def work(child: Child, briefing: Briefing) -> None:
     async def expire() -> None:
         await delete_expired(db)
 
+    viewers = viewers_encoder(child.settings, place)
+    listener = Listener(briefing.database_url)
+    listener.subscribe(wants.WANTED, lambda _: viewers.wake())
     try:
-        while not stopping.is_set():
-            await reachable(db)
-            worker = Worker(
-                briefing.database_url,
-                handlers.bind(place),
-                {**_SLOTS, Lane.LADDER: child.settings.encode_slots},
-                give_up,
-                periodic=(
-                    Periodic("announce", _ANNOUNCE_EVERY_S, announce),
-                    Periodic("probe program", _PREPARE_EVERY_S, place.prober.prepare),
-                    Periodic("backlog", _MEASURE_EVERY_S, jobs.measure),
-                    Periodic("expired videos", _EXPIRY_EVERY_S, expire),
-                ),
-            )
-            try:
-                await worker.run()
-            except* LaneEnded:
-                log.warning("worker_lost_database")
+        async with asyncio.TaskGroup() as beside:
+            others = [beside.create_task(other) for other in (listener.run(), viewers.run())]
+            while not stopping.is_set():
+                await reachable(db)
+                worker = Worker(
+                    briefing.database_url,
+                    handlers.bind(place),
+                    {**_SLOTS, Lane.LADDER: child.settings.encode_slots},
+                    give_up,
+                    periodic=(
+                        Periodic("announce", _ANNOUNCE_EVERY_S, announce),
+                        Periodic("probe program", _PREPARE_EVERY_S, place.prober.prepare),
+                        Periodic("backlog", _MEASURE_EVERY_S, jobs.measure),
+                        Periodic("expired videos", _EXPIRY_EVERY_S, expire),
+                    ),
+                )
+                try:
+                    await worker.run()
+                except* LaneEnded:
+                    log.warning("worker_lost_database")
+            for other in others:
+                other.cancel()
     except asyncio.CancelledError:
         log.debug("worker_stopped")
     finally:

@@ -112,6 +112,28 @@ class Run(Base):
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 
 
+class Want(Base):
+    """A segment that viewers wait for and nobody has stored; see `wants`."""
+
+    __tablename__ = "jit_want"
+    __table_args__ = (Index("ix_jit_want_wanted_until", "wanted_until"),)
+
+    rendition_id: Mapped[UUID] = mapped_column(
+        ForeignKey("rendition.id", ondelete="CASCADE"), primary_key=True
+    )
+    segment: Mapped[int] = mapped_column(Integer, primary_key=True)
+    project_id: Mapped[UUID] = mapped_column(
+        ForeignKey("project.id", ondelete="CASCADE"), index=True
+    )
+    asset_id: Mapped[UUID] = mapped_column(ForeignKey("asset.id", ondelete="CASCADE"), index=True)
+    asked_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    wanted_until: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    owner: Mapped[str | None]
+    lease_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    attempts: Mapped[int] = mapped_column(Integer)
+    failure: Mapped[str | None]
+
+
 class Step(Base):
     """What a job did to an asset, for people: `/_/videos/{id}/jobs`.
 

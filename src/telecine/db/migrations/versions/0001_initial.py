@@ -460,6 +460,23 @@ def _encodings() -> None:
     op.create_index("ix_run_asset_id", "run", ["asset_id"])
     op.create_index("ix_run_object_key", "run", ["object_key"])
     op.create_table(
+        "jit_want",
+        _parent("jit_want", "rendition_id", "rendition"),
+        Column("segment", Integer(), nullable=False),
+        _parent("jit_want", "project_id", "project"),
+        _parent("jit_want", "asset_id", "asset"),
+        Column("asked_at", DateTime(timezone=True), nullable=False),
+        Column("wanted_until", DateTime(timezone=True), nullable=False),
+        Column("owner", String(), nullable=True),
+        _time("lease_until"),
+        Column("attempts", Integer(), nullable=False),
+        Column("failure", String(), nullable=True),
+        sa.PrimaryKeyConstraint("rendition_id", "segment", name="pk_jit_want"),
+    )
+    op.create_index("ix_jit_want_wanted_until", "jit_want", ["wanted_until"])
+    op.create_index("ix_jit_want_project_id", "jit_want", ["project_id"])
+    op.create_index("ix_jit_want_asset_id", "jit_want", ["asset_id"])
+    op.create_table(
         "step",
         _key(),
         _parent("step", "project_id", "project"),

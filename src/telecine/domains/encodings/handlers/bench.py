@@ -15,7 +15,7 @@ from telecine.db.engine import Database
 from telecine.domains.encodings import objects, queries
 from telecine.domains.encodings.models import Asset, Step
 from telecine.domains.sources.models import Source
-from telecine.ffmpeg.runner import MediaError, Runner
+from telecine.ffmpeg.runner import Brake, MediaError, Runner
 from telecine.jobs.worker import PermanentFailure
 from telecine.pipeline.codec import plan_from_json, probe_from_json
 from telecine.pipeline.model import Plan, Probe
@@ -48,6 +48,9 @@ class Bench:
     runner: Runner
     prober: Prober
     spool: Spool
+    brake: Brake = field(default_factory=Brake)
+    """Holds the ladder's encodes of this process while viewers wait for others."""
+
     _materials: OrderedDict[UUID, Material] = field(default_factory=OrderedDict)
 
     async def asset(self, asset_id: UUID) -> tuple[Asset, Source] | None:

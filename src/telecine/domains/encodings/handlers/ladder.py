@@ -18,6 +18,8 @@ from telecine.pipeline.reader import SourceReader
 log = structlog.get_logger()
 
 _WARM_SEGMENTS = 2
+_NICENESS = 10
+"""Of encodes that nobody waits for."""
 
 
 async def encode_chunk(bench: Bench, job: EncodeChunk) -> None:
@@ -30,7 +32,7 @@ async def encode_chunk(bench: Bench, job: EncodeChunk) -> None:
     first, end = plan.chunk_segments[job.chunk], plan.chunk_segments[job.chunk + 1]
     async with bench.step(asset, f"chunk {job.chunk}") as detail:
         names = {rendition.name for rendition in plan.renditions if not rendition.passthrough}
-        detail["pieces"] = await _fill(bench, asset, source, names, first, end)
+        detail["pieces"] = await _fill(bench, asset, source, names, first, end, _NICENESS)
         async with bench.db.transaction() as tx:
             await refill_window(tx, asset.id)
 
@@ -52,7 +54,13 @@ async def warm_start(bench: Bench, job: WarmStart) -> None:
 
 
 async def _fill(
-    bench: Bench, asset: Asset, source: Source, names: set[str], first: int, end: int
+    bench: Bench,
+    asset: Asset,
+    source: Source,
+    names: set[str],
+    first: int,
+    end: int,
+    niceness: int = 0,
 ) -> int:
     """Encode the pieces of segments [first, end) that are missing; return how many."""
     material = await bench.material(asset)
@@ -84,6 +92,8 @@ async def _fill(
         [row.name for row in rows],
         first,
         end,
+        brake=bench.brake,
+        niceness=niceness,
     )
     by_name = {row.name: row for row in rows}
     runs = [

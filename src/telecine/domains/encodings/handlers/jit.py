@@ -1,0 +1,246 @@
+"""Encodes the segments that viewers wait for, before everything else."""
+
+import asyncio
+from dataclasses import dataclass
+from uuid import UUID
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from telecine import ids
+from telecine.domains.encodings import objects, queries, wants
+from telecine.domains.encodings.handlers.audio import encode_audio_span
+from telecine.domains.encodings.handlers.bench import Bench
+from telecine.domains.encodings.jobs import EncodeAudio
+from telecine.domains.encodings.models import Asset, AssetState, Rendition
+from telecine.domains.encodings.recording import StoredRun, record_runs
+from telecine.domains.encodings.wants import Lease
+from telecine.domains.sources.models import Source
+from telecine.ffmpeg.runner import MediaError, RunnerError
+from telecine.ffmpeg.sharing import HostSlots, Precedence
+from telecine.pipeline import encode
+from telecine.pipeline.encode import Piece
+from telecine.pipeline.model import Plan
+from telecine.pipeline.reader import SourceReader
+from telecine.pipeline.spans import audio_spans
+from telecine.storage.store import StoreError
+
+log = structlog.get_logger()
+
+_LOOK_EVERY_S = 2.0
+_KEEP_EVERY_S = 1.0
+_NO_SLOT_S = 0.25
+_FORGET_EVERY_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A want and everything that encoding it takes."""
+
+    lease: Lease
+    asset: Asset
+    source: Source
+    rendition: Rendition
+    plan: Plan
+
+
+class JitEncoder:
+    """Serves the wants of all viewers, with the slots of this host.
+
+    `wake` is to be called when a want appears. Every segment is made as the ladder
+    makes it, and stored as the ladder stores it.
+    """
+
+    def __init__(self, bench: Bench, slots: HostSlots, precedence: Precedence) -> None:
+        self._bench = bench
+        self._slots = slots
+        self._precedence = precedence
+        self._owner = ids.nonce()
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """Look for wants now."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._precedence.run())
+            group.create_task(self._forget())
+            for number in range(self._slots.count):
+                group.create_task(self._serve(number), name=f"viewers {number}")
+
+    async def _serve(self, number: int) -> None:
+        while True:
+            try:
+                served = await self._serve_one()
+            except (SQLAlchemyError, StoreError, OSError) as error:
+                log.warning("viewers' encodes paused", slot=number, reason=repr(error))
+                served = False
+            if not served:
+                self._wake.clear()
+                try:
+                    async with asyncio.timeout(_LOOK_EVERY_S):
+                        await self._wake.wait()
+                except TimeoutError:
+                    continue
+
+    async def _serve_one(self) -> bool:
+        """Encode the newest want, if there is one and a place for it."""
+        with self._slots.one() as mine:
+            if not mine:
+                await asyncio.sleep(_NO_SLOT_S)
+                return False
+            async with self._bench.db.transaction() as tx:
+                lease = await wants.claim(tx, self._owner)
+            if lease is None:
+                return False
+            with self._precedence.claimed():
+                await self._fulfil(lease)
+            return True
+
+    async def _fulfil(self, lease: Lease) -> None:
+        failure: str | None = None
+        try:
+            task = await self._task(lease)
+            if task is None:
+                failure = "gone"
+            else:
+                await self._watched(task)
+        except* MediaError as errors:
+            failure = _told(errors)
+        except* (RunnerError, StoreError, OSError) as errors:
+            reason = _told(errors)
+            log.warning("viewers' encode failed", reason=reason, asset=str(lease.asset_id))
+            failure = reason if lease.attempt >= wants.ATTEMPTS else None
+        async with self._bench.db.transaction() as tx:
+            await wants.give_back(tx, lease, failure)
+
+    async def _task(self, lease: Lease) -> _Task | None:
+        found = await self._bench.asset(lease.asset_id)
+        if found is None or found[0].state != AssetState.PLANNED:
+            return None
+        asset, source = found
+        async with self._bench.db.transaction() as tx:
+            rows = await queries.renditions_of(tx, asset.id)
+        rendition = next((row for row in rows if row.id == lease.rendition_id), None)
+        plan = (await self._bench.material(asset)).plan
+        if rendition is None or lease.segment >= plan.segments:
+            return None
+        return _Task(lease, asset, source, rendition, plan)
+
+    async def _watched(self, task: _Task) -> None:
+        """Encode, but stop as soon as nobody waits any more."""
+        async with asyncio.TaskGroup() as group:
+            encoding = group.create_task(self._encode(task))
+            keeping = group.create_task(self._keep(task, encoding))
+            encoding.add_done_callback(lambda _: keeping.cancel())
+
+    async def _keep(self, task: _Task, encoding: asyncio.Task[None]) -> None:
+        """Renew the lease; cancel the encode once its viewers have left.
+
+        When the wanted segment is stored the next one may come too, for as long as
+        nobody else waits for a slot.
+        """
+        while True:
+            await asyncio.sleep(_KEEP_EVERY_S)
+            async with self._bench.db.transaction() as tx:
+                if await wants.keep(tx, task.lease):
+                    continue
+                alone = not await wants.waiting(tx)
+            ahead = alone and await self._is_stored(task, task.lease.segment)
+            if not ahead:
+                log.info("nobody waits", video=task.asset.public_id, n=task.lease.segment)
+                encoding.cancel()
+                return
+
+    async def _is_stored(self, task: _Task, segment: int) -> bool:
+        async with self._bench.db.transaction() as tx:
+            runs = await queries.runs_of(tx, task.asset.id, [task.rendition.id])
+        pieces: set[int] = set()
+        for run in runs:
+            pieces.update(range(run.first_piece, run.first_piece + len(run.offsets) - 1))
+        if task.rendition.name == queries.AUDIO:
+            return segment in pieces
+        first, end = task.plan.segment_pieces[segment : segment + 2]
+        return pieces.issuperset(range(first, end))
+
+    async def _encode(self, task: _Task) -> None:
+        segment, rendition_id = task.lease.segment, task.rendition.id
+        if task.rendition.index_key is not None or await self._is_stored(task, segment):
+            await self._done(rendition_id, segment, segment)
+            return
+        log.info(
+            "encode for viewers",
+            video=task.asset.public_id,
+            quality=task.rendition.name,
+            n=segment,
+        )
+        if task.rendition.name == queries.AUDIO:
+            spans = audio_spans(task.plan)
+            span = next(n for n, (_, end) in enumerate(spans) if segment < end)
+            await encode_audio_span(self._bench, EncodeAudio(asset_id=task.asset.id, span=span))
+            await self._done(rendition_id, *_inclusive(spans[span]))
+            return
+        end = segment + 1
+        if end < task.plan.segments and not await self._is_stored(task, end):
+            end += 1  # whoever watches this one wants the next one soon
+        await self._encode_video(task, segment, end)
+
+    async def _encode_video(self, task: _Task, segment: int, end: int) -> None:
+        material = await self._bench.material(task.asset)
+        reader: SourceReader = self._bench.source(task.source)
+        if material.samples is None:
+            reader = await self._bench.spool.local(self._bench.source(task.source))
+        starts = task.plan.segment_pieces
+
+        async def store(piece: Piece) -> None:
+            await self._store(task, piece)
+            complete = [n for n in range(segment, end) if starts[n + 1] == piece.number + 1]
+            for number in complete:
+                await self._done(task.rendition.id, number, number)
+
+        await encode.encode_chunk(
+            self._bench.runner,
+            reader,
+            material.samples,
+            material.probe,
+            task.plan,
+            [task.rendition.name],
+            segment,
+            end,
+            on_piece=store,
+        )
+
+    async def _store(self, task: _Task, piece: Piece) -> None:
+        """Store one piece as soon as it is ready: its viewers wait for nothing else."""
+        key = objects.run_key(task.asset.prefix, task.rendition.name, piece.number)
+        await self._bench.store.put(key, piece.data)
+        run = StoredRun(task.rendition.id, piece.number, key, piece.init, (len(piece.data),))
+        async with self._bench.db.transaction() as tx:
+            unused = await record_runs(tx, task.asset.id, [run])
+        await self._bench.store.delete(unused)
+
+    async def _done(self, rendition_id: UUID, first: int, last: int) -> None:
+        async with self._bench.db.transaction() as tx:
+            await wants.done(tx, rendition_id, first, last)
+
+    async def _forget(self) -> None:
+        while True:
+            await asyncio.sleep(_FORGET_EVERY_S)
+            try:
+                async with self._bench.db.transaction() as tx:
+                    await wants.forget_old(tx)
+            except SQLAlchemyError as error:
+                log.warning("wants not forgotten", reason=str(error))
+
+
+def _told(errors: BaseExceptionGroup[Exception]) -> str:
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error)
+
+
+def _inclusive(span: tuple[int, int]) -> tuple[int, int]:
+    return span[0], span[1] - 1

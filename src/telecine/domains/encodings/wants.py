@@ -1,0 +1,183 @@
+"""Segments that viewers wait for: asked by delivery, encoded by any worker at once.
+
+A want lives as long as somebody renews it. Whoever encodes it holds a lease, which is
+short, so that the wants of a worker that died are taken over. All times are those of
+the database, so nodes need not agree about the time.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import text
+
+from telecine.db.engine import Transaction
+from telecine.db.notify import notify
+
+WANTED = "telecine_wanted"
+"""NOTIFY channel: somebody waits for a segment that nobody has asked for before."""
+
+WANTED_S = 3
+"""How long a want outlives the last viewer who renewed it."""
+
+LEASE_S = 5
+ATTEMPTS = 3
+_FORGOTTEN_S = 30
+"""How long a failed want is remembered, so that players do not repeat it at once."""
+
+_ASK = text(
+    """
+    INSERT INTO jit_want AS w
+        (rendition_id, segment, project_id, asset_id, asked_at, wanted_until, attempts)
+    VALUES (:rendition_id, :segment, :project_id, :asset_id, clock_timestamp(),
+            clock_timestamp() + make_interval(secs => :wanted_s), 0)
+    ON CONFLICT (rendition_id, segment) DO UPDATE SET
+        wanted_until = greatest(w.wanted_until, excluded.wanted_until),
+        asked_at = CASE WHEN :renewal THEN w.asked_at ELSE excluded.asked_at END,
+        failure = CASE WHEN w.wanted_until > clock_timestamp() THEN w.failure END,
+        attempts = CASE WHEN w.wanted_until < clock_timestamp() THEN 0 ELSE w.attempts END
+    RETURNING xmax = 0 AS is_new, owner IS NULL AS is_waiting, failure
+    """
+)
+_WAITING = text(
+    """
+    SELECT count(*) FROM jit_want
+     WHERE wanted_until > clock_timestamp() AND failure IS NULL
+       AND (owner IS NULL OR lease_until < clock_timestamp())
+    """
+)
+_CLAIM = text(
+    """
+    UPDATE jit_want SET owner = :owner, attempts = attempts + 1,
+           lease_until = clock_timestamp() + make_interval(secs => :lease_s)
+     WHERE (rendition_id, segment) = (
+        SELECT rendition_id, segment FROM jit_want
+         WHERE wanted_until > clock_timestamp() AND failure IS NULL
+           AND (owner IS NULL OR lease_until < clock_timestamp())
+         ORDER BY asked_at DESC LIMIT 1 FOR UPDATE SKIP LOCKED)
+    RETURNING rendition_id, segment, asset_id, attempts
+    """
+)
+_KEEP = text(
+    """
+    UPDATE jit_want SET lease_until = clock_timestamp() + make_interval(secs => :lease_s)
+     WHERE rendition_id = :rendition_id AND segment = :segment AND owner = :owner
+    RETURNING wanted_until > clock_timestamp()
+    """
+)
+_DONE = text(
+    "DELETE FROM jit_want WHERE rendition_id = :rendition_id AND segment BETWEEN :first AND :last"
+)
+_GIVE_BACK = text(
+    """
+    UPDATE jit_want SET owner = NULL, lease_until = NULL, failure = CAST(:failure AS varchar),
+           wanted_until = CASE WHEN CAST(:failure AS varchar) IS NULL THEN wanted_until
+                ELSE clock_timestamp() + make_interval(secs => :forgotten_s) END
+     WHERE rendition_id = :rendition_id AND segment = :segment AND owner = :owner
+    """
+)
+_FORGET = text(
+    "DELETE FROM jit_want WHERE wanted_until < clock_timestamp() - make_interval(secs => :kept_s)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A segment that viewers of a rendition want."""
+
+    project_id: UUID
+    asset_id: UUID
+    rendition_id: UUID
+    segment: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How a want stands: `waiting` for a worker, or why it cannot be had."""
+
+    is_new: bool
+    waiting: bool
+    failure: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to encode a want, for `LEASE_S` seconds from the last `keep`."""
+
+    owner: str
+    rendition_id: UUID
+    segment: int
+    asset_id: UUID
+    attempt: int
+
+
+async def ask(tx: Transaction, wanted: Wanted, *, renewal: bool = False) -> Answer:
+    """Want a segment for some seconds more; the newest wish is served first."""
+    row = await tx.execute(
+        _ASK,
+        {
+            "rendition_id": wanted.rendition_id,
+            "segment": wanted.segment,
+            "project_id": wanted.project_id,
+            "asset_id": wanted.asset_id,
+            "wanted_s": WANTED_S,
+            "renewal": renewal,
+        },
+    )
+    answer = Answer(*row.one())
+    if answer.is_new or (answer.waiting and not renewal):
+        await notify(tx, WANTED, "")
+    return answer
+
+
+async def waiting(tx: Transaction) -> int:
+    """Return how many wants wait for a worker."""
+    return int(await tx.scalar(_WAITING) or 0)
+
+
+async def claim(tx: Transaction, owner: str) -> Lease | None:
+    """Take the newest want that nobody encodes, None if there is none."""
+    row = (await tx.execute(_CLAIM, {"owner": owner, "lease_s": LEASE_S})).one_or_none()
+    if row is None:
+        return None
+    rendition_id, segment, asset_id, attempt = row
+    return Lease(owner, rendition_id, segment, asset_id, attempt)
+
+
+async def keep(tx: Transaction, lease: Lease) -> bool:
+    """Renew a lease; tell whether anybody still wants the segment."""
+    row = await tx.execute(
+        _KEEP,
+        {
+            "lease_s": LEASE_S,
+            "rendition_id": lease.rendition_id,
+            "segment": lease.segment,
+            "owner": lease.owner,
+        },
+    )
+    return bool(row.scalar_one_or_none())
+
+
+async def done(tx: Transaction, rendition_id: UUID, first: int, last: int) -> None:
+    """Forget the wants of segments [first, last], which are stored."""
+    await tx.execute(_DONE, {"rendition_id": rendition_id, "first": first, "last": last})
+
+
+async def give_back(tx: Transaction, lease: Lease, failure: str | None = None) -> None:
+    """End a lease without a segment; with a `failure` nobody else need try."""
+    await tx.execute(
+        _GIVE_BACK,
+        {
+            "failure": failure,
+            "forgotten_s": _FORGOTTEN_S,
+            "rendition_id": lease.rendition_id,
+            "segment": lease.segment,
+            "owner": lease.owner,
+        },
+    )
+    if failure is None:
+        await notify(tx, WANTED, "")
+
+
+async def forget_old(tx: Transaction) -> None:
+    """Delete wants that nobody has renewed for a while."""
+    await tx.execute(_FORGET, {"kept_s": _FORGOTTEN_S})

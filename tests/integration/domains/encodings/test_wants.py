@@ -1,0 +1,176 @@
+"""Wants and leases, on a real database."""
+
+import uuid
+
+import anyio
+import pytest
+from sqlalchemy import text
+
+from telecine.db.engine import Database
+from telecine.domains.accounts.models import Project
+from telecine.domains.encodings import wants
+from telecine.domains.encodings.models import Asset, AssetState, Rendition, RenditionState
+from telecine.domains.encodings.operations import VideoRef
+from telecine.domains.encodings.wants import Lease, Wanted
+from telecine.domains.sources import operations as sources
+from telecine.domains.videos.models import Video
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def wanted(db: Database) -> Wanted:
+    """The first segment of a rendition that nobody has encoded."""
+    async with db.transaction() as tx:
+        project = Project(public_id="pr1", environment="production", name="p", settings={})
+        tx.add(project)
+        await tx.flush()
+        video = Video(project_id=project.id, public_id=f"vi{uuid.uuid4().hex[:22]}", title="t")
+        tx.add(video)
+        await tx.flush()
+        ref = VideoRef(video.id, project.id, video.public_id)
+        source = await sources.open_source(tx, ref.owner, "a.mp4")
+        asset = Asset(
+            project_id=project.id,
+            video_id=video.id,
+            source_id=source.id,
+            public_id=video.public_id,
+            prefix="p/",
+            epoch=1,
+            state=AssetState.PLANNED,
+        )
+        tx.add(asset)
+        await tx.flush()
+        rendition = Rendition(
+            project_id=project.id,
+            asset_id=asset.id,
+            name="240p",
+            passthrough=False,
+            state=RenditionState.WAITING,
+            pieces=10,
+        )
+        tx.add(rendition)
+        await tx.flush()
+        return Wanted(project.id, asset.id, rendition.id, 0)
+
+
+def at(wanted: Wanted, segment: int) -> Wanted:
+    return Wanted(wanted.project_id, wanted.asset_id, wanted.rendition_id, segment)
+
+
+async def ask(db: Database, wanted: Wanted, *, renewal: bool = False) -> wants.Answer:
+    async with db.transaction() as tx:
+        return await wants.ask(tx, wanted, renewal=renewal)
+
+
+async def claim(db: Database, owner: str = "me") -> Lease | None:
+    async with db.transaction() as tx:
+        return await wants.claim(tx, owner)
+
+
+async def later(db: Database, seconds: float) -> None:
+    """Let it be that much later for all wants."""
+    async with db.transaction() as tx:
+        await tx.execute(
+            text(
+                "UPDATE jit_want SET asked_at = asked_at - make_interval(secs => :s),"
+                " wanted_until = wanted_until - make_interval(secs => :s),"
+                " lease_until = lease_until - make_interval(secs => :s)"
+            ),
+            {"s": seconds},
+        )
+
+
+async def test_the_newest_wish_comes_first(db: Database, wanted: Wanted) -> None:
+    for segment in (3, 1, 2):
+        assert (await ask(db, at(wanted, segment))).is_new
+    assert not (await ask(db, at(wanted, 3), renewal=True)).is_new
+    leases = [await claim(db) for _ in range(4)]
+    assert [lease.segment if lease else None for lease in leases] == [2, 1, 3, None]
+
+
+async def test_asking_again_is_a_new_wish(db: Database, wanted: Wanted) -> None:
+    for segment in (1, 2, 1):
+        await ask(db, at(wanted, segment))
+    lease = await claim(db)
+    assert lease is not None
+    assert lease.segment == 1
+
+
+async def test_many_workers_never_share_a_want(db: Database, wanted: Wanted) -> None:
+    for segment in range(10):
+        await ask(db, at(wanted, segment))
+    leases: list[Lease | None] = []
+
+    async def work(owner: str) -> None:
+        leases.extend([await claim(db, owner) for _ in range(4)])
+
+    async with anyio.create_task_group() as group:
+        for number in range(4):
+            group.start_soon(work, str(number))
+    assert sorted(lease.segment for lease in leases if lease) == list(range(10))
+
+
+async def test_a_want_ends_with_its_last_viewer(db: Database, wanted: Wanted) -> None:
+    await ask(db, wanted)
+    await later(db, wants.WANTED_S + 1)
+    assert await claim(db) is None
+    await ask(db, wanted)
+    lease = await claim(db)
+    assert lease is not None
+    assert lease.attempt == 1
+    async with db.transaction() as tx:
+        assert await wants.keep(tx, lease)
+    await later(db, wants.WANTED_S + 1)
+    async with db.transaction() as tx:
+        assert not await wants.keep(tx, lease)
+
+
+async def test_the_want_of_a_dead_worker_is_taken_over(db: Database, wanted: Wanted) -> None:
+    await ask(db, wanted)
+    first = await claim(db, "dead")
+    await ask(db, wanted, renewal=True)
+    assert await claim(db, "other") is None
+    await later(db, wants.LEASE_S + 0.5)
+    await ask(db, wanted, renewal=True)
+    second = await claim(db, "other")
+    assert first is not None
+    assert second is not None
+    assert second.owner == "other"
+    async with db.transaction() as tx:
+        assert not await wants.keep(tx, first), "it lost its lease"
+
+
+async def test_what_is_given_back_is_free_at_once(db: Database, wanted: Wanted) -> None:
+    await ask(db, wanted)
+    lease = await claim(db)
+    assert lease is not None
+    async with db.transaction() as tx:
+        assert await wants.waiting(tx) == 0
+        await wants.give_back(tx, lease)
+        assert await wants.waiting(tx) == 1
+    again = await claim(db, "other")
+    assert again is not None
+    assert again.attempt == 2
+
+
+async def test_a_failure_is_told_to_those_who_ask_again(db: Database, wanted: Wanted) -> None:
+    await ask(db, wanted)
+    lease = await claim(db)
+    assert lease is not None
+    async with db.transaction() as tx:
+        await wants.give_back(tx, lease, "undecodable: nothing")
+    assert (await ask(db, wanted)).failure == "undecodable: nothing"
+    assert await claim(db) is None
+
+
+async def test_stored_and_old_wants_are_forgotten(db: Database, wanted: Wanted) -> None:
+    for segment in range(4):
+        await ask(db, at(wanted, segment))
+    async with db.transaction() as tx:
+        await wants.done(tx, wanted.rendition_id, 1, 2)
+        assert await wants.waiting(tx) == 2
+    await later(db, 100)
+    async with db.transaction() as tx:
+        await wants.forget_old(tx)
+        assert await tx.scalar(text("SELECT count(*) FROM jit_want")) == 0
