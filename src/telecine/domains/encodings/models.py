@@ -47,9 +47,11 @@ class Asset(Base):
     __table_args__ = (UniqueConstraint("video_id", "epoch"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=ids.row_key)
-    project_id: Mapped[UUID] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"))
+    project_id: Mapped[UUID] = mapped_column(
+        ForeignKey("project.id", ondelete="CASCADE"), index=True
+    )
     video_id: Mapped[UUID] = mapped_column(ForeignKey("video.id", ondelete="CASCADE"))
-    source_id: Mapped[UUID] = mapped_column(ForeignKey("source.id", ondelete="CASCADE"))
+    source_id: Mapped[UUID] = mapped_column(ForeignKey("source.id", ondelete="CASCADE"), index=True)
     public_id: Mapped[str] = mapped_column(index=True)  # of the video
     prefix: Mapped[str]  # folder in the store, ends with "/"
     epoch: Mapped[int] = mapped_column(Integer)
@@ -73,7 +75,9 @@ class Rendition(Base):
     __table_args__ = (UniqueConstraint("asset_id", "name"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=ids.row_key)
-    project_id: Mapped[UUID] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"))
+    project_id: Mapped[UUID] = mapped_column(
+        ForeignKey("project.id", ondelete="CASCADE"), index=True
+    )
     asset_id: Mapped[UUID] = mapped_column(ForeignKey("asset.id", ondelete="CASCADE"), index=True)
     name: Mapped[str]
     passthrough: Mapped[bool]
@@ -103,7 +107,9 @@ class Run(Base):
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=ids.row_key)
-    project_id: Mapped[UUID] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"))
+    project_id: Mapped[UUID] = mapped_column(
+        ForeignKey("project.id", ondelete="CASCADE"), index=True
+    )
     asset_id: Mapped[UUID] = mapped_column(ForeignKey("asset.id", ondelete="CASCADE"))
     rendition_id: Mapped[UUID] = mapped_column(ForeignKey("rendition.id", ondelete="CASCADE"))
     first_piece: Mapped[int] = mapped_column(Integer)
@@ -144,7 +150,9 @@ class Step(Base):
     __table_args__ = (UniqueConstraint("asset_id", "name"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=ids.row_key)
-    project_id: Mapped[UUID] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"))
+    project_id: Mapped[UUID] = mapped_column(
+        ForeignKey("project.id", ondelete="CASCADE"), index=True
+    )
     asset_id: Mapped[UUID] = mapped_column(ForeignKey("asset.id", ondelete="CASCADE"))
     name: Mapped[str]
     state: Mapped[str]  # running | done | failed | retrying

@@ -423,7 +423,8 @@ def _encodings() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_asset"),
         sa.UniqueConstraint("video_id", "epoch", name="uq_asset_video_id"),
     )
-    op.create_index("ix_asset_public_id", "asset", ["public_id"])
+    for column in ("project_id", "public_id", "source_id"):
+        op.create_index(f"ix_asset_{column}", "asset", [column])
     op.create_table(
         "rendition",
         _key(),
@@ -443,7 +444,8 @@ def _encodings() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_rendition"),
         sa.UniqueConstraint("asset_id", "name", name="uq_rendition_asset_id"),
     )
-    op.create_index("ix_rendition_asset_id", "rendition", ["asset_id"])
+    for column in ("asset_id", "project_id"):
+        op.create_index(f"ix_rendition_{column}", "rendition", [column])
     op.create_table(
         "run",
         _key(),
@@ -457,8 +459,8 @@ def _encodings() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_run"),
         sa.UniqueConstraint("rendition_id", "first_piece", name="uq_run_rendition_id"),
     )
-    op.create_index("ix_run_asset_id", "run", ["asset_id"])
-    op.create_index("ix_run_object_key", "run", ["object_key"])
+    for column in ("asset_id", "object_key", "project_id"):
+        op.create_index(f"ix_run_{column}", "run", [column])
     op.create_table(
         "jit_want",
         _parent("jit_want", "rendition_id", "rendition"),
@@ -490,6 +492,7 @@ def _encodings() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_step"),
         sa.UniqueConstraint("asset_id", "name", name="uq_step_asset_id"),
     )
+    op.create_index("ix_step_project_id", "step", ["project_id"])
 
 
 def _jobs() -> None:
@@ -497,6 +500,11 @@ def _jobs() -> None:
     op.execute(
         "CREATE INDEX ix_procrastinate_jobs_asset_id ON procrastinate_jobs"
         " ((args->>'asset_id')) WHERE status IN ('todo', 'doing')"
+    )
+    # For the end of a worker, whose jobs let go of it.
+    op.execute(
+        "CREATE INDEX ix_procrastinate_jobs_worker_id ON procrastinate_jobs (worker_id)"
+        " WHERE worker_id IS NOT NULL"
     )
     # Queues are rewritten all day: vacuum after 2 % of dead rows, not after 20 %.
     for table in ("procrastinate_jobs", "procrastinate_events", "procrastinate_workers"):
