@@ -39,7 +39,7 @@ class Api(FastAPI):
         self.router.routes[:0] = routes
         problems.install(self, self.allowed_methods)
         self.add_exception_handler(Replay, _send_again)
-        self._edge = Edge(super().__call__, self._handles_head)
+        self._edge = Edge(super().__call__, self._handles)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a connection."""
@@ -59,7 +59,7 @@ class Api(FastAPI):
                 methods |= route.methods or set()
         return frozenset(methods | {"HEAD"} if "GET" in methods else methods)
 
-    def _handles_head(self, scope: Scope) -> bool:
+    def _handles(self, scope: Scope) -> bool:
         return any(route.matches(dict(scope))[0] is Match.FULL for route in self.router.routes)
 
 

@@ -18,12 +18,18 @@ log = structlog.get_logger()
 _ALLOWED_HEADERS = (
     b"Authorization, Content-Range, Content-Type, Accept, AV-Origin-Client, AV-Origin-App, "
     b"AV-Origin-Sdk, Range, X-Token-Session, X-Request-Id, "
-    b"Idempotency-Key, If-Match, If-None-Match"
+    b"Idempotency-Key, If-Match, If-None-Match, Content-Disposition, Tus-Resumable, "
+    b"Upload-Length, Upload-Offset, Upload-Metadata, Upload-Defer-Length, Upload-Concat, "
+    b"Upload-Checksum, Upload-Complete, Upload-Incomplete, Upload-Draft-Interop-Version, "
+    b"Upload-Token, X-HTTP-Method-Override, X-Requested-With"
 )
 _EXPOSED_HEADERS = (
     b"X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Retry-After, "
     b"Content-Length, Content-Range, ETag, X-Token-Session, X-Request-Id, "
-    b"Idempotent-Replayed, Retry-After"
+    b"Idempotent-Replayed, Retry-After, Location, Tus-Resumable, Tus-Version, Tus-Extension, "
+    b"Tus-Max-Size, Tus-Checksum-Algorithm, Upload-Offset, Upload-Length, Upload-Metadata, "
+    b"Upload-Defer-Length, Upload-Concat, Upload-Expires, Upload-Complete, Upload-Incomplete, "
+    b"Upload-Limit, Accept-Patch"
 )
 _CORS = [
     (b"access-control-allow-origin", b"*"),
@@ -40,22 +46,25 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _SECRETS_IN_PATHS = re.compile(r"(?<=/token/)[^/]+|(?<=/private/)[^/]+|(?<=/upload-tokens/)[^/]+")
 _BODILESS = {204, 304}
 
-HandlesHead = Callable[[Scope], bool]
+Handles = Callable[[Scope], bool]
 
 
 class Edge:
-    """Wraps the application; see the module's description."""
+    """Wraps the application; see the module's description.
 
-    def __init__(self, app: ASGIApp, handles_head: HandlesHead) -> None:
+    `handles` tells whether it has an operation for a path and method.
+    """
+
+    def __init__(self, app: ASGIApp, handles: Handles) -> None:
         self._app = app
-        self._handles_head = handles_head
+        self._handles = handles
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if scope["method"] == "OPTIONS":
+        if scope["method"] == "OPTIONS" and not self._handles(scope):
             await _answer_preflight(send)
             return
         if "\0" in scope["path"]:
@@ -63,7 +72,7 @@ class Edge:
             scope = {**scope, "path": scope["path"].replace("\0", "\ufffd")}
         request_id = _request_id(scope)
         head = scope["method"] == "HEAD"
-        if head and not self._handles_head(scope):
+        if head and not self._handles(scope):
             # The API's operations know GET only; their bodies are dropped below.
             scope = {**scope, "method": "GET"}
         exchange = _Exchange(scope, send, request_id, drop_body=head)
@@ -130,7 +139,7 @@ class _Exchange:
         if empty:
             # Clients parse whatever has a media type, and fail on an empty text.
             headers = [pair for pair in headers if pair[0].lower() != b"content-type"]
-        headers += _CORS
+        headers += _PREFLIGHT if self.scope["method"] == "OPTIONS" else _CORS
         headers.append((b"x-request-id", self._request_id))
         if self.is_api and not self.scope["path"].startswith("/auth/"):
             headers += ratelimit.rate_of(self.scope).headers()

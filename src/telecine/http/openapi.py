@@ -24,7 +24,7 @@ _SECURITY_SCHEMES = {
         "description": "The operator key of the installation.",
     },
 }
-_METHODS = {"get", "post", "put", "patch", "delete"}
+_METHODS = {"get", "head", "post", "put", "patch", "delete"}
 
 
 def finish(document: dict[str, Any]) -> dict[str, Any]:

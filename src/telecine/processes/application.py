@@ -18,7 +18,7 @@ from telecine.domains.accounts import api as accounts_api
 from telecine.domains.accounts import operator_api
 from telecine.domains.encodings import api as encodings_api
 from telecine.domains.uploads import api as uploads_api
-from telecine.domains.uploads import delegated_api, tokens_api
+from telecine.domains.uploads import delegated_api, tokens_api, tus_api
 from telecine.domains.videos import api as videos_api
 from telecine.domains.videos import thumbnail_api, tokens
 from telecine.http.app import Api, create_app
@@ -42,6 +42,7 @@ ROUTERS = (
     thumbnail_api.router,
     delegated_api.router,
     tokens_api.router,
+    tus_api.router,
     encodings_api.router,
 )
 """All operations of the API, in the order of the document."""

@@ -10,7 +10,7 @@ from telecine import clock, ids
 from telecine.domains.accounts import queries
 from telecine.http import ratelimit
 from telecine.http.caller import Identity
-from telecine.http.ratelimit import RateLimits
+from telecine.http.ratelimit import RateClass, RateLimits
 from telecine.http.services import IDENTITY_TTL_S, AppServices, Services
 from telecine.problems import Problem, problem, with_headers
 
@@ -111,6 +111,13 @@ def count(request: Request, services: Services, caller: Identity) -> None:
     content_range = request.headers.get("content-range")
     rate_class = ratelimit.class_of(request.method, content_type)
     cost = 1 if content_range is None else ratelimit.cost_of(content_range.encode("latin-1"))
+    charge(request, services, caller, rate_class, cost)
+
+
+def charge(
+    request: Request, services: Services, caller: Identity, rate_class: RateClass, cost: int
+) -> None:
+    """Count a request of `caller` as `cost` requests of a class. Raises Problem 429."""
     limit = limits_of(services, caller).of(rate_class)
     rate = services.limiter.take(caller.project_id, rate_class, limit, cost)
     ratelimit.remember(request.scope, rate)

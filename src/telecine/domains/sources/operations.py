@@ -126,6 +126,14 @@ async def store(
     source.updated_at = row.stored_at
     if claimed.mode == Mode.PARTS and source.unit_bytes is None and not last:
         source.unit_bytes = row.size_bytes
+    return await conclude(tx, source)
+
+
+async def conclude(tx: Transaction, source: Source) -> bool:
+    """Make a source complete if all its bytes are stored; tell whether that is new.
+
+    For whoever has changed what is known of a source, such as its total.
+    """
     await tx.flush()
     held = await queries.held(tx, source)
     if not held.complete or source.state in COMPLETE:

@@ -4,8 +4,10 @@ import pytest
 from telecine.db.engine import Database
 from telecine.domains.uploads import content_range
 from telecine.http import multipart
+from telecine.http.app import Api
 from telecine.http.services import Services
 from tests.fixtures.application import (
+    ProjectKeys,
     anonymous,
     app,
     client,
@@ -14,6 +16,7 @@ from tests.fixtures.application import (
     services,
     stranger,
 )
+from tests.integration.domains.uploads.resuming import Resumer
 from tests.integration.domains.uploads.sending import Uploads
 from tests.integration.domains.uploads.visiting import Visitor
 
@@ -56,3 +59,11 @@ def any_visitor(request: pytest.FixtureRequest, visitor: Visitor) -> Visitor:
     if request.param == "at once":
         visitor.piece_bytes = 1 << 20
     return visitor
+
+
+@pytest.fixture
+def resumer(
+    client: httpx.AsyncClient, app: Api, services: Services, db: Database, project: ProjectKeys
+) -> Resumer:
+    """Uploads that are resumed by their URL."""
+    return Resumer(client, app, services, db, project)
