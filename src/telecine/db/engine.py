@@ -77,6 +77,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_pre_ping=True,
+            hide_parameters=True,  # errors are logged, and keys and tokens are parameters
             connect_args=CONNECTION_OPTIONS,
         )
         self._session = async_sessionmaker(self._engine, expire_on_commit=False)

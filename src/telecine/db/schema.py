@@ -120,7 +120,7 @@ def _config() -> Config:
 
 @contextmanager
 def _connection(url: str) -> Iterator[Connection]:
-    engine = create_engine(driver_url(url), poolclass=NullPool)
+    engine = create_engine(driver_url(url), poolclass=NullPool, hide_parameters=True)
     try:
         with engine.connect() as connection:
             yield connection
