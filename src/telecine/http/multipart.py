@@ -270,6 +270,12 @@ def _extended_name(disposition: str) -> bytes | None:
     return unquote_to_bytes(encoded.partition(";")[0].strip('" '))
 
 
+def file_name_in(disposition: str) -> str:
+    """Return the file name of a `Content-Disposition`, empty if it has none."""
+    _, options = parse_options_header(disposition)
+    return _text(_extended_name(disposition) or options.get(b"filename", b""))
+
+
 def clean_file_name(name: str) -> str:
     """Return the last element of a path without control characters, `file` if empty."""
     last = name.replace("\\", "/").rpartition("/")[2]

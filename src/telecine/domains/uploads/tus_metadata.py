@@ -1,7 +1,6 @@
 """What clients say of a file beside its bytes: in `Upload-Metadata`, or by its disposition."""
 
 from collections.abc import Mapping
-from email.message import EmailMessage
 from typing import Any
 
 from pydantic import ValidationError
@@ -9,7 +8,7 @@ from pydantic import ValidationError
 from telecine.domains.uploads.tus_fields import metadata_of
 from telecine.domains.uploads.tus_protocol import METADATA
 from telecine.domains.videos.schemas import VideoCreation
-from telecine.http.multipart import clean_file_name
+from telecine.http.multipart import clean_file_name, file_name_in
 from telecine.http.problems import validation_problem
 from telecine.problems import Problem
 
@@ -31,9 +30,7 @@ def file_name_of(metadata: Mapping[str, str], headers: Mapping[str, str]) -> str
     """Return the name of the file that is uploaded, `file` if nothing tells it."""
     given = next((metadata[name] for name in _NAMES if metadata.get(name)), None)
     if given is None:
-        disposition = EmailMessage()
-        disposition["Content-Disposition"] = headers.get("content-disposition", "")
-        given = disposition.get_filename("")
+        given = file_name_in(headers.get("content-disposition", ""))
     return clean_file_name(given)
 
 

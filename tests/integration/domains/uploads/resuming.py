@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import httpx
 from sqlalchemy import func, select
-from starlette.types import Message
+from starlette.types import Message, Scope
 
 from telecine.db.engine import Database
 from telecine.domains.encodings.models import Asset
@@ -122,7 +122,12 @@ async def hang_up(
     async def send(_: Message) -> None:
         """Nobody is there."""
 
-    scope = {
+    await app(scope_of(method, path, headers), receive, send)
+
+
+def scope_of(method: str, path: str, headers: dict[str, str]) -> Scope:
+    """Return a request as servers describe it."""
+    return {
         "type": "http",
         "method": method,
         "path": path,
@@ -134,4 +139,3 @@ async def hang_up(
         "server": ("api.test", 80),
         "client": ("127.0.0.1", 1),
     }
-    await app(scope, receive, send)
