@@ -27,7 +27,13 @@ def make_resources(owner: httpx.Client) -> dict[str, str]:
     """Make one resource of each kind; return their ids by path parameter."""
     video = accepted(owner.post("/videos", json={"title": "theirs", "tags": ["theirs"]}))
     token = accepted(owner.post("/upload-tokens", json={"ttl": 3600}))
-    return {"videoId": video["videoId"], "uploadToken": token["token"]}
+    length = {"Tus-Resumable": "1.0.0", "Upload-Length": "9"}
+    upload = owner.post("/tus/", headers=length).raise_for_status()
+    return {
+        "videoId": video["videoId"],
+        "uploadToken": token["token"],
+        "uploadId": upload.headers["location"].removeprefix("/tus/"),
+    }
 
 
 class Operations:
