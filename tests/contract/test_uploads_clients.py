@@ -7,14 +7,13 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-import psycopg
 import pytest
 
-from telecine.db.embedded import running_url
 from tests.contract import packages
 from tests.contract.conftest import Tenant
 from tests.fixtures.media import padded
 from tests.fixtures.server import TelecineServer
+from tests.fixtures.stored import stored_source
 
 SCRIPTS = Path(__file__).parent
 
@@ -35,23 +34,6 @@ def files(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         chunk = large[number * CHUNK_BYTES : (number + 1) * CHUNK_BYTES]
         (folder / f"large.mp4.part.{letter}").write_bytes(chunk)
     return folder
-
-
-def stored_source(server: TelecineServer, video_id: str) -> bytes:
-    """Return the source of a video as it lies in the store."""
-    url = running_url(server.data)
-    assert url is not None
-    with psycopg.connect(url) as connection:
-        row = connection.execute(
-            "SELECT extents FROM source JOIN video ON video.id = video_id WHERE public_id = %s",
-            [video_id],
-        ).fetchone()
-    assert row is not None
-    content = b""
-    for extent in row[0]:
-        data = (server.data / "media" / extent["key"]).read_bytes()
-        content += data[extent["offset"] : extent["offset"] + extent["size"]]
-    return content
 
 
 def check_store(server: TelecineServer, files: Path, printed: str, videos: int) -> None:

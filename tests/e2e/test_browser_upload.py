@@ -1,0 +1,284 @@
+"""Uploads from a browser by the official packages, over TLS, with broken connections."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from playwright.async_api import Browser, async_playwright
+
+from tests.chaos import killing
+from tests.e2e.conftest import FLAGS, chromium
+from tests.e2e.uploading import PROGRESSIVE, RECORD, UPLOAD, Shop, shop_with
+from tests.fixtures.media import AAC, REPRODUCIBLE, X264, make_clip, padded
+from tests.fixtures.proxy import Proxy, proxy_to, self_signed
+from tests.fixtures.server import TelecineServer, running_telecine
+from tests.fixtures.stored import database_of, stored_source
+from tests.fixtures.waiting import until
+
+pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.node]
+
+CHUNK_BYTES = 5 * 1024 * 1024
+CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+# Else it asks its user whether the page, which seems to be far away, may talk to us here.
+NEAR = "--disable-features=LocalNetworkAccessChecks"
+
+NEWEST = ("video-uploader", "1.1.6")
+OLD = ("video-uploader", "1.0.11")
+
+
+@pytest.fixture(scope="session")
+def small() -> Path:
+    picture = ["-f", "lavfi", "-i", "testsrc2=size=320x240:rate=25:duration=1"]
+    sound = ["-f", "lavfi", "-i", "sine=duration=1"]
+    return make_clip("browser.mp4", *picture, *sound, *X264, *AAC, *REPRODUCIBLE)
+
+
+@pytest.fixture(scope="session")
+def large(small: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of three chunks."""
+    path = tmp_path_factory.mktemp("browser") / "large.mp4"
+    path.write_bytes(padded(small.read_bytes(), 2 * CHUNK_BYTES + 60_860))
+    return path
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return self_signed(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """One with a camera and a microphone."""
+    executable = chromium()
+    async with async_playwright() as playwright:
+        flags = [*FLAGS, *CAMERA, NEAR]
+        browser = await playwright.chromium.launch(executable_path=executable, args=flags)
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def proxy(telecine_server: TelecineServer, certificate: Path) -> AsyncIterator[Proxy]:
+    async with proxy_to(telecine_server.base_url, certificate) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def token(api: httpx.Client) -> str:
+    made = api.post("/upload-tokens", json={"ttl": 3600}).raise_for_status().json()
+    return str(made["token"])
+
+
+@pytest.fixture
+def container(api: httpx.Client) -> str:
+    made = api.post("/videos", json={"title": "Kept"}).raise_for_status().json()
+    return str(made["videoId"])
+
+
+async def wait_until_playable(api: httpx.Client, video_id: str) -> dict[str, Any]:
+    status: dict[str, Any] = {}
+
+    async def playable() -> bool:
+        nonlocal status
+        status = api.get(f"/videos/{video_id}/status").raise_for_status().json()
+        return bool(status["encoding"]["playable"])
+
+    await until(playable)
+    return status
+
+
+@pytest.mark.parametrize("library", [NEWEST, OLD], ids=" ".join)
+async def test_a_file_on_a_token(
+    browser: Browser,
+    proxy: Proxy,
+    api: httpx.Client,
+    telecine_server: TelecineServer,
+    token: str,
+    small: Path,
+    large: Path,
+    library: tuple[str, str],
+) -> None:
+    options = {"apiHost": proxy.authority, "uploadToken": token, "chunkSize": CHUNK_BYTES}
+    async with shop_with(browser, *library) as shop:
+        for file in (small, large):
+            await shop.choose(file)
+            video = await shop.run(UPLOAD, **options)
+            assert video["title"] == file.name
+            assert video["isPublic"] is True
+            assert stored_source(telecine_server, video["videoId"]) == file.read_bytes()
+            await wait_until_playable(api, video["videoId"])
+        container = api.post("/videos", json={"title": "Kept"}).json()["videoId"]
+        video = await shop.run(UPLOAD, **options, videoId=container)
+        assert (video["videoId"], video["title"]) == (container, "Kept")
+        assert stored_source(telecine_server, container) == large.read_bytes()
+
+
+async def test_playable_is_told_when_it_is(
+    browser: Browser, proxy: Proxy, api: httpx.Client, token: str, small: Path
+) -> None:
+    async with shop_with(browser, *NEWEST) as shop:
+        await shop.choose(small)
+        options = {"apiHost": proxy.authority, "uploadToken": token}
+        video = await shop.run(UPLOAD, **options, untilPlayable=True)
+    assert api.get(video["assets"]["hls"]).text.startswith("#EXTM3U")
+    status = api.get(f"/videos/{video['videoId']}/status").json()
+    assert status["encoding"]["playable"] is True
+
+
+@pytest.mark.parametrize("credentials", ["access token", "expired access token", "API key"])
+async def test_a_file_with_credentials(
+    browser: Browser,
+    proxy: Proxy,
+    api: httpx.Client,
+    telecine_server: TelecineServer,
+    container: str,
+    large: Path,
+    credentials: str,
+) -> None:
+    key = telecine_server.production_key
+    if credentials == "API key":
+        who = {"apiKey": key}
+    else:
+        issued = api.post("/auth/api-key", json={"apiKey": key}).raise_for_status().json()
+        stale = "expired" if "expired" in credentials else issued["access_token"]
+        who = {"accessToken": stale, "refreshToken": issued["refresh_token"]}
+    async with shop_with(browser, *NEWEST) as shop:
+        await shop.choose(large)
+        options = {"apiHost": proxy.authority, "videoId": container, "chunkSize": CHUNK_BYTES}
+        video = await shop.run(UPLOAD, **options, **who)
+    assert video["title"] == "Kept"
+    assert stored_source(telecine_server, container) == large.read_bytes()
+
+
+@pytest.mark.parametrize("library", [NEWEST, OLD], ids=" ".join)
+@pytest.mark.parametrize("blob_bytes", [6 << 20, 1 << 20])
+async def test_a_progressive_session(
+    browser: Browser,
+    proxy: Proxy,
+    telecine_server: TelecineServer,
+    token: str,
+    large: Path,
+    library: tuple[str, str],
+    blob_bytes: int,
+) -> None:
+    async with shop_with(browser, *library) as shop:
+        await shop.choose(large)
+        options = {"apiHost": proxy.authority, "uploadToken": token, "blobBytes": blob_bytes}
+        video = await shop.run(PROGRESSIVE, **options)
+    assert video["title"] == "file"
+    assert stored_source(telecine_server, video["videoId"]) == large.read_bytes()
+
+
+@pytest.mark.parametrize("part", [1, 2, 3])
+async def test_a_connection_that_breaks_is_no_loss(
+    browser: Browser,
+    proxy: Proxy,
+    telecine_server: TelecineServer,
+    token: str,
+    large: Path,
+    part: int,
+) -> None:
+    # On a connection that served before, Chromium itself tries once more.
+    faults = [proxy.cut(b"part %d/3" % part, after_bytes=50_000) for _ in range(min(part, 2))]
+    async with shop_with(browser, *NEWEST) as shop:
+        await shop.choose(large)
+        video = await upload_in_chunks(shop, proxy, token)
+        assert any("NETWORK_ERROR, will be retried" in text for text in shop.said)
+    assert all(fault.happened.is_set() for fault in faults)
+    assert stored_source(telecine_server, video["videoId"]) == large.read_bytes()
+
+
+async def upload_in_chunks(shop: Shop, proxy: Proxy, token: str) -> dict[str, Any]:
+    options = {"apiHost": proxy.authority, "uploadToken": token, "chunkSize": CHUNK_BYTES}
+    return await shop.run(UPLOAD, **options)
+
+
+async def is_blocked(blocking: psycopg.Connection[Any], watching: psycopg.Connection[Any]) -> bool:
+    """Tell whether somebody waits for a lock that `blocking` holds."""
+    row = watching.execute(
+        "SELECT count(*) FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))",
+        [blocking.info.backend_pid],
+    ).fetchone()
+    watching.commit()
+    return row is not None and row[0] > 0
+
+
+@pytest.mark.parametrize("part", [1, 2, 3])
+async def test_an_answer_that_gets_lost_is_given_again(
+    browser: Browser,
+    proxy: Proxy,
+    api: httpx.Client,
+    telecine_server: TelecineServer,
+    large: Path,
+    token: str,
+    part: int,
+) -> None:
+    """All bytes of a part are there, and the connection ends before it is recorded."""
+    fault = proxy.hold(b"part %d/3" % part, after_bytes=CHUNK_BYTES // 2 if part < 3 else 30_000)
+    title = f"lost-{part}.mp4"
+
+    async def break_it() -> None:
+        await fault.happened.wait()
+        with (
+            database_of(telecine_server) as blocking,
+            database_of(telecine_server) as watching,
+        ):
+            rows = "SELECT id FROM upload_token WHERE public_id = %s FOR UPDATE"
+            blocking.execute(rows, [token])
+            fault.released.set()
+            await until(lambda: is_blocked(blocking, watching))
+            await proxy.cut_all()
+
+    async with shop_with(browser, *NEWEST) as shop:
+        await shop.choose(large)
+        options = {"apiHost": proxy.authority, "uploadToken": token, "chunkSize": CHUNK_BYTES}
+        async with asyncio.TaskGroup() as group:
+            group.create_task(break_it())
+            video = await shop.run(UPLOAD, **options, videoName=title)
+    assert stored_source(telecine_server, video["videoId"]) == large.read_bytes()
+    assert [each["videoId"] for each in api.get(f"/videos?title={title}").json()["data"]] == [
+        video["videoId"]
+    ], "no second video"
+
+
+async def test_a_server_that_dies_in_the_middle(
+    browser: Browser, certificate: Path, tmp_path: Path, large: Path
+) -> None:
+    with running_telecine(tmp_path / "data", {"TELECINE_API_PROCESSES": "1"}) as (_, server):
+        auth = (server.production_key, "")
+        with httpx.Client(base_url=server.base_url, auth=auth, timeout=60) as api:
+            token = api.post("/upload-tokens").raise_for_status().json()["token"]
+            async with proxy_to(server.base_url, certificate) as proxy:
+                fault = proxy.hold(b"part 2/3", after_bytes=CHUNK_BYTES // 2)
+
+                async def kill() -> None:
+                    await fault.happened.wait()
+                    killing.kill(killing.child(server.pid, killing.is_api))
+
+                async with shop_with(browser, *NEWEST) as shop:
+                    await shop.choose(large)
+                    async with asyncio.TaskGroup() as group:
+                        group.create_task(kill())
+                        video = await upload_in_chunks(shop, proxy, token)
+            assert stored_source(server, video["videoId"]) == large.read_bytes()
+            await wait_until_playable(api, video["videoId"])
+
+
+@pytest.mark.parametrize("mime_type", ["video/webm;codecs=vp8,opus", None])
+async def test_a_recording_becomes_playable(
+    browser: Browser, proxy: Proxy, api: httpx.Client, token: str, mime_type: str | None
+) -> None:
+    async with shop_with(browser, "media-recorder", "1.0.11") as shop:
+        options: dict[str, Any] = {"apiHost": proxy.authority, "uploadToken": token, "seconds": 6}
+        if mime_type is not None:
+            options["mimeType"] = mime_type
+        video = await shop.run(RECORD, **options)
+    assert video["title"] == "file"
+    status = await wait_until_playable(api, video["videoId"])
+    assert 4 <= status["encoding"]["metadata"]["duration"] <= 9
+    assert status["encoding"]["metadata"]["width"] > 0
+    assert status["ingest"]["receivedParts"]["parts"] == [1]
