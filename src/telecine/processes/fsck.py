@@ -18,6 +18,7 @@ from telecine.domains.encodings.models import (
     Run,
 )
 from telecine.domains.sources.models import Source
+from telecine.domains.uploads.models import TusUpload
 from telecine.domains.videos.models import Video
 from telecine.pipeline.stored_index import StoredIndex
 from telecine.processes.checks import database_url
@@ -148,6 +149,9 @@ async def _expected(tx: Transaction) -> _Expected:
             expected.need(extent["key"], f"source {source.id}", end)
         if source.completed_at is None:
             expected.unsettled.append(f"{source.prefix}source/")
+    for part in await tx.scalars(select(TusUpload).where(TusUpload.video_id.is_(None))):
+        # Its objects go before its row does, an hour after a concatenation.
+        expected.unsettled.append(f"{part.project_id}/{part.public_id}/")
     for asset in await tx.scalars(select(Asset).where(Asset.video_id.in_(alive))):
         await _expect_asset(tx, asset, expected)
     return expected

@@ -14,15 +14,18 @@ from telecine.domains.uploads import (
     tus_documents,
     tus_ending,
     tus_protocol,
+    tus_requests,
     tus_state,
     tus_writing,
 )
+from telecine.domains.uploads.room import Need, check_room
 from telecine.domains.uploads.tus_access import TOKEN, Access
 from telecine.domains.uploads.tus_body import drain
 from telecine.domains.uploads.tus_fields import Final, Partial
 from telecine.domains.uploads.tus_metadata import file_name_of, token_of, video_of
-from telecine.domains.uploads.tus_protocol import TUS, Creation, Dialect, Progress
+from telecine.domains.uploads.tus_protocol import TUS, Dialect, Progress
 from telecine.domains.uploads.tus_receiving import append, when_free
+from telecine.domains.uploads.tus_requests import Creation
 from telecine.domains.uploads.tus_state import Located
 from telecine.domains.videos.api import reply
 from telecine.http.openapi import OPERATOR_TAG
@@ -80,7 +83,11 @@ async def create_upload(request: Request, services: AppServices) -> Response:
             request, services, RateClass.UPLOADS, 0 if partial else 1, token
         )
         dialect = tus_protocol.dialect_of("POST", request.headers)
-        creation = tus_protocol.read_creation(dialect, request.headers)
+        creation = tus_requests.read_creation(dialect, request.headers)
+        announced = creation.length or 0
+        brought = (creation.append.content_length or 0) if creation.append else 0
+        need = Need(brought, max(announced, brought))
+        await check_room(services, access.project_id, access.identity.settings, need, first=True)
         located = await _create(request, services, access, creation)
         if creation.append is not None:
             located = await append(request, services, access, located.public_id, creation.append)
@@ -174,6 +181,9 @@ async def append_to_upload(
     async with _answering(request):
         access = await tus_access.admit(request, services, RateClass.UPLOADS, 0)
         dialect, wanted = await _read(request, services, access, upload_id, _append)
+        brought = wanted.content_length or 0
+        need = Need(brought, brought)
+        await check_room(services, access.project_id, access.identity.settings, need, first=False)
         located = await append(request, services, access, upload_id, wanted)
         return await _told(request, services, dialect, located, dialect.appended_status)
 
@@ -199,13 +209,13 @@ async def delete_upload(request: Request, upload_id: UploadId, services: AppServ
 def _question(request: Request) -> Dialect:
     method = tus_protocol.method_of(request.method, request.headers)
     dialect = tus_protocol.dialect_of(method, request.headers)
-    tus_protocol.check_question(dialect, request.headers)
+    tus_requests.check_question(dialect, request.headers)
     return dialect
 
 
-def _append(request: Request) -> tuple[Dialect, tus_protocol.Append]:
+def _append(request: Request) -> tuple[Dialect, tus_requests.Append]:
     dialect = tus_protocol.dialect_of("PATCH", request.headers)
-    return dialect, tus_protocol.read_append(dialect, request.headers)
+    return dialect, tus_requests.read_append(dialect, request.headers)
 
 
 async def _read(

@@ -18,7 +18,8 @@ from telecine.domains.uploads import tus_state, tus_writing
 from telecine.domains.uploads.content_range import MAX_SOURCE_BYTES
 from telecine.domains.uploads.ranged import closed
 from telecine.domains.uploads.tus_access import Access
-from telecine.domains.uploads.tus_protocol import OFFSET, Append, inconsistent_length, too_large
+from telecine.domains.uploads.tus_protocol import OFFSET
+from telecine.domains.uploads.tus_requests import Append, inconsistent_length, too_large
 from telecine.domains.uploads.tus_state import Located
 from telecine.domains.videos import operations as videos
 from telecine.http.multipart import empty_file

@@ -13,7 +13,7 @@ from starlette.types import Message
 from telecine import clock
 from telecine.domains.uploads import tus_writing
 from telecine.domains.uploads.tus_fields import Checksum, Hash
-from telecine.domains.uploads.tus_protocol import too_large
+from telecine.domains.uploads.tus_requests import too_large
 from telecine.http.multipart import Sink
 
 BATCH_BYTES = 1 << 20

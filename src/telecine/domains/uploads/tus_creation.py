@@ -1,9 +1,11 @@
 """New uploads: of a video, partial ones, and concatenations of these."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import anyio
+from sqlalchemy import update
 
 from telecine import clock, ids
 from telecine.db.engine import Transaction
@@ -18,7 +20,7 @@ from telecine.domains.uploads.ranged import closed
 from telecine.domains.uploads.reception import invalid_token
 from telecine.domains.uploads.tus_access import Access
 from telecine.domains.uploads.tus_fields import Final, Partial
-from telecine.domains.uploads.tus_protocol import Creation, too_large
+from telecine.domains.uploads.tus_requests import Creation, too_large
 from telecine.domains.uploads.tus_state import LIFETIME, PARTIAL_ID, Located
 from telecine.domains.videos import operations as videos
 from telecine.domains.videos.queries import VideoRow
@@ -28,6 +30,9 @@ from telecine.problems import Problem, not_found, problem, with_headers
 from telecine.storage.extents import Extent, join
 
 VIDEO_ID = "videoId"
+
+KEPT_WHEN_USED = timedelta(hours=1)
+"""How long a part may be used again after a concatenation."""
 
 
 def already_begun(location: str) -> Problem:
@@ -139,7 +144,7 @@ async def concatenate(
             await services.store.copy(key, copy)
         mine = [Extent(keys[each.key], each.size_bytes, each.offset) for each in extents]
         async with services.db.transaction() as tx:
-            return await _finish(tx, access, located.public_id, claim, mine)
+            return await _finish(tx, access, final, located.public_id, claim, mine)
     except BaseException:
         with anyio.CancelScope(shield=True):
             await _undo(services, access, located, claim, keys.values())
@@ -163,17 +168,34 @@ async def _parts(tx: Transaction, access: Access, public_ids: Sequence[str]) -> 
 
 
 async def _finish(
-    tx: Transaction, access: Access, public_id: str, claim: Claim, extents: Sequence[Extent]
+    tx: Transaction,
+    access: Access,
+    final: Final,
+    public_id: str,
+    claim: Claim,
+    extents: Sequence[Extent],
 ) -> Located:
     located = await tus_state.locate(tx, access, public_id, lock=True)
     source = located.source
     if source is None or located.row is None or source.state != SourceState.UPLOADING:
         raise already_begun(location_of(public_id))
     complete = await sources.store(tx, source, claim, extents)
+    await _shorten(tx, access, final)
     located.row = await videos.source_arrived(
         tx, access.project_id, located.row, source, complete=complete, sandbox=access.sandbox
     )
     return located
+
+
+async def _shorten(tx: Transaction, access: Access, final: Final) -> None:
+    """Keep the parts for a while only: whoever lost the answer asks again."""
+    soon = clock.now() + KEPT_WHEN_USED
+    await tx.execute(
+        update(TusUpload)
+        .where(TusUpload.project_id == access.project_id)
+        .where(TusUpload.public_id.in_(final.public_ids), TusUpload.expires_at > soon)
+        .values(expires_at=soon)
+    )
 
 
 async def _undo(

@@ -17,7 +17,7 @@ from telecine.domains.uploads.tus_access import Access
 from telecine.domains.uploads.tus_appending import Begun, Span, Stored
 from telecine.domains.uploads.tus_body import Body, Cut, Ending, Meter
 from telecine.domains.uploads.tus_fields import checksum_mismatch
-from telecine.domains.uploads.tus_protocol import Append
+from telecine.domains.uploads.tus_requests import Append
 from telecine.domains.uploads.tus_state import Located
 from telecine.http.services import Services
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from telecine import clock
 from telecine.domains.encodings.models import Asset
@@ -59,6 +59,10 @@ async def test_parts_may_be_used_again(resumer: Resumer) -> None:
     empty = await partial(resumer, b"")
     reply = await resumer.post(final(part, empty, part))
     other = await resumer.post(final(part))
+    async with resumer.db.transaction() as tx:
+        until = list(await tx.scalars(select(TusUpload.expires_at).order_by(TusUpload.created_at)))
+    assert max(until[:2]) < clock.now() + timedelta(hours=2), "used parts are not kept for long"
+    assert min(until[2:]) > clock.now() + timedelta(days=6)
     assert await resumer.content(reply.headers["location"]) == CONTENT[:80] * 2
     # What is made of parts does not hang on them.
     assert (await resumer.client.delete(part, headers=TUS)).status_code == 204

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telecine.domains.uploads import tus_protocol
+from telecine.domains.uploads import tus_protocol, tus_requests
 from telecine.domains.uploads.content_range import MAX_SOURCE_BYTES
 from telecine.domains.uploads.tus_fields import (
     Final,
@@ -172,9 +172,9 @@ def test_urls_of_no_upload(url: str) -> None:
         _ = found.public_ids
 
 
-def creation(dialect: Dialect, **headers: str) -> tus_protocol.Creation:
+def creation(dialect: Dialect, **headers: str) -> tus_requests.Creation:
     given = {name.replace("_", "-"): value for name, value in headers.items()}
-    return tus_protocol.read_creation(dialect, given)
+    return tus_requests.read_creation(dialect, given)
 
 
 def test_a_creation_of_tus() -> None:
@@ -253,9 +253,9 @@ def test_creations_of_drafts_that_are_refused(
         creation(NEWEST, **headers)
 
 
-def append(dialect: Dialect, **headers: str) -> tus_protocol.Append:
+def append(dialect: Dialect, **headers: str) -> tus_requests.Append:
     given = {name.replace("_", "-"): value for name, value in headers.items()}
-    return tus_protocol.read_append(dialect, given)
+    return tus_requests.read_append(dialect, given)
 
 
 def test_appends() -> None:
@@ -294,9 +294,9 @@ def test_appends_that_are_refused(
 @pytest.mark.parametrize("name", ["upload-offset", "upload-complete"])
 def test_early_drafts_forbid_headers_of_questions(name: str) -> None:
     with pytest.raises(Problem):
-        tus_protocol.check_question(Dialect(6), {name: "?0"})
-    tus_protocol.check_question(Dialect(7), {name: "?0"})
-    tus_protocol.check_question(TUS, {name: "?0"})
+        tus_requests.check_question(Dialect(6), {name: "?0"})
+    tus_requests.check_question(Dialect(7), {name: "?0"})
+    tus_requests.check_question(TUS, {name: "?0"})
 
 
 def test_what_tus_is_told() -> None:
