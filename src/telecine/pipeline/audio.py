@@ -46,6 +46,7 @@ def span_argv(
     # Container time of our time 0: the first shown picture, or the first sound.
     zero_s = probe.video.start_s if probe.video else probe.audio.zero_s
     seek_s = zero_s + Fraction(start, rate_hz) - _SEEK_EARLY_S
+    begins_s = zero_s - _before_s(probe)
     seek = ["-noaccurate_seek", "-seek_timestamp", "1", "-ss", f"{float(seek_s):.6f}"]
     graph = ",".join(
         (
@@ -61,7 +62,7 @@ def span_argv(
         "-v", "error",
         "-copyts",
         *INPUT_FLAGS,
-        *(seek if seek_s > zero_s else []),
+        *(seek if seek_s > begins_s else []),
         *input_url(),
         "-map", f"0:a:{probe.audio.ordinal}",
         "-vn", "-sn", "-dn",
@@ -75,6 +76,13 @@ def span_argv(
         output_url(0),
     ]  # fmt: skip
     return argv, preroll + _PRIMING_PACKETS
+
+
+def _before_s(probe: Probe) -> Fraction:
+    """Return how much of the source lies before our time 0: a clip starts inside."""
+    if probe.video is not None:
+        return -min((0, *probe.video.key_frames[:1])) / probe.video.frame_rate
+    return Fraction(0) if probe.audio is None else max(Fraction(0), -probe.audio.start_s)
 
 
 async def encode_audio(

@@ -33,7 +33,7 @@ class VideoTrack:
     frame_rate: Fraction  # Hz; the nearest standard rate, at most 60
     frames: int  # output frames on the grid of `frame_rate`
     start_s: Fraction  # container time of the first shown frame: our time 0
-    key_frames: tuple[int, ...]  # on the same grid, ascending, starts with 0
+    key_frames: tuple[int, ...]  # on the same grid, ascending; negative: before a clip
     interlaced: bool
     bit_depth: int
     chroma: str  # "420", "422", "444", "gray"
@@ -54,7 +54,8 @@ class AudioTrack:
     codecs: str | None  # "mp4a.40.2"
     sample_rate_hz: int
     channels: int
-    start_s: Fraction  # relative to the video's first frame (audio only: 0)
+    # Relative to the video's first frame (audio only: 0); negative: before a clip, too.
+    start_s: Fraction
     duration_s: Fraction
     packets: int | None  # exact, where an index tells (AAC in MP4)
     ordinal: int = 0  # among the audio streams of the container

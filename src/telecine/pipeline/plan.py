@@ -149,7 +149,7 @@ def _renditions(
 
 
 def _plan_audio_only(probe: Probe, track: AudioTrack, options: PlanOptions) -> Plan:
-    duration_s = track.duration_s
+    duration_s = track.start_s + track.duration_s
     if options.limit_s is not None:
         duration_s = min(duration_s, Fraction(options.limit_s))
     # The fine grid, in ticks instead of frames.
@@ -189,7 +189,8 @@ def audio_obstacles(probe: Probe, end_s: Fraction) -> tuple[str, ...]:
         obstacles.append("not-indexed")
     if track.start_s * track.sample_rate_hz > PACKET_SAMPLES:
         obstacles.append("starts-late")
-    if track.start_s + track.duration_s < end_s - AUDIO_MISSING_S:
+    heard_s = track.start_s + track.duration_s
+    if heard_s < end_s - AUDIO_MISSING_S or heard_s <= 0:
         obstacles.append("ends-early")
     return tuple(dict.fromkeys(obstacles))
 

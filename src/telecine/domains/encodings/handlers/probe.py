@@ -13,6 +13,7 @@ from telecine.domains.encodings.models import Asset, AssetState
 from telecine.domains.encodings.recording import PassthroughFacts, record_plan
 from telecine.domains.sources.models import Source
 from telecine.pipeline import passthrough
+from telecine.pipeline.clip import Clip, clipped
 from telecine.pipeline.codec import plan_to_json, probe_to_json
 from telecine.pipeline.model import Plan, Probe
 from telecine.pipeline.plan import PlanOptions
@@ -39,7 +40,7 @@ async def probe_asset(bench: Bench, job: ProbeAsset) -> None:
 async def _make_playable(bench: Bench, asset: Asset, source: Source) -> None:
     async with bench.step(asset, "probe") as detail:
         reader = bench.source(source)
-        probed = await bench.prober.probe(reader, source.file_name)
+        probed = _clipped(asset, await bench.prober.probe(reader, source.file_name))
         plan = make_plan(probed.probe, plan_options(asset))
         facts = await _store_objects(bench, asset, probed, plan)
         async with bench.db.transaction() as tx:
@@ -60,6 +61,19 @@ async def _make_playable(bench: Bench, asset: Asset, source: Source) -> None:
             "truncated": probed.probe.truncated,
         }
     log.info("playable", video=asset.public_id, asset=str(asset.id), **detail)
+
+
+def _clipped(asset: Asset, probed: Probed) -> Probed:
+    """Return what is kept of the source. Raises MediaError if that is nothing."""
+    start_ms, end_ms = (asset.options.get(f"clip_{edge}_ms") for edge in ("start", "end"))
+    if start_ms is None and end_ms is None:
+        return probed
+    stored, samples = probed.sample_index, None
+    if stored is not None:
+        samples = SampleIndex.from_bytes(memoryview(stored))
+    clip = Clip(start_ms=start_ms or 0, end_ms=end_ms)
+    probe, kept = clipped(probed.probe, samples, clip)
+    return Probed(probe, None if kept is None else kept.to_bytes())
 
 
 def plan_options(asset: Asset) -> PlanOptions:
