@@ -157,6 +157,11 @@ class Settings(BaseSettings):
         description="HTTP proxy of all requests to other servers, such as "
         "http://proxy.lan:3128; it must keep them off private networks itself.",
     )
+    allow_hls_sources: bool = Field(
+        default=False,
+        description="Whether the source of a video may be an HLS playlist that has ended: its "
+        "segments are downloaded and put together.",
+    )
     metrics_port: int = Field(
         default=9464, ge=0, le=65535, description="Prometheus metrics on 127.0.0.1; 0: off."
     )

@@ -8,6 +8,9 @@ import httpx
 
 from telecine.net.errors import Refused
 
+Url = httpx.URL
+"""A parsed URL, for those who only pass it on."""
+
 MAX_URL_LENGTH = 8000
 """Characters; signed URLs of object stores have up to about 2000."""
 

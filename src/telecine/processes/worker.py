@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 
 import structlog
 import uvloop
@@ -15,6 +16,7 @@ from telecine.db.notify import Listener
 from telecine.domains.encodings import handlers, wants
 from telecine.domains.encodings.handlers import Bench
 from telecine.domains.encodings.handlers.jit import JitEncoder
+from telecine.domains.sources import handlers as source_handlers
 from telecine.domains.videos.expiry import delete_expired
 from telecine.ffmpeg.binary import find_ffmpeg
 from telecine.ffmpeg.runner import Runner
@@ -22,7 +24,7 @@ from telecine.ffmpeg.sharing import HostSlots, Precedence
 from telecine.jobs.job import Job, Lane
 from telecine.jobs.worker import LaneEnded, Periodic, Worker
 from telecine.pipeline.probe import Prober
-from telecine.processes import control
+from telecine.processes import control, ingest
 from telecine.processes.control import Briefing, Child
 from telecine.processes.measuring import Backlog
 from telecine.settings import Settings
@@ -32,7 +34,7 @@ from telecine.storage.spool import Spool
 log = structlog.get_logger()
 
 _AGAIN_AFTER_S = 0.5
-_SLOTS = {Lane.PROBE: 2, Lane.SYSTEM: 4, Lane.WEBHOOK: 20}
+_SLOTS = {Lane.PROBE: 2, Lane.SYSTEM: 4, Lane.WEBHOOK: 20, Lane.INGEST: ingest.SLOTS}
 _ANNOUNCE_EVERY_S = 3600.0
 _MEASURE_EVERY_S = 10.0
 _EXPIRY_EVERY_S = 60.0
@@ -92,8 +94,14 @@ async def work(child: Child, briefing: Briefing) -> None:
     place = bench(child.settings, db)
     jobs = Backlog(db)
 
+    resources = AsyncExitStack()
+    sources = await resources.enter_async_context(
+        ingest.ingest_bench(child.settings, db, place.store)
+    )
+
     async def give_up(job: Job, reason: str) -> None:
         await handlers.record_giving_up(place, job, reason)
+        await source_handlers.record_giving_up(sources, job, reason)
 
     async def announce() -> None:
         child.announce_ready()
@@ -111,7 +119,7 @@ async def work(child: Child, briefing: Briefing) -> None:
                 await reachable(db)
                 worker = Worker(
                     briefing.database_url,
-                    handlers.bind(place),
+                    {**handlers.bind(place), **source_handlers.bind(sources)},
                     {**_SLOTS, Lane.LADDER: child.settings.encode_slots},
                     give_up,
                     periodic=(
@@ -130,6 +138,7 @@ async def work(child: Child, briefing: Briefing) -> None:
     except asyncio.CancelledError:
         log.debug("worker_stopped")
     finally:
+        await resources.aclose()
         await place.prober.close()
         await db.close()
 

@@ -1,12 +1,15 @@
 """`/_/videos/{videoId}/jobs`: what was done to a video, and why something failed."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path
 
 from telecine.domains.accounts.auth import authenticate_operator
 from telecine.domains.encodings import queries
+from telecine.domains.encodings.models import Asset, Rendition, Step
 from telecine.domains.encodings.schemas import RenditionDocument, StepDocument, WorkDocument
+from telecine.domains.sources.arrivals import Arrival, arrival_of
 from telecine.http.body import JsonRoute
 from telecine.http.openapi import OPERATOR_TAG
 from telecine.http.schemas import problems
@@ -22,13 +25,35 @@ router = APIRouter(
 async def show_work(
     video_id: Annotated[str, Path(alias="videoId")], services: AppServices
 ) -> WorkDocument:
-    """Show steps, reasons and progress of the work on a video's current asset."""
+    """Show steps, reasons and progress of the work on a video's current asset.
+
+    Before there is an asset, `epoch` is 0 and `state` that of the source.
+    """
     async with services.db.transaction() as tx:
         asset = await queries.asset_of_public_id(tx, video_id)
-        if asset is None:
-            raise not_found("videoId")
-        renditions = await queries.renditions_of(tx, asset.id)
-        steps = await queries.steps_of(tx, asset.id)
+        arrival = await arrival_of(tx, video_id)
+        renditions = [] if asset is None else await queries.renditions_of(tx, asset.id)
+        steps = [] if asset is None else await queries.steps_of(tx, asset.id)
+    first = [] if arrival is None else _arrival_steps(arrival)
+    if asset is not None:
+        return _work(asset, renditions, [*first, *map(_step, steps)])
+    if arrival is None:
+        raise not_found("videoId")
+    return WorkDocument(
+        video_id=video_id,
+        epoch=0,
+        state=arrival.source.state,
+        failure=arrival.source.failure,
+        duration_s=None,
+        playable_at=None,
+        renditions=[],
+        steps=first,
+    )
+
+
+def _work(
+    asset: Asset, renditions: Sequence[Rendition], steps: Sequence[StepDocument]
+) -> WorkDocument:
     return WorkDocument(
         video_id=asset.public_id,
         epoch=asset.epoch,
@@ -49,15 +74,40 @@ async def show_work(
             )
             for row in renditions
         ],
-        steps=[
-            StepDocument(
-                name=row.name,
-                state=row.state,
-                attempt=row.attempt,
-                started_at=row.started_at,
-                finished_at=row.finished_at,
-                detail=row.detail,
-            )
-            for row in steps
-        ],
+        steps=list(steps),
     )
+
+
+def _step(row: Step) -> StepDocument:
+    return StepDocument(
+        name=row.name,
+        state=row.state,
+        attempt=row.attempt,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        detail=row.detail,
+    )
+
+
+def _arrival_steps(arrival: Arrival) -> list[StepDocument]:
+    """Return the step in which we got a source ourselves; none of an upload."""
+    source, fetch = arrival.source, arrival.fetch
+    if fetch is None:
+        return []
+    detail: dict[str, Any] = {"stored_bytes": arrival.stored_bytes, "size_bytes": source.total}
+    if source.origin_url is not None:
+        detail["url"] = source.origin_url.partition("?")[0]  # the rest may be a signature
+    else:
+        detail["video"] = source.origin_video
+    if fetch.reason is not None:
+        detail["reason"] = fetch.reason
+    return [
+        StepDocument(
+            name="download" if source.origin_url is not None else "copy",
+            state=fetch.state,
+            attempt=fetch.attempt,
+            started_at=fetch.started_at or source.created_at,
+            finished_at=fetch.finished_at,
+            detail=detail,
+        )
+    ]

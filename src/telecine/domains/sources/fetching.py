@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.sql import column, table
 
 from telecine import clock, ids
@@ -27,7 +27,9 @@ _LONGEST_NAME = 200  # characters
 _LONGEST_REASON = 1000
 
 # The row belongs to a domain above this one; here only its lock and its end matter.
-_VIDEO = table("video", column("id"), column("project_id"), column("deleted_at"))
+_VIDEO = table(
+    "video", column("id"), column("project_id"), column("public_id"), column("deleted_at")
+)
 
 
 class Superseded(Exception):
@@ -145,14 +147,19 @@ async def start_over(tx: Transaction, run: Run) -> list[str]:
     """Forget what is stored of a source; return the keys of its objects."""
     source, fetch = await attend(tx, run)
     keys = await _forget(tx, source)
-    source.total = source.mode = None
     fetch.validator, fetch.position = None, 0
     return keys
 
 
-def finish(fetch: Fetch) -> None:
+async def finish(tx: Transaction, fetch: Fetch) -> None:
     """Note that the source is complete; `fetch` comes from `attend`."""
     fetch.state, fetch.reason, fetch.finished_at = FetchState.DONE, None, clock.now()
+    # No client ever sent one of these, so none can be repeating it.
+    await tx.execute(
+        update(Part)
+        .where(Part.project_id == fetch.project_id, Part.source_id == fetch.source_id)
+        .values(answered=True)
+    )
 
 
 async def note_failure(tx: Transaction, run: Run, reason: str) -> None:
@@ -182,6 +189,10 @@ async def give_up(tx: Transaction, source_id: UUID, reason: str) -> list[str]:
         return []
     source.failure = fetch.reason = reason[:_LONGEST_REASON]
     fetch.state, fetch.run, fetch.finished_at = FetchState.FAILED, None, clock.now()
+    named = select(_VIDEO.c.public_id).where(
+        _VIDEO.c.project_id == source.project_id, _VIDEO.c.id == source.video_id
+    )
+    await release_copies(tx, source.project_id, str(await tx.scalar(named)))
     return await _forget(tx, source)
 
 
@@ -212,6 +223,7 @@ async def _forget(tx: Transaction, source: Source) -> list[str]:
         delete(Part).where(Part.project_id == source.project_id, Part.source_id == source.id)
     )
     source.key = operations.new_key(source.prefix)
+    source.total = source.mode = None
     return sorted(keys)
 
 

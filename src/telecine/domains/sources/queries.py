@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, ColumnElement, func, select
 from sqlalchemy import cast as sql_cast
 
 from telecine.db.engine import Transaction
-from telecine.domains.sources.models import Mode, Part, Source
+from telecine.domains.sources.models import Mode, Part, Source, SourceState
 
 _SIZE = sql_cast(func.coalesce(Part.size_bytes, 0), BigInteger)
 
@@ -107,7 +107,7 @@ async def parts_of(tx: Transaction, source_id: UUID) -> Sequence[Part]:
 async def ingest_of(tx: Transaction, source: Source) -> Ingest:
     """Return what the API tells of a source."""
     if source.mode not in {Mode.PARTS, Mode.BYTES}:
-        return Ingest(source.state, source.size_bytes)
+        return Ingest(source.state, source.size_bytes or source.total)
     rows = await tx.execute(
         select(Part.number, Part.size_bytes)
         .where(Part.source_id == source.id, Part.stored_at.is_not(None))
@@ -119,6 +119,11 @@ async def ingest_of(tx: Transaction, source: Source) -> Ingest:
         return Ingest(
             source.state, source.size_bytes, received_parts=numbers, total_parts=source.total
         )
+    if source.state in {SourceState.INGESTING, SourceState.INGESTED}:
+        # What we fetch ourselves arrives in order; its pieces are nobody's business.
+        received = sum(size or 0 for _, size in parts)
+        whole = [(0, received - 1, source.total)] if received else []
+        return Ingest(source.state, source.size_bytes or source.total, received_bytes=whole)
     ranges = [(number, number + (size or 0) - 1, source.total) for number, size in parts]
     return Ingest(source.state, source.size_bytes, received_bytes=ranges)
 

@@ -11,7 +11,7 @@ from telecine.db.engine import Transaction
 from telecine.domains.accounts.auth import Caller
 from telecine.domains.accounts.idempotency import Once
 from telecine.domains.encodings import queries as media
-from telecine.domains.videos import documents, legacy, listing, operations, queries
+from telecine.domains.videos import documents, legacy, listing, operations, origins, queries
 from telecine.domains.videos.documents import Json, Presenter
 from telecine.domains.videos.queries import VideoRow
 from telecine.domains.videos.schemas import VideoCreation, VideoDocument, VideoList, VideoUpdate
@@ -88,15 +88,19 @@ async def list_videos(request: Request, caller: Caller, services: AppServices) -
     summary="Create a video object",
     status_code=201,
     response_model=VideoDocument,
-    responses=problems(400, 409, 422),
+    responses={202: {"model": VideoDocument}, **problems(400, 409, 422)},
 )
 async def create_video(
     request: Request, payload: VideoCreation, caller: Caller, services: AppServices, once: Once
 ) -> JSONResponse:
-    """Create a container, into which a file is then uploaded."""
+    """Create a container for a file: uploaded later, or fetched from `source` (202)."""
     async with once.transaction() as tx:
-        row = await operations.create_video(tx, caller.project_id, payload.columns())
-        return once.keep(reply(request, services, row, 201))
+        values = payload.columns()
+        if payload.source is None:
+            row = await operations.create_video(tx, caller.project_id, values)
+            return once.keep(reply(request, services, row, 201))
+        row = await origins.create_from(tx, caller.project_id, values, payload.source)
+        return once.keep(reply(request, services, row, 202))
 
 
 @router.get(

@@ -5,24 +5,25 @@ from fractions import Fraction
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 
 from telecine import clock, ids
 from telecine.db.engine import Transaction
 from telecine.db.notify import notify
+from telecine.domains.accounts.models import Environment, Project
 from telecine.domains.encodings import operations as encodings
 from telecine.domains.encodings import queries as media
 from telecine.domains.encodings.operations import MEDIA_CHANGED, AssetOptions, VideoRef
+from telecine.domains.sources import fetching
 from telecine.domains.sources.models import Source
 from telecine.domains.videos import queries, timecodes
+from telecine.domains.videos.clips import ASSUMED_RATE, Span
 from telecine.domains.videos.models import Video
 from telecine.domains.videos.queries import COLUMNS, VideoRow
 from telecine.problems import bad_request, invalid_attribute, not_found
 
 SANDBOX_LIMIT_S = 30
 """How much of a video the sandbox keeps."""
-
-_ASSUMED_RATE = Fraction(25)  # of a timecode's frames, while no media is there
 
 
 async def found(
@@ -73,6 +74,7 @@ async def delete_video(tx: Transaction, project_id: UUID, public_id: str) -> Non
     row = await found(tx, project_id, public_id, lock=True)
     await _write(tx, project_id, row, {"deleted_at": clock.now()})
     await encodings.remove_media(tx, reference(row, project_id))
+    await fetching.release_copies(tx, project_id, public_id)
 
 
 def reference(row: VideoRow, project_id: UUID) -> VideoRef:
@@ -94,15 +96,35 @@ async def source_arrived(
     The caller has locked the video's row, in this transaction.
     """
     if complete:
+        clip = await clip_of(tx, project_id, row.id)
         options = AssetOptions(
             mp4_support=row.mp4_support,
             still_at_ms=row.thumbnail_at_ms,
             limit_s=SANDBOX_LIMIT_S if sandbox else None,
             sandbox_mark=sandbox,
             live_stream_id=row.live_stream_id,
+            clip_start_ms=clip.start_ms or None,
+            clip_end_ms=clip.end_ms,
         )
         await encodings.make_asset(tx, reference(row, project_id), source, options)
+        await fetching.release_copies(tx, project_id, row.public_id)
     return await _write(tx, project_id, row, {})
+
+
+async def source_ingested(tx: Transaction, source: Source) -> None:
+    """Make the asset of a source that we got ourselves; its video's row is locked."""
+    project_id = source.project_id
+    rows = select(*COLUMNS).where(Video.project_id == project_id, Video.id == source.video_id)
+    row = VideoRow(*(await tx.execute(rows)).one())
+    environment = await tx.scalar(select(Project.environment).where(Project.id == project_id))
+    sandbox = environment == Environment.SANDBOX
+    await source_arrived(tx, project_id, row, source, complete=True, sandbox=sandbox)
+
+
+async def clip_of(tx: Transaction, project_id: UUID, video_id: UUID) -> Span:
+    """Return which part of its file a video shows."""
+    stored = select(Video.clip).where(Video.project_id == project_id, Video.id == video_id)
+    return Span.from_json(await tx.scalar(stored))
 
 
 async def set_thumbnail(
@@ -122,9 +144,9 @@ async def pick_thumbnail(
     """
     row = await found(tx, project_id, public_id, lock=True)
     asset = await media.current_asset(tx, row.id)
-    rate, duration_s = _ASSUMED_RATE, None
+    rate, duration_s = ASSUMED_RATE, None
     if asset is not None:
-        rate = Fraction(asset.summary.get("framerate") or _ASSUMED_RATE)
+        rate = Fraction(asset.summary.get("framerate") or ASSUMED_RATE)
         duration_s = asset.duration_s
     try:
         at_ms = timecodes.milliseconds(timecode, rate)

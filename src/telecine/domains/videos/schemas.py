@@ -3,14 +3,26 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from telecine.domains.videos import languages, timecodes
+from telecine.domains.videos.clips import ASSUMED_RATE, Span
+from telecine.domains.videos.naming import is_video_id
 from telecine.http.query import date_time
 from telecine.http.schemas import Pagination, Wire
 from telecine.http.text import NO_NUL, Text, invalid
+from telecine.net.errors import Refused
+from telecine.net.urls import parse_url
 
+_NOT_A_TIMECODE = "This value must be a timecode (hh:mm:ss.ms, hh:mm:ss:frame or seconds)."
 MAX_PAIR_BYTES = 2500
 """What fits into an index entry (PostgreSQL: 2704 bytes)."""
 
@@ -36,8 +48,23 @@ def _no_watermark(_: str) -> str:
     raise invalid("This value must refer to an existing watermark.")
 
 
-def _no_source(_: str) -> str:
-    raise invalid("Creating a video from a URL or another video is not supported yet.")
+def _source(text: str) -> str:
+    if is_video_id(text):
+        return text
+    try:
+        parse_url(text)
+    except Refused as error:
+        detail = f"This value must be an http(s) URL or the id of a video: {error}."
+        raise invalid(detail) from None
+    return text
+
+
+def _timecode(text: str) -> str:
+    try:
+        timecodes.milliseconds(text, ASSUMED_RATE)
+    except ValueError:
+        raise invalid(_NOT_A_TIMECODE) from None
+    return text
 
 
 def _moment(value: object) -> datetime:
@@ -54,7 +81,9 @@ Tag = Annotated[str, StringConstraints(max_length=255), NO_NUL]
 Flag = Annotated[bool, Field(strict=True)]
 Language = Annotated[str, AfterValidator(_language)]
 PlayerId = Annotated[str, AfterValidator(_no_player)]
-Timecode = Annotated[str, StringConstraints(pattern=timecodes.PATTERN)]
+Timecode = Annotated[
+    str, AfterValidator(_timecode), Field(json_schema_extra={"pattern": timecodes.PATTERN})
+]
 
 
 class Metadata(Wire):
@@ -75,16 +104,26 @@ Pairs = Annotated[list[Annotated[Metadata, AfterValidator(_indexable)]], Field(m
 
 
 class Clip(Wire):
-    """The part of a source that becomes the video."""
+    """The part of a file that becomes the video."""
 
-    start_timecode: Timecode | None = None
-    end_timecode: Timecode | None = None
+    start_timecode: Timecode | None = Field(
+        default=None, description="`hh:mm:ss.ms`, `hh:mm:ss:frame` (of 25) or whole seconds."
+    )
+    end_timecode: Timecode | None = Field(
+        default=None, description="Likewise, behind the start; the end of the file if absent."
+    )
 
+    @property
+    def span(self) -> Span:
+        """Return it in milliseconds."""
+        return Span.of(self.start_timecode, self.end_timecode)
 
-def _no_clip(clip: Clip) -> Clip:
-    if clip.start_timecode is None and clip.end_timecode is None:
-        return clip
-    raise invalid("Clips are not supported yet.")
+    @field_validator("end_timecode", mode="after")
+    @classmethod
+    def _behind_the_start(cls, end: str | None, info: ValidationInfo) -> str | None:
+        if "start_timecode" in info.data and Span.of(info.data["start_timecode"], end).empty:
+            raise invalid("This value must be behind the start of the clip.")
+        return end
 
 
 class Watermark(Wire):
@@ -125,10 +164,10 @@ class VideoCreation(_Editable):
 
     title: Title
     description: Description | None = None
-    source: Annotated[str, AfterValidator(_no_source)] | None = Field(
+    source: Annotated[str, AfterValidator(_source)] | None = Field(
         default=None,
-        description="A URL to download or the id of a video to copy. This release answers 400 "
-        "`invalid-attribute`: upload the file to `/videos/{videoId}/source` instead.",
+        description="An http(s) URL to download, or the id of a video to copy: the answer is 202, "
+        "and the status tells how far the file has come.",
     )
     public: Flag | None = None
     panoramic: Flag | None = None
@@ -136,9 +175,7 @@ class VideoCreation(_Editable):
     player_id: PlayerId | None = None
     tags: Tags | None = None
     metadata: Pairs | None = None
-    clip: Annotated[Clip, AfterValidator(_no_clip)] | None = Field(
-        default=None, description="Not supported by this release: 400 `invalid-attribute`."
-    )
+    clip: Clip | None = None
     watermark: Watermark | None = None
     language: Language | None = None
     transcript: Flag | None = Field(
@@ -152,7 +189,10 @@ class VideoCreation(_Editable):
 
     def columns(self) -> dict[str, Any]:
         """Return the values to store, by column; what is null gets its default."""
-        return {name: value for name, value in super().columns().items() if value is not None}
+        values = {name: value for name, value in super().columns().items() if value is not None}
+        if self.clip is not None:
+            values["clip"] = self.clip.span.as_json()
+        return values
 
 
 class VideoUpdate(_Editable):

@@ -147,6 +147,11 @@ async def test_all_that_is_wrong_is_told_in_the_order_of_the_attributes(
     ]
 
 
+NO_TIMECODE = "This value must be a timecode (hh:mm:ss.ms, hh:mm:ss:frame or seconds)."
+BEHIND = "This value must be behind the start of the clip."
+NO_SOURCE = "This value must be an http(s) URL or the id of a video: "
+
+
 @pytest.mark.parametrize(
     ("attribute", "value", "name", "detail"),
     [
@@ -166,14 +171,30 @@ async def test_all_that_is_wrong_is_told_in_the_order_of_the_attributes(
             "watermark[id]",
             "This value must refer to an existing watermark.",
         ),
-        ("clip", {"startTimecode": "soon"}, "clip[startTimecode]", "This value is not valid."),
-        ("clip", {"startTimecode": "12"}, "clip", "Clips are not supported yet."),
+        ("clip", {"startTimecode": "soon"}, "clip[startTimecode]", NO_TIMECODE),
+        ("clip", {"endTimecode": "00:60:00"}, "clip[endTimecode]", NO_TIMECODE),
+        ("clip", {"startTimecode": "٣"}, "clip[startTimecode]", NO_TIMECODE),
+        ("clip", {"startTimecode": "1\n"}, "clip[startTimecode]", NO_TIMECODE),
+        ("clip", {"startTimecode": 1}, "clip[startTimecode]", "This value must be of type string."),
+        ("clip", {"startTimecode": "5", "endTimecode": "5"}, "clip[endTimecode]", BEHIND),
+        ("clip", {"startTimecode": "00:01:00", "endTimecode": "59"}, "clip[endTimecode]", BEHIND),
+        ("clip", {"endTimecode": "0"}, "clip[endTimecode]", BEHIND),
+        ("clip", "5", "clip", "This value must be of type object."),
+        ("source", "", "source", f"{NO_SOURCE}not an http or https URL."),
+        ("source", "film.mp4", "source", f"{NO_SOURCE}not an http or https URL."),
+        ("source", "ftp://example.com/a", "source", f"{NO_SOURCE}not an http or https URL."),
+        ("source", "file:///etc/passwd", "source", f"{NO_SOURCE}not an http or https URL."),
+        ("source", "http://", "source", f"{NO_SOURCE}a URL without a host."),
         (
             "source",
-            "https://example.com/a.mp4",
+            "https://u:p@example.com/",
             "source",
-            "Creating a video from a URL or another video is not supported yet.",
+            f"{NO_SOURCE}a URL with a user name in it.",
         ),
+        ("source", "https://a\u0000b/", "source", f"{NO_SOURCE}not a URL."),
+        ("source", "li0000000000000000000000", "source", f"{NO_SOURCE}not an http or https URL."),
+        ("source", "vi0", "source", "This value must refer to an existing video."),
+        ("source", 5, "source", "This value must be of type string."),
         ("metadata", [{"key": "a"}], "metadata[0][value]", None),
         (
             "transcriptSummaryAttributes",

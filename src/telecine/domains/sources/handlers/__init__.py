@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 
-import structlog
-
 from telecine.domains.sources import fetching
 from telecine.domains.sources.handlers.bench import Bench, Bounds, Complete
 from telecine.domains.sources.handlers.copying import copy
@@ -13,8 +11,6 @@ from telecine.jobs.job import Job
 from telecine.jobs.worker import Handler
 
 __all__ = ["Bench", "Bounds", "Complete", "bind", "record_giving_up"]
-
-log = structlog.get_logger()
 
 
 def bind(bench: Bench) -> Mapping[type[Job], Handler]:
@@ -33,7 +29,6 @@ async def record_giving_up(bench: Bench, job: Job, reason: str) -> None:
     """Write down that a source will never be complete; what is stored of it goes."""
     if not isinstance(job, DownloadSource | CopySource):
         return
-    log.error("source given up", job=type(job).__name__, reason=reason, **job.to_args())
     async with bench.db.transaction() as tx:
         keys = await fetching.give_up(tx, job.source_id, reason)
     await bench.store.delete(keys)

@@ -71,7 +71,7 @@ async def _copy(bench: Bench, run: Run, original: Source) -> None:
             source, fetch = await fetching.attend(tx, run)
             claim = await operations.claim(tx, source, Mode.WHOLE, 1)
             if await operations.store(tx, source, claim, ours, last=True):
-                fetching.finish(fetch)
+                await fetching.finish(tx, fetch)
                 await bench.complete(tx, source)
     except Superseded:
         async with bench.db.transaction() as tx:

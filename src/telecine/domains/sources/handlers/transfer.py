@@ -113,7 +113,7 @@ async def _record(
         fetch.position = feed.position
         complete = await operations.store(tx, source, claim, sink.extents, total=feed.total)
         if complete:
-            fetching.finish(fetch)
+            await fetching.finish(tx, fetch)
             await bench.complete(tx, source)
     progress.offset = end
     progress.continues = feed.resumable

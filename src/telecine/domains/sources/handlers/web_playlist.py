@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-import httpx
-
 from telecine import ids
 from telecine.domains.sources.handlers.feed import Sink
 from telecine.domains.sources.handlers.web_file import content_range, playlist_text
@@ -13,7 +11,7 @@ from telecine.formats.hls.tags import MAX_PLAYLIST_CHARS
 from telecine.formats.hls.whole import Stretch, best_variant, stretches
 from telecine.net.client import Limits, OutboundClient
 from telecine.net.errors import Refused, Unreachable
-from telecine.net.urls import joined
+from telecine.net.urls import Url, joined
 
 
 class WebPlaylist:
@@ -26,7 +24,7 @@ class WebPlaylist:
         self,
         client: OutboundClient,
         limits: Limits,
-        base: httpx.URL,
+        base: Url,
         parts: Sequence[Stretch],
         position: int,
     ) -> None:
@@ -80,8 +78,8 @@ def _identity(part: Stretch) -> str:
 
 
 async def plan(
-    client: OutboundClient, limits: Limits, url: httpx.URL, text: str
-) -> tuple[httpx.URL, Sequence[Stretch]]:
+    client: OutboundClient, limits: Limits, url: Url, text: str
+) -> tuple[Url, Sequence[Stretch]]:
     """Return the best media playlist's URL and segments; `text` is what `url` gave.
 
     Raises:
@@ -97,9 +95,7 @@ async def plan(
         raise Refused(str(error)) from error
 
 
-async def _playlist(
-    client: OutboundClient, limits: Limits, url: httpx.URL
-) -> tuple[httpx.URL, str]:
+async def _playlist(client: OutboundClient, limits: Limits, url: Url) -> tuple[Url, str]:
     bounded = replace(limits, body_bytes=MAX_PLAYLIST_CHARS)
     async with client.stream("GET", str(url), limits=bounded) as reply:
         if reply.status != 200:
