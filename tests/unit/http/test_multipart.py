@@ -1,8 +1,10 @@
+from collections.abc import Mapping
+
 import pytest
 from fastapi import Request
 
 from telecine.http import multipart
-from telecine.http.multipart import Upload, clean_file_name, receive_file
+from telecine.http.multipart import Announce, Upload, clean_file_name, receive_file
 from telecine.problems import Problem
 
 pytestmark = pytest.mark.anyio
@@ -45,11 +47,13 @@ async def receive(
     sink: Memory,
     content_type: str = "multipart/form-data; boundary=XX",
     max_bytes: int = 1000,
+    announce: Announce | None = None,
 ) -> Upload:
     body = Body([body]) if isinstance(body, bytes) else body
     headers = [(b"content-type", content_type.encode())]
     scope = {"type": "http", "method": "POST", "path": "/", "headers": headers}
-    return await receive_file(Request(scope, body.receive), sink, max_bytes=max_bytes)
+    request = Request(scope, body.receive)
+    return await receive_file(request, sink, max_bytes=max_bytes, announce=announce)
 
 
 NOTE = part(b'Content-Disposition: form-data; name="videoId"', b"vi1")
@@ -97,6 +101,36 @@ async def test_a_boundary_may_be_quoted() -> None:
     body = form(part(FILE, b"1"), boundary=b"a b")
     upload = await receive(body, Memory(), 'Multipart/Form-Data; charset=x; boundary="a b"')
     assert upload.size_bytes == 1
+
+
+@pytest.mark.parametrize("batch_bytes", [1, 1000])
+async def test_a_file_is_announced_before_its_first_byte(
+    monkeypatch: pytest.MonkeyPatch, batch_bytes: int
+) -> None:
+    monkeypatch.setattr(multipart, "_BATCH_BYTES", batch_bytes)
+    sink = Memory()
+    announced: list[tuple[str, set[str], int]] = []
+
+    async def announce(name: str, fields: Mapping[str, str]) -> None:
+        announced.append((name, set(fields), len(sink.writes)))
+
+    data = form(part(b'Content-Disposition: form-data; name="note"', b"x"), part(FILE, b"12"), NOTE)
+    body = Body([bytes([byte]) for byte in data])
+    upload = await receive(body, sink, announce=announce)
+    # Of a small file, what stands behind it is known as well.
+    known = {"note"} if batch_bytes == 1 else {"note", "videoId"}
+    assert announced == [("a.mp4", known, 0)]
+    assert upload.fields == {"note": "x", "videoId": "vi1"}
+    assert b"".join(sink.writes) == b"12"
+
+
+@pytest.mark.parametrize("body", [form(NOTE), form(part(FILE, b""))])
+async def test_no_file_is_not_announced(body: bytes) -> None:
+    async def announce(*_: object) -> None:
+        pytest.fail("there is none")
+
+    with pytest.raises(Problem):
+        await receive(body, Memory(), announce=announce)
 
 
 async def test_a_body_may_arrive_byte_by_byte() -> None:
