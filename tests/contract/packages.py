@@ -100,6 +100,15 @@ def python_client(version: str) -> Path:
     return _once(f"python-{version}", fill)
 
 
+def python_package(name: str, version: str) -> Path:
+    """Return the folder to put on `sys.path` for a version of a package of PyPI."""
+
+    def fill(folder: Path) -> None:
+        run([*_pip(), "install", "--target", folder, f"{name}=={version}"])
+
+    return _once(f"python-{name}-{version}", fill)
+
+
 def python_sdist(version: str) -> Path:
     """Return the unpacked source archive of PyPI's `api.video`, with its tests."""
 
