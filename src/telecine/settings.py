@@ -170,6 +170,43 @@ class Settings(BaseSettings):
         ge=0,
         description="MiB of disk below which we store nothing, are not ready and do not start.",
     )
+    keep_uploads_days: int = Field(
+        default=7,
+        ge=0,
+        description="Days for which an upload that nobody continues is kept; 0: for ever.",
+    )
+    keep_empty_videos_days: int = Field(
+        default=7,
+        ge=0,
+        description="Days after its last change for which a video without a file is kept; "
+        "0: for ever.",
+    )
+    keep_sandbox_videos_h: int = Field(
+        default=24, ge=1, description="Hours for which videos of the sandbox are kept."
+    )
+    keep_jobs_days: int = Field(
+        default=7, ge=1, description="Days for which jobs that failed stay in the database."
+    )
+    keep_old_encodings_h: int = Field(
+        default=24,
+        ge=1,
+        description="Hours for which a replaced encoding of a video is kept for its viewers.",
+    )
+    keep_unfinished_h: int = Field(
+        default=24,
+        ge=1,
+        description="Hours after which what a killed process was writing is dropped, and "
+        "after which local copies of sources that nobody used are.",
+    )
+    keep_orphans_h: int = Field(
+        default=1,
+        ge=1,
+        description="Hours for which an object in the storage that the database does not name "
+        "is left alone.",
+    )
+    sweep_orphans_every_h: int = Field(
+        default=6, ge=1, description="Hours between two looks for such objects."
+    )
     log_format: Literal["auto", "console", "json"] = Field(
         default="auto", description="Log lines; auto: console on a terminal, JSON otherwise."
     )

@@ -22,7 +22,7 @@ log = structlog.get_logger()
 BEAT_S = 1.0
 _LOOP_DEAD_AFTER_S = 60.0
 _PURGE_EVERY_S = 3600.0
-_KEEP_FINISHED_S = 7 * 86400.0
+KEEP_FINISHED_S = 7 * 86400.0
 
 # Inserted anew where another worker pruned the row of a process that was frozen:
 # its jobs would be taken from it again and again.
@@ -84,9 +84,12 @@ def rescue(connection: Connection, dead_after_s: float) -> int:
     return len(rows)
 
 
-def purge(connection: Connection, keep_s: float = _KEEP_FINISHED_S) -> int:
+def purge(connection: Connection, keep_s: float = KEEP_FINISHED_S) -> int:
     """Delete jobs that ended longer than `keep_s` ago; return how many."""
-    return connection.execute(_PURGE, {"keep_s": keep_s}).rowcount
+    purged = connection.execute(_PURGE, {"keep_s": keep_s}).rowcount
+    if purged:
+        log.info("ended jobs purged", jobs=purged)
+    return purged
 
 
 class Keeper(threading.Thread):
@@ -102,12 +105,14 @@ class Keeper(threading.Thread):
         loop: AbstractEventLoop,
         workers: Callable[[], Sequence[int]],
         dead_after_s: float,
+        keep_finished_s: float = KEEP_FINISHED_S,
     ) -> None:
         super().__init__(name="keeper", daemon=True)
         self._url = url
         self._loop = loop
         self._workers = workers
         self._dead_after_s = dead_after_s
+        self._keep_finished_s = keep_finished_s
         self._stopping = threading.Event()
         self._loop_seen_s = clock.monotonic_s()
         self._purged_s = clock.monotonic_s()
@@ -152,7 +157,7 @@ class Keeper(threading.Thread):
             rescue(connection, self._dead_after_s)
         if clock.monotonic_s() - self._purged_s > _PURGE_EVERY_S:
             self._purged_s = clock.monotonic_s()
-            purge(connection)
+            purge(connection, self._keep_finished_s)
 
     def _answer(self) -> None:
         self._loop_seen_s = clock.monotonic_s()

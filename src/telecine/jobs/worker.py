@@ -23,7 +23,7 @@ from telecine import clock
 from telecine.db.engine import CONNECTION_OPTIONS, is_out_of_space, plain_url
 from telecine.jobs.fencing import FencedJobs
 from telecine.jobs.job import Job, Lane
-from telecine.jobs.rescue import Keeper
+from telecine.jobs.rescue import KEEP_FINISHED_S, Keeper
 
 log = structlog.get_logger()
 
@@ -90,6 +90,7 @@ class Worker:
 
     `dead_after_s`: how long a worker may be silent before its jobs are taken over.
     `stop_after_s`: how long running jobs may go on once `run` is cancelled.
+    `keep_finished_s`: how long the rows of jobs that failed are kept.
     """
 
     def __init__(
@@ -102,11 +103,13 @@ class Worker:
         periodic: Sequence[Periodic] = (),
         dead_after_s: float = 4.0,
         stop_after_s: float = 5.0,
+        keep_finished_s: float = KEEP_FINISHED_S,
     ) -> None:
         self._url = database_url
         self._giving_up = giving_up
         self._periodic = periodic
         self._dead_after_s = dead_after_s
+        self._keep_finished_s = keep_finished_s
         connector = PsycopgConnector(
             conninfo=plain_url(database_url),
             min_size=1,
@@ -152,7 +155,9 @@ class Worker:
     @asynccontextmanager
     async def _signs_of_life(self) -> AsyncIterator[None]:
         loop = asyncio.get_running_loop()
-        keeper = Keeper(self._url, loop, self._registered, self._dead_after_s)
+        keeper = Keeper(
+            self._url, loop, self._registered, self._dead_after_s, self._keep_finished_s
+        )
         keeper.start()
         try:
             yield

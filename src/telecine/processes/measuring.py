@@ -26,6 +26,8 @@ JOBS = Gauge(
     multiprocess_mode="mostrecent",
 )
 
+SWEPT = Counter("telecine_swept", "What sweeps have removed, by sweep.", ["sweep"])
+
 MEDIA = "media"
 HEALTH = ("/healthz", "/readyz")
 UNKNOWN = "unknown"

@@ -17,14 +17,13 @@ from telecine.domains.encodings import handlers, wants
 from telecine.domains.encodings.handlers import Bench
 from telecine.domains.encodings.handlers.jit import JitEncoder
 from telecine.domains.sources import handlers as source_handlers
-from telecine.domains.videos.expiry import delete_expired
 from telecine.ffmpeg.binary import find_ffmpeg
 from telecine.ffmpeg.runner import Runner
 from telecine.ffmpeg.sharing import HostSlots, Precedence
 from telecine.jobs.job import Job, Lane
 from telecine.jobs.worker import LaneEnded, Periodic, Worker
 from telecine.pipeline.probe import Prober
-from telecine.processes import control, ingest
+from telecine.processes import control, ingest, sweeping
 from telecine.processes.control import Briefing, Child
 from telecine.processes.measuring import Backlog
 from telecine.settings import Settings
@@ -37,7 +36,6 @@ _AGAIN_AFTER_S = 0.5
 _SLOTS = {Lane.PROBE: 2, Lane.SYSTEM: 4, Lane.WEBHOOK: 20, Lane.INGEST: ingest.SLOTS}
 _ANNOUNCE_EVERY_S = 3600.0
 _MEASURE_EVERY_S = 10.0
-_EXPIRY_EVERY_S = 60.0
 _PREPARE_EVERY_S = 60.0
 
 
@@ -93,6 +91,7 @@ async def work(child: Child, briefing: Briefing) -> None:
     db = Database(briefing.database_url)
     place = bench(child.settings, db)
     jobs = Backlog(db)
+    sweeps = sweeping.periodic(child.settings, db, place.store, place.spool)
 
     resources = AsyncExitStack()
     sources = await resources.enter_async_context(
@@ -105,9 +104,6 @@ async def work(child: Child, briefing: Briefing) -> None:
 
     async def announce() -> None:
         child.announce_ready()
-
-    async def expire() -> None:
-        await delete_expired(db)
 
     viewers = viewers_encoder(child.settings, place)
     listener = Listener(briefing.database_url)
@@ -126,8 +122,9 @@ async def work(child: Child, briefing: Briefing) -> None:
                         Periodic("announce", _ANNOUNCE_EVERY_S, announce),
                         Periodic("probe program", _PREPARE_EVERY_S, place.prober.prepare),
                         Periodic("backlog", _MEASURE_EVERY_S, jobs.measure),
-                        Periodic("expired videos", _EXPIRY_EVERY_S, expire),
+                        *sweeps,
                     ),
+                    keep_finished_s=child.settings.keep_jobs_days * 86400.0,
                 )
                 try:
                     await worker.run()

@@ -1,8 +1,9 @@
 """Objects in a bucket: S3 and what speaks its protocol, Google Cloud Storage, Azure."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
+from datetime import datetime
 
 import obstore
 from obstore import exceptions
@@ -166,7 +167,7 @@ class BucketStore:
             async for batch in obstore.list(self._client, folder or None):
                 for found in batch:
                     if found["path"].startswith(prefix):
-                        yield Entry(found["path"], found["size"])
+                        yield Entry(found["path"], found["size"], found["last_modified"])
 
     async def delete(self, keys: Iterable[str]) -> None:
         """Delete objects; missing ones are ignored."""
@@ -194,6 +195,11 @@ class BucketStore:
 
     async def free_bytes(self) -> None:
         """Return None: a bucket has no known bound."""
+
+    async def sweep_unfinished(self, before: datetime) -> Sequence[str]:
+        """Do nothing: a rule of the bucket drops parts of uploads that were broken off."""
+        del before
+        return []
 
     def check_room(self) -> None:
         """Do nothing: a bucket has no known bound."""

@@ -5,10 +5,12 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
+from datetime import UTC, datetime
 from io import FileIO
+from itertools import islice
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -26,6 +28,7 @@ from telecine.storage.store import (
 )
 
 _PIECE_BYTES = 1 << 20
+_LISTED = 1000  # entries that are held at a time
 _NO_LINKS = {errno.EPERM, errno.EMLINK, errno.EXDEV, errno.ENOTSUP}
 
 # Apart, so that viewers never wait for the fsync of somebody's upload.
@@ -177,8 +180,10 @@ class LocalStore:
 
     async def list(self, prefix: str) -> AsyncIterator[Entry]:
         """Yield every object whose key starts with `prefix` (a folder: ends with `/`)."""
-        for entry in await _in_thread(self._readers, lambda: list(self._walk(prefix))):
-            yield entry
+        walk = self._walk(prefix)
+        while batch := await _in_thread(self._readers, lambda: list(islice(walk, _LISTED))):
+            for entry in batch:
+                yield entry
 
     def _walk(self, prefix: str) -> Iterator[Entry]:
         folder = self.root / prefix.rpartition("/")[0]
@@ -189,7 +194,10 @@ class LocalStore:
                 key = file.relative_to(self.root).as_posix()
                 if key.startswith(prefix):
                     with suppress(FileNotFoundError):  # deleted in the meantime
-                        yield Entry(key, file.stat().st_size)
+                        status = file.stat()
+                        # Not mtime: of a second name, that is the time of the first.
+                        changed_at = datetime.fromtimestamp(status.st_ctime, UTC)
+                        yield Entry(key, status.st_size, changed_at)
 
     async def delete(self, keys: Iterable[str]) -> None:
         """Delete objects; missing ones are ignored."""
@@ -208,6 +216,10 @@ class LocalStore:
         """Return the space left on the disk."""
         self.root.mkdir(parents=True, exist_ok=True)
         return shutil.disk_usage(self.root).free
+
+    async def sweep_unfinished(self, before: datetime) -> Sequence[str]:
+        """Drop what killed processes left staged, while others write."""
+        return await _in_thread(self._writers, _drop_older, self._stage, before)
 
     def check_room(self) -> None:
         """Raise OutOfSpace where only the reserve is left."""
@@ -231,6 +243,17 @@ def _unlink(paths: Iterable[Path]) -> None:
     for path in paths:
         with suppress(NotADirectoryError):
             path.unlink(missing_ok=True)
+
+
+def _drop_older(folder: Path, before: datetime) -> list[str]:
+    """Delete the files of a folder that nobody has written to since `before`."""
+    dropped = []
+    for path in folder.iterdir() if folder.is_dir() else ():
+        with suppress(FileNotFoundError):  # its writer has just ended
+            if datetime.fromtimestamp(path.stat().st_mtime, UTC) < before:
+                path.unlink()
+                dropped.append(path.name)
+    return dropped
 
 
 def _remove_tree(folder: Path) -> None:

@@ -2,8 +2,12 @@
 
 import asyncio
 import hashlib
+import os
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from telecine import ids
@@ -42,9 +46,8 @@ class Spool:
         name = hashlib.sha256(source.identity.encode()).hexdigest()
         path = self.folder / name
         async with self._locks[name]:
-            if not path.exists():
+            while not _used(path):
                 await self._download(source, path)
-            path.touch()
         return LocalFile(path, source.size_bytes)
 
     async def _download(self, source: Extents, path: Path) -> None:
@@ -60,10 +63,34 @@ class Spool:
             partial.unlink(missing_ok=True)
 
     def _make_room(self, needed_bytes: int) -> None:
-        files = sorted(self.folder.iterdir(), key=lambda file: file.stat().st_mtime)
-        used_bytes = sum(file.stat().st_size for file in files)
-        for file in files:
+        files = sorted(self._files(), key=lambda found: found[1].st_mtime)
+        used_bytes = sum(status.st_size for _, status in files)
+        for file, status in files:
             if used_bytes + needed_bytes <= self.limit_bytes:
                 return
-            used_bytes -= file.stat().st_size
+            used_bytes -= status.st_size
             file.unlink(missing_ok=True)
+
+    async def sweep(self, before: datetime) -> list[str]:
+        """Drop what was last used `before`, also downloads that broke off; name it."""
+        return await asyncio.to_thread(self._sweep, before)
+
+    def _sweep(self, before: datetime) -> list[str]:
+        old = [file for file, status in self._files() if status.st_mtime < before.timestamp()]
+        for file in old:
+            file.unlink(missing_ok=True)
+        return [file.name for file in old]
+
+    def _files(self) -> Iterator[tuple[Path, os.stat_result]]:
+        for file in self.folder.iterdir() if self.folder.is_dir() else ():
+            with suppress(FileNotFoundError):  # another process has dropped it
+                yield file, file.stat()
+
+
+def _used(path: Path) -> bool:
+    """Note that a file is used now; tell whether it is there."""
+    try:
+        os.utime(path)
+    except FileNotFoundError:
+        return False
+    return True

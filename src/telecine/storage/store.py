@@ -1,9 +1,10 @@
 """What every object store can do. Keys are ours, never text from users."""
 
 import errno
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -55,10 +56,15 @@ def check_folder(prefix: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One object of a listing."""
+    """One object of a listing.
+
+    `modified_at`: when it was last written, copied or named; of an object that was sent
+    in parts, some stores tell when the first of them was.
+    """
 
     key: str
     size_bytes: int
+    modified_at: datetime
 
 
 class ObjectWriter(Protocol):
@@ -99,7 +105,10 @@ class Store(Protocol):
         """Return the object's size in bytes, None if there is none."""
 
     def list(self, prefix: str) -> AsyncIterator[Entry]:
-        """Yield every object whose key starts with `prefix` (a folder: ends with `/`)."""
+        """Yield every object whose key starts with `prefix` (a folder: ends with `/`).
+
+        The objects of a folder come one after the other.
+        """
 
     async def delete(self, keys: Iterable[str]) -> None:
         """Delete objects; missing ones are ignored."""
@@ -112,6 +121,12 @@ class Store(Protocol):
 
     async def free_bytes(self) -> int | None:
         """Return the space left, None where the store knows no bound."""
+
+    async def sweep_unfinished(self, before: datetime) -> Sequence[str]:
+        """Drop what was last written `before` and never became an object; name it.
+
+        A bucket has a rule of its own for that.
+        """
 
     def check_room(self) -> None:
         """Raise OutOfSpace where the next object would find none."""

@@ -4,10 +4,12 @@ import asyncio
 import errno
 import os
 import threading
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from telecine import clock
 from telecine.storage.local import LocalStore
 from telecine.storage.store import OutOfSpace, StoreError
 
@@ -139,3 +141,36 @@ async def test_what_a_killed_process_staged_is_cleared(local: LocalStore) -> Non
 
 async def test_free_space_is_known_before_the_first_object(local: LocalStore) -> None:
     assert await local.free_bytes() > 0
+
+
+async def test_what_a_killed_process_staged_is_swept_while_others_write(
+    local: LocalStore,
+) -> None:
+    async with local.writer("a") as writer:
+        await writer.write(b"half")
+        left = local.root / ".stage" / "left"
+        left.write_bytes(b"half")
+        old = clock.now() - timedelta(days=1)
+        os.utime(left, (old.timestamp(), old.timestamp()))
+        assert await local.sweep_unfinished(old) == []
+        assert await local.sweep_unfinished(old + timedelta(hours=1)) == ["left"]
+        await writer.write(b" and half")
+    assert await local.read("a") == b"half and half"
+    assert files(local) == ["a"]
+
+
+async def test_there_need_not_be_a_stage(local: LocalStore) -> None:
+    assert await local.sweep_unfinished(clock.now()) == []
+
+
+async def test_a_long_list_is_read_in_pieces(
+    local: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("telecine.storage.local._LISTED", 2)
+    for n in range(5):
+        await local.put(f"a/{n}", b"x")
+    found = []
+    async for entry in local.list("a/"):
+        found.append(entry.key)
+        await local.delete([entry.key])
+    assert found == [f"a/{n}" for n in range(5)]

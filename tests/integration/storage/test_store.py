@@ -2,10 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import datetime
 
 import pytest
 
-from telecine.storage.store import Entry, ObjectMissing, Store, StoreError
+from telecine import clock
+from telecine.storage.store import ObjectMissing, Store, StoreError
+from tests.fixtures.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -122,13 +125,41 @@ async def test_after_a_cancellation_nothing_is_there(store: Store) -> None:
 async def test_list_names_whole_keys_with_their_sizes(store: Store) -> None:
     for key in ("v/1/a", "v/1/b", "v/10/c", "w"):
         await store.put(key, key.encode())
-    assert sorted([entry async for entry in store.list("v/1/")], key=lambda e: e.key) == [
-        Entry("v/1/a", 5),
-        Entry("v/1/b", 5),
-    ]
+    found = [(entry.key, entry.size_bytes) async for entry in store.list("v/1/")]
+    assert sorted(found) == [("v/1/a", 5), ("v/1/b", 5)]
     assert await keys(store, "v/1") == ["v/1/a", "v/1/b", "v/10/c"]
     assert await keys(store, "") == ["v/1/a", "v/1/b", "v/10/c", "w"]
     assert await keys(store, "nothing/") == []
+
+
+async def test_list_keeps_folders_together(store: Store) -> None:
+    for key in ("v/1/z", "v/10/a", "v/1/b/c", "v/2", "v/1/a"):
+        await store.put(key, b"x")
+    folders = [entry.key.split("/")[1] async for entry in store.list("v/")]
+    changes = [one for one, before in zip(folders, [None, *folders], strict=False) if one != before]
+    assert sorted(changes) == ["1", "10", "2"]
+
+
+async def test_list_tells_when_an_object_was_written_or_named(store: Store) -> None:
+    """Servers count in whole seconds, and their clock is that of this machine."""
+
+    async def times() -> dict[str, datetime]:
+        return {entry.key: entry.modified_at async for entry in store.list("")}
+
+    begin = clock.now().replace(microsecond=0)
+    await store.put("a", b"x")
+    written = (await times())["a"]
+    assert begin <= written <= clock.now()
+
+    async def later() -> bool:
+        await store.put("probe", b"x")
+        return (await times())["probe"] > written
+
+    await until(later)
+    await store.copy("a", "b")
+    assert (await times())["b"] > written
+    await store.put("a", b"y")
+    assert (await times())["a"] > written
 
 
 async def test_delete_ignores_what_is_missing(store: Store) -> None:

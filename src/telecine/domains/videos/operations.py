@@ -71,10 +71,14 @@ async def _write(
 
 async def delete_video(tx: Transaction, project_id: UUID, public_id: str) -> None:
     """Delete a video for good: it is gone at once, its bytes soon. Raises Problem 404."""
-    row = await found(tx, project_id, public_id, lock=True)
+    await remove(tx, project_id, await found(tx, project_id, public_id, lock=True))
+
+
+async def remove(tx: Transaction, project_id: UUID, row: VideoRow) -> None:
+    """Delete a video whose row is locked, discarded or not."""
     await _write(tx, project_id, row, {"deleted_at": clock.now()})
     await encodings.remove_media(tx, reference(row, project_id))
-    await fetching.release_copies(tx, project_id, public_id)
+    await fetching.release_copies(tx, project_id, row.public_id)
 
 
 def reference(row: VideoRow, project_id: UUID) -> VideoRef:

@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 from sqlalchemy import func, select
-from tests.fixtures.media import barcode_mp4, frame_numbers
-from tests.fixtures.waiting import until
 
 from telecine import ids
 from telecine.db.engine import Database
@@ -39,6 +37,8 @@ from telecine.pipeline.probe import Prober
 from telecine.storage.extents import Extent
 from telecine.storage.local import LocalStore
 from telecine.storage.spool import Spool
+from tests.fixtures.media import barcode_mp4, frame_numbers
+from tests.fixtures.waiting import until
 
 pytestmark = pytest.mark.anyio
 

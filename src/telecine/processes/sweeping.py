@@ -1,0 +1,134 @@
+"""What worker processes tidy up now and then, each sweep with its time from the settings.
+
+Every sweep may run on several workers at once: rows are locked, and whoever comes second
+finds nothing left to do. Those that read much are done by one worker at a time.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+
+from sqlalchemy import func, select
+
+from telecine import clock, ids
+from telecine.db.engine import Database
+from telecine.domains.accounts import sweeps as accounts
+from telecine.domains.encodings import sweeps as encodings
+from telecine.domains.sources import sweeps as sources
+from telecine.domains.uploads import tus_ending
+from telecine.domains.videos import expiry
+from telecine.domains.videos.orphans import Orphans
+from telecine.jobs.worker import Periodic
+from telecine.processes.measuring import SWEPT
+from telecine.settings import Settings
+from telecine.storage.spool import Spool
+from telecine.storage.store import Store
+
+_MINUTE_S, _HOUR_S = 60.0, 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """One kind of garbage. `run` removes it and tells how much; `alone`: see `run_alone`."""
+
+    name: str
+    every_s: float
+    run: Callable[[], Awaitable[int]]
+    alone: bool = False
+
+
+def sweeps(settings: Settings, db: Database, store: Store, spool: Spool) -> list[Sweep]:
+    """Return what is to be swept; what is kept for ever is not among it."""
+    place = _Place(settings, db, store, spool)
+    orphans = Orphans(db, store, timedelta(hours=settings.keep_orphans_h))
+    wanted = [
+        Sweep("sandbox videos", _MINUTE_S, place.sandbox_videos),
+        Sweep("discarded videos", _MINUTE_S, place.discarded_videos),
+        Sweep("resumable uploads", _MINUTE_S, place.resumable_uploads),
+        Sweep("kept answers", _HOUR_S, place.kept_answers),
+        Sweep("expired tokens", _HOUR_S, place.expired_tokens),
+        Sweep("claims", _HOUR_S, place.claims),
+        Sweep("old encodings", _HOUR_S, place.old_encodings),
+        Sweep("unfinished writes", _HOUR_S, place.unfinished_writes),
+        Sweep("orphans", settings.sweep_orphans_every_h * _HOUR_S, place.orphans(orphans), True),
+    ]
+    if settings.keep_uploads_days:
+        wanted.append(Sweep("abandoned uploads", _HOUR_S, place.abandoned_uploads))
+    if settings.keep_empty_videos_days:
+        wanted.append(Sweep("empty videos", _HOUR_S, place.empty_videos, True))
+    return wanted
+
+
+def periodic(settings: Settings, db: Database, store: Store, spool: Spool) -> list[Periodic]:
+    """Return the sweeps as work of a worker."""
+    return [
+        Periodic(f"sweep: {sweep.name}", sweep.every_s, partial(run, db, sweep))
+        for sweep in sweeps(settings, db, store, spool)
+    ]
+
+
+async def run(db: Database, sweep: Sweep) -> None:
+    """Run a sweep and count what it removed."""
+    removed = await (run_alone(db, sweep) if sweep.alone else sweep.run())
+    SWEPT.labels(sweep.name).inc(removed)
+
+
+async def run_alone(db: Database, sweep: Sweep) -> int:
+    """Run a sweep unless another worker is at it."""
+    number = int.from_bytes(ids.digest(f"sweep: {sweep.name}")[:8], signed=True)
+    async with db.transaction() as tx:  # its end, of whatever kind, gives the lock back
+        if not await tx.scalar(select(func.pg_try_advisory_xact_lock(number))):
+            return 0
+        return await sweep.run()
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    settings: Settings
+    db: Database
+    store: Store
+    spool: Spool
+
+    async def sandbox_videos(self) -> int:
+        before = clock.now() - timedelta(hours=self.settings.keep_sandbox_videos_h)
+        return await expiry.delete_sandbox(self.db, before)
+
+    async def discarded_videos(self) -> int:
+        return await expiry.delete_discarded(self.db, clock.now())
+
+    async def empty_videos(self) -> int:
+        before = clock.now() - timedelta(days=self.settings.keep_empty_videos_days)
+        return await expiry.delete_empty(self.db, before)
+
+    async def kept_answers(self) -> int:
+        return await accounts.forget_answers(self.db, clock.now())
+
+    async def expired_tokens(self) -> int:
+        return await accounts.forget_tokens(self.db, clock.now())
+
+    async def abandoned_uploads(self) -> int:
+        before = clock.now() - timedelta(days=self.settings.keep_uploads_days)
+        return await sources.drop_abandoned(self.db, self.store, before)
+
+    async def resumable_uploads(self) -> int:
+        return await tus_ending.expire(self.db, self.store)
+
+    async def claims(self) -> int:
+        before = clock.now() - timedelta(hours=self.settings.keep_unfinished_h)
+        return await sources.drop_claims(self.db, self.store, before)
+
+    async def old_encodings(self) -> int:
+        before = clock.now() - timedelta(hours=self.settings.keep_old_encodings_h)
+        return await encodings.drop_old_epochs(self.db, self.store, before)
+
+    async def unfinished_writes(self) -> int:
+        before = clock.now() - timedelta(hours=self.settings.keep_unfinished_h)
+        staged = await self.store.sweep_unfinished(before)
+        return len(staged) + len(await self.spool.sweep(before))
+
+    def orphans(self, orphans: Orphans) -> Callable[[], Awaitable[int]]:
+        async def sweep() -> int:
+            return await orphans.sweep(clock.now())
+
+        return sweep
