@@ -9,7 +9,6 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Self
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -20,8 +19,6 @@ from telecine.problems import Problem, bad_request, invalid_attribute, problem, 
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
-LIFETIME = timedelta(hours=24)
-"""How long an answer is kept."""
 
 PATTERN = r"^[\x21-\x7e]{1,255}$"
 DESCRIPTION = (

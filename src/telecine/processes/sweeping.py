@@ -16,7 +16,6 @@ from telecine.db.engine import Database
 from telecine.domains.accounts import sweeps as accounts
 from telecine.domains.encodings import sweeps as encodings
 from telecine.domains.sources import sweeps as sources
-from telecine.domains.uploads import tus_ending
 from telecine.domains.videos import expiry
 from telecine.domains.videos.orphans import Orphans
 from telecine.jobs.worker import Periodic
@@ -45,7 +44,6 @@ def sweeps(settings: Settings, db: Database, store: Store, spool: Spool) -> list
     wanted = [
         Sweep("sandbox videos", _MINUTE_S, place.sandbox_videos),
         Sweep("discarded videos", _MINUTE_S, place.discarded_videos),
-        Sweep("resumable uploads", _MINUTE_S, place.resumable_uploads),
         Sweep("kept answers", _HOUR_S, place.kept_answers),
         Sweep("expired tokens", _HOUR_S, place.expired_tokens),
         Sweep("claims", _HOUR_S, place.claims),
@@ -110,9 +108,6 @@ class _Place:
     async def abandoned_uploads(self) -> int:
         before = clock.now() - timedelta(days=self.settings.keep_uploads_days)
         return await sources.drop_abandoned(self.db, self.store, before)
-
-    async def resumable_uploads(self) -> int:
-        return await tus_ending.expire(self.db, self.store)
 
     async def claims(self) -> int:
         before = clock.now() - timedelta(hours=self.settings.keep_unfinished_h)

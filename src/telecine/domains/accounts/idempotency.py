@@ -23,7 +23,7 @@ from starlette.responses import Response
 from telecine import clock
 from telecine.db.engine import Transaction
 from telecine.domains.accounts.auth import Caller
-from telecine.domains.accounts.models import KeptAnswer
+from telecine.domains.accounts.models import ANSWERS_KEPT, KeptAnswer
 from telecine.http import idempotency
 from telecine.http.body import MAX_JSON_BYTES, read_bounded
 from telecine.http.idempotency import Answer, Replay
@@ -94,7 +94,7 @@ async def _begin(tx: Transaction, request: _Request) -> None:
     if not await tx.scalar(select(func.pg_try_advisory_xact_lock(number))):
         raise idempotency.in_flight()
     # A statement of its own: its snapshot is younger than the lock.
-    since = clock.now() - idempotency.LIFETIME
+    since = clock.now() - ANSWERS_KEPT
     rows = select(KeptAnswer).where(
         KeptAnswer.digest == request.digest,
         KeptAnswer.project_id.is_not_distinct_from(request.project_id),

@@ -1,7 +1,7 @@
 """Tables of projects, their keys, and the tokens handed out for keys."""
 
 import enum
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -72,6 +72,10 @@ class Token(Base):
     digest: Mapped[bytes] = mapped_column(unique=True)
     expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), index=True)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+
+
+ANSWERS_KEPT = timedelta(hours=24)
+"""For how long an answer is sent again."""
 
 
 class KeptAnswer(Base):

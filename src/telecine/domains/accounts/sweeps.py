@@ -6,8 +6,7 @@ import structlog
 from sqlalchemy import delete, select
 
 from telecine.db.engine import Database
-from telecine.domains.accounts.models import KeptAnswer, Token
-from telecine.http.idempotency import LIFETIME
+from telecine.domains.accounts.models import ANSWERS_KEPT, KeptAnswer, Token
 
 log = structlog.get_logger()
 
@@ -18,7 +17,7 @@ async def forget_answers(db: Database, now: datetime) -> int:
     """Delete kept answers that nobody gets any more; return how many."""
     forgotten = 0
     while True:
-        old = select(KeptAnswer.digest).where(KeptAnswer.created_at <= now - LIFETIME)
+        old = select(KeptAnswer.digest).where(KeptAnswer.created_at <= now - ANSWERS_KEPT)
         some = old.limit(_BATCH).with_for_update(skip_locked=True)
         async with db.transaction() as tx:
             gone = await tx.scalars(

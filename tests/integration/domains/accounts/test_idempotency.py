@@ -11,10 +11,10 @@ from sqlalchemy import func, select, text, update
 from telecine import clock
 from telecine.db.engine import Database
 from telecine.domains.accounts import idempotency
-from telecine.domains.accounts.models import KeptAnswer, Project
+from telecine.domains.accounts.models import ANSWERS_KEPT, KeptAnswer, Project
 from telecine.domains.videos.models import Video
 from telecine.http.app import Api
-from telecine.http.idempotency import LIFETIME, Answer
+from telecine.http.idempotency import Answer
 from telecine.http.services import Services
 from tests.fixtures.application import OPERATOR_KEY, ProjectKeys, connect
 
@@ -177,7 +177,7 @@ async def test_a_failure_after_the_change_leaves_neither_change_nor_answer(
 async def test_after_a_day_a_key_is_free(client: httpx.AsyncClient, db: Database) -> None:
     first = await client.post("/videos", json=PRIVATE, headers=KEY)
     async with db.transaction() as tx:
-        old = clock.now() - LIFETIME - timedelta(seconds=1)
+        old = clock.now() - ANSWERS_KEPT - timedelta(seconds=1)
         await tx.execute(update(KeptAnswer).values(created_at=old))
     second = await client.post("/videos", json={"title": "New"}, headers=KEY)
     third = await client.post("/videos", json={"title": "New"}, headers=KEY)

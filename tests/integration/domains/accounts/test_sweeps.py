@@ -8,8 +8,7 @@ from sqlalchemy import select
 from telecine import clock, ids
 from telecine.db.engine import Database
 from telecine.domains.accounts import operations, sweeps
-from telecine.domains.accounts.models import ApiKey, KeptAnswer, Token
-from telecine.http.idempotency import LIFETIME
+from telecine.domains.accounts.models import ANSWERS_KEPT, ApiKey, KeptAnswer, Token
 from tests.fixtures.application import ProjectKeys
 
 pytestmark = pytest.mark.anyio
@@ -33,8 +32,8 @@ async def keep_answers(db: Database, project: ProjectKeys, *moments: datetime) -
 
 
 async def test_answers_are_kept_for_a_day(db: Database, project: ProjectKeys) -> None:
-    kept = NOW - LIFETIME + A_MOMENT
-    await keep_answers(db, project, NOW - LIFETIME, NOW - LIFETIME - A_MOMENT, kept, NOW)
+    kept = NOW - ANSWERS_KEPT + A_MOMENT
+    await keep_answers(db, project, NOW - ANSWERS_KEPT, NOW - ANSWERS_KEPT - A_MOMENT, kept, NOW)
     assert await sweeps.forget_answers(db, NOW) == 2
     assert await sweeps.forget_answers(db, NOW) == 0
     async with db.transaction() as tx:
@@ -46,7 +45,7 @@ async def test_many_workers_forget_each_answer_once(
     db: Database, project: ProjectKeys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sweeps, "_BATCH", 3)
-    await keep_answers(db, project, *[NOW - LIFETIME] * 20)
+    await keep_answers(db, project, *[NOW - ANSWERS_KEPT] * 20)
     found = await asyncio.gather(*(sweeps.forget_answers(db, NOW) for _ in range(4)))
     assert sum(found) + await sweeps.forget_answers(db, NOW) == 20
 
