@@ -50,7 +50,7 @@ def bench(settings: Settings, db: Database) -> Bench:
         ),
         runner=runner,
         prober=Prober(runner),
-        spool=Spool(settings.data / "spool"),
+        spool=Spool(settings.data / "spool", reserve_bytes=settings.disk_reserve_mib << 20),
     )
 
 

@@ -1,18 +1,16 @@
 """Objects as files below one folder: staged, synced, renamed, then visible."""
 
-import asyncio
 import errno
 import os
 import shutil
 import stat
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from io import FileIO
 from itertools import islice
 from pathlib import Path
-from typing import ParamSpec, TypeVar
 
 from telecine import ids
 from telecine.storage.store import (
@@ -26,6 +24,7 @@ from telecine.storage.store import (
     check_folder,
     check_key,
 )
+from telecine.storage.threads import in_thread
 
 _PIECE_BYTES = 1 << 20
 _LISTED = 1000  # entries that are held at a time
@@ -34,29 +33,6 @@ _NO_LINKS = {errno.EPERM, errno.EMLINK, errno.EXDEV, errno.ENOTSUP}
 # Apart, so that viewers never wait for the fsync of somebody's upload.
 _READING_THREADS = 32
 _WRITING_THREADS = 16
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-async def _in_thread(
-    threads: Executor, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
-) -> T:
-    """Run blocking work; when cancelled, first wait for its end.
-
-    It holds a descriptor, whose number would name another file once it is closed.
-    """
-    loop = asyncio.get_running_loop()
-    future = loop.run_in_executor(threads, lambda: work(*args, **kwargs))
-    try:
-        return await asyncio.shield(future)
-    except asyncio.CancelledError:
-        while not future.done():
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait([future])
-        if not future.cancelled():
-            future.exception()  # seen; the cancellation is what counts
-        raise
 
 
 class _FileWriter:
@@ -70,7 +46,7 @@ class _FileWriter:
 
     async def write(self, data: bytes | memoryview) -> None:
         """Append bytes. Raises OutOfSpace."""
-        await _in_thread(self._threads, self._write_all, data)
+        await in_thread(self._threads, self._write_all, data)
 
     def _write_all(self, data: bytes | memoryview) -> None:
         view = memoryview(data)
@@ -113,7 +89,7 @@ class LocalStore:
         descriptor = self._create(staged, key)
         try:
             yield _FileWriter(descriptor, key, self._writers, self._reserve_bytes)
-            await _in_thread(self._writers, _publish, descriptor, staged, target, key)
+            await in_thread(self._writers, _publish, descriptor, staged, target, key)
         finally:
             os.close(descriptor)
             staged.unlink(missing_ok=True)
@@ -130,17 +106,17 @@ class LocalStore:
         descriptor = _open_shared(self._path(key), offset, key)
         try:
             yield _FileWriter(descriptor, key, self._writers, self._reserve_bytes)
-            await _in_thread(self._writers, _sync_data, descriptor, key)
+            await in_thread(self._writers, _sync_data, descriptor, key)
         finally:
             os.close(descriptor)
 
     async def copy(self, key: str, target: str) -> None:
         """Store an object under a second key: a second name of the same file."""
-        await _in_thread(self._writers, _link, self._path(key), self._path(target), key)
+        await in_thread(self._writers, _link, self._path(key), self._path(target), key)
 
     async def read(self, key: str, start: int = 0, end: int | None = None) -> bytes:
         """Return bytes [start, end) of an object. Raises ObjectMissing."""
-        return await _in_thread(self._readers, self._read, key, start, end)
+        return await in_thread(self._readers, self._read, key, start, end)
 
     def _read(self, key: str, start: int, end: int | None) -> bytes:
         with _errors(key), self._opened(key) as file:
@@ -164,7 +140,7 @@ class LocalStore:
             file.seek(start)
             left = os.fstat(file.fileno()).st_size - start if end is None else end - start
             while left > 0:
-                piece = await _in_thread(self._readers, file.read, min(left, _PIECE_BYTES))
+                piece = await in_thread(self._readers, file.read, min(left, _PIECE_BYTES))
                 if not piece:
                     return
                 left -= len(piece)
@@ -181,7 +157,7 @@ class LocalStore:
     async def list(self, prefix: str) -> AsyncIterator[Entry]:
         """Yield every object whose key starts with `prefix` (a folder: ends with `/`)."""
         walk = self._walk(prefix)
-        while batch := await _in_thread(self._readers, lambda: list(islice(walk, _LISTED))):
+        while batch := await in_thread(self._readers, lambda: list(islice(walk, _LISTED))):
             for entry in batch:
                 yield entry
 
@@ -202,11 +178,11 @@ class LocalStore:
     async def delete(self, keys: Iterable[str]) -> None:
         """Delete objects; missing ones are ignored."""
         paths = [self._path(key) for key in keys]
-        await _in_thread(self._writers, _unlink, paths)
+        await in_thread(self._writers, _unlink, paths)
 
     async def delete_prefix(self, prefix: str) -> None:
         """Delete every object below a folder."""
-        await _in_thread(self._writers, _remove_tree, self.root / check_folder(prefix))
+        await in_thread(self._writers, _remove_tree, self.root / check_folder(prefix))
 
     def local_path(self, key: str) -> Path:
         """Return where the object lies on this host's disk."""
@@ -219,7 +195,7 @@ class LocalStore:
 
     async def sweep_unfinished(self, before: datetime) -> Sequence[str]:
         """Drop what killed processes left staged, while others write."""
-        return await _in_thread(self._writers, _drop_older, self._stage, before)
+        return await in_thread(self._writers, _drop_older, self._stage, before)
 
     def check_room(self) -> None:
         """Raise OutOfSpace where only the reserve is left."""

@@ -31,11 +31,11 @@ async def encode_audio_span(bench: Bench, job: EncodeAudio) -> None:
     if rendition.index_key is not None or held >= set(range(first, end)):
         return
     async with bench.step(asset, f"audio {job.span}") as detail:
-        reader = await bench.spool.local(bench.source(source))
         packets = plan.audio.segment_packets
-        encoded = await encode_audio(
-            bench.runner, reader, material.probe, plan, packets[first], packets[end]
-        )
+        async with bench.spool.local(bench.source(source)) as reader:
+            encoded = await encode_audio(
+                bench.runner, reader, material.probe, plan, packets[first], packets[end]
+            )
         runs = []
         for start, stop in audio_runs(plan, first, end):
             fragments = [

@@ -20,6 +20,7 @@ from telecine.jobs.worker import PermanentFailure
 from telecine.pipeline.codec import plan_from_json, probe_from_json
 from telecine.pipeline.model import Plan, Probe
 from telecine.pipeline.probe import Prober
+from telecine.pipeline.reader import SourceReader
 from telecine.pipeline.sample_index import SampleIndex
 from telecine.storage.extents import Extent, Extents
 from telecine.storage.spool import Spool
@@ -65,6 +66,16 @@ class Bench:
     def source(self, source: Source) -> Extents:
         """Return a reader of the source's bytes."""
         return Extents(self.store, [Extent.from_json(stored) for stored in source.extents])
+
+    @asynccontextmanager
+    async def encodable(self, source: Source, material: Material) -> AsyncIterator[SourceReader]:
+        """Hold the source as encodes read it: as one file where no index cuts it for them."""
+        reader = self.source(source)
+        if material.samples is not None:
+            yield reader
+            return
+        async with self.spool.local(reader) as file:
+            yield file
 
     async def material(self, asset: Asset) -> Material:
         """Return plan, probe and sample index of an asset; kept for the next job."""

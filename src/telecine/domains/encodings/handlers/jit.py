@@ -21,7 +21,6 @@ from telecine.ffmpeg.sharing import HostSlots, Precedence
 from telecine.pipeline import encode
 from telecine.pipeline.encode import Piece
 from telecine.pipeline.model import Plan
-from telecine.pipeline.reader import SourceReader
 from telecine.pipeline.spans import audio_spans
 from telecine.storage.store import StoreError
 
@@ -189,9 +188,6 @@ class JitEncoder:
 
     async def _encode_video(self, task: _Task, segment: int, end: int) -> None:
         material = await self._bench.material(task.asset)
-        reader: SourceReader = self._bench.source(task.source)
-        if material.samples is None:
-            reader = await self._bench.spool.local(self._bench.source(task.source))
         starts = task.plan.segment_pieces
 
         async def store(piece: Piece) -> None:
@@ -200,17 +196,18 @@ class JitEncoder:
             for number in complete:
                 await self._done(task.rendition.id, number, number)
 
-        await encode.encode_chunk(
-            self._bench.runner,
-            reader,
-            material.samples,
-            material.probe,
-            task.plan,
-            [task.rendition.name],
-            segment,
-            end,
-            on_piece=store,
-        )
+        async with self._bench.encodable(task.source, material) as reader:
+            await encode.encode_chunk(
+                self._bench.runner,
+                reader,
+                material.samples,
+                material.probe,
+                task.plan,
+                [task.rendition.name],
+                segment,
+                end,
+                on_piece=store,
+            )
 
     async def _store(self, task: _Task, piece: Piece) -> None:
         """Store one piece as soon as it is ready: its viewers wait for nothing else."""

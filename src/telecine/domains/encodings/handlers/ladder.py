@@ -13,7 +13,6 @@ from telecine.domains.encodings.recording import StoredRun, record_runs, refill_
 from telecine.domains.sources.models import Source
 from telecine.pipeline import encode
 from telecine.pipeline.encode import EncodedRendition
-from telecine.pipeline.reader import SourceReader
 
 log = structlog.get_logger()
 
@@ -80,21 +79,19 @@ async def _fill(
     rows = [row for row in rows if holes[row.id]]
     first = bisect_right(plan.segment_pieces, min(missing)) - 1
     end = bisect_right(plan.segment_pieces, max(missing))
-    reader: SourceReader = bench.source(source)
-    if material.samples is None:
-        reader = await bench.spool.local(bench.source(source))
-    encoded = await encode.encode_chunk(
-        bench.runner,
-        reader,
-        material.samples,
-        material.probe,
-        plan,
-        [row.name for row in rows],
-        first,
-        end,
-        brake=bench.brake,
-        niceness=niceness,
-    )
+    async with bench.encodable(source, material) as reader:
+        encoded = await encode.encode_chunk(
+            bench.runner,
+            reader,
+            material.samples,
+            material.probe,
+            plan,
+            [row.name for row in rows],
+            first,
+            end,
+            brake=bench.brake,
+            niceness=niceness,
+        )
     by_name = {row.name: row for row in rows}
     runs = [
         await _store_run(bench, asset, by_name[result.name], result, plan.segment_pieces[first])

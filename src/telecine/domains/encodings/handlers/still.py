@@ -22,11 +22,11 @@ async def take_still(bench: Bench, job: TakeStill) -> None:
     if material.probe.video is None:
         return
     async with bench.step(asset, "thumbnail") as detail:
-        reader = await bench.spool.local(bench.source(source))
         at_s = Fraction(job.at_ms, 1000) if job.at_ms >= 0 else None
         if at_s is not None and at_s >= material.probe.duration_s:
             at_s = Fraction(0)
-        picture = await still(bench.runner, reader, material.probe, at_s)
+        async with bench.spool.local(bench.source(source)) as reader:
+            picture = await still(bench.runner, reader, material.probe, at_s)
         key = objects.still_key(asset.prefix)
         await bench.store.put(key, picture)
         async with bench.db.transaction() as tx:
