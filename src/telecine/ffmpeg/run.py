@@ -47,6 +47,7 @@ class Plumbing:
     outputs: int
     input_file: Path | None = None
     progress: bool = False
+    attachments: Sequence[bytes] = ()
 
 
 class Run:
@@ -75,9 +76,10 @@ class Run:
                     input_file=plumbing.input_file,
                     outputs=plumbing.outputs,
                     progress=plumbing.progress,
+                    attachments=plumbing.attachments,
                 )
             )
-            first_closed_fd = FIRST_OUTPUT_FD + plumbing.outputs
+            first_closed_fd = FIRST_OUTPUT_FD + plumbing.outputs + len(plumbing.attachments)
             argv = launcher_argv(program, limits, policy, first_closed_fd=first_closed_fd)
             self._child = _start(argv, self._streams)
             self._pipes = stack.pop_all()

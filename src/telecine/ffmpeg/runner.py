@@ -22,6 +22,7 @@ __all__ = [
     "Run",
     "Runner",
     "RunnerError",
+    "attachment_url",
     "input_url",
     "output_url",
 ]
@@ -30,6 +31,11 @@ __all__ = [
 def input_url() -> list[str]:
     """Return the options by which ffmpeg reads the run's input."""
     return ["-fd", str(INPUT_FD), "-i", "fd:"]
+
+
+def attachment_url(index: int, outputs: int) -> list[str]:
+    """Return the options by which ffmpeg reads attachment `index` of a run."""
+    return ["-fd", str(FIRST_OUTPUT_FD + outputs + index), "-i", "fd:"]
 
 
 def output_url(index: int) -> str:
@@ -52,6 +58,7 @@ class Runner:
         feed: AsyncIterator[bytes] | None = None,
         input_file: Path | None = None,
         outputs: Sequence[Sink] = (),
+        attachments: Sequence[bytes] = (),
         on_progress: Callable[[Progress], None] | None = None,
         brake: Brake | None = None,
     ) -> Result:
@@ -60,6 +67,7 @@ class Runner:
         The input is `feed` or `input_file`, named by `input_url()`; every `-i` needs
         `safety.INPUT_FLAGS` before it. Each output is given what ffmpeg writes to
         `output_url(index)`, in order; while an output's awaitable is pending, ffmpeg waits.
+        `attachments` are small files of ours, named by `attachment_url()`.
         On cancellation or any error the process is dead before this returns.
 
         Raises:
@@ -76,6 +84,7 @@ class Runner:
             outputs=len(outputs),
             input_file=input_file,
             progress=on_progress is not None,
+            attachments=attachments,
         )
         run = Run(program, limits, self.sandbox, brake or Brake(), plumbing)
         return await run.complete(feed, outputs, on_progress)

@@ -27,3 +27,12 @@ INPUT_FLAGS: Final = (
     "-max_streams", str(MAX_STREAMS),
 )  # fmt: skip
 """Goes before every `-i`."""
+
+ATTACHED_PICTURE_FLAGS: Final = (
+    "-protocol_whitelist", "fd",
+    "-format_whitelist", "png_pipe",
+    "-max_pixels", str(MAX_PIXELS),
+    "-max_streams", "1",
+    "-f", "png_pipe",
+)  # fmt: skip
+"""Goes before the `-i` of a picture that we wrote ourselves."""

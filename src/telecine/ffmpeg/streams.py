@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -45,6 +45,7 @@ class Streams:
     feed: Pipe | None
     input_fd: int | None
     outputs: list[Pipe]
+    attachments: list[int]
     report: bytearray = field(default_factory=bytearray)
     tail: Tail = field(default_factory=Tail)
 
@@ -59,6 +60,8 @@ class Streams:
             files[INPUT_FD] = self.input_fd
         for index, output in enumerate(self.outputs):
             files[FIRST_OUTPUT_FD + index] = output.far
+        for index, attachment in enumerate(self.attachments):
+            files[FIRST_OUTPUT_FD + len(self.outputs) + index] = attachment
         return files
 
     def hand_over(self) -> None:
@@ -70,7 +73,12 @@ class Streams:
 
 @contextlib.contextmanager
 def open_streams(
-    *, feed: bool, input_file: Path | None, outputs: int, progress: bool
+    *,
+    feed: bool,
+    input_file: Path | None,
+    outputs: int,
+    progress: bool,
+    attachments: Sequence[bytes] = (),
 ) -> Iterator[Streams]:
     """Open the pipes of a run; all are closed with the context."""
     with contextlib.ExitStack() as stack:
@@ -89,4 +97,18 @@ def open_streams(
             feed=pipe(to_child=True) if feed else None,
             input_fd=input_fd,
             outputs=[pipe() for _ in range(outputs)],
+            attachments=[stack.enter_context(_in_memory(data)) for data in attachments],
         )
+
+
+@contextlib.contextmanager
+def _in_memory(data: bytes) -> Iterator[int]:
+    """Give a small file that has no name anywhere: the child can seek in it."""
+    fd = os.memfd_create("attachment")
+    try:
+        with open(fd, "wb", closefd=False) as file:
+            file.write(data)
+        os.lseek(fd, 0, os.SEEK_SET)
+        yield fd
+    finally:
+        os.close(fd)

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from telecine.ffmpeg.runner import input_url, output_url
-from telecine.ffmpeg.safety import INPUT_FLAGS
+from telecine.ffmpeg.runner import attachment_url, input_url, output_url
+from telecine.ffmpeg.safety import ATTACHED_PICTURE_FLAGS, INPUT_FLAGS
 from telecine.pipeline.filters import Source, filter_graph
 from telecine.pipeline.model import Plan, VideoRendition, VideoTrack
 
@@ -95,6 +95,7 @@ def encode(
         "-max_error_rate", "1",
         *INPUT_FLAGS,
         *_input(source),
+        *pictures(plan, len(renditions)),
         # One thread for filters: they wait for the encoders anyway, and memory stays low.
         "-filter_complex_threads", "1",
         "-filter_complex", graph,
@@ -107,6 +108,15 @@ def encode(
             *_fragments(plan),
             output_url(number),
         ]  # fmt: skip
+    return arguments
+
+
+def pictures(plan: Plan, outputs: int) -> list[str]:
+    """Return the inputs of the plan's watermarks, which are attachments of the run."""
+    arguments: list[str] = []
+    for number in range(len(plan.watermarks)):
+        attached = attachment_url(number, outputs)
+        arguments += ["-threads", "1", *ATTACHED_PICTURE_FLAGS, *attached]
     return arguments
 
 

@@ -49,7 +49,7 @@ class NoPictureError(MediaError):
 OnPiece = Callable[[Piece], Awaitable[None] | None]
 
 
-async def encode_chunk(  # noqa: PLR0913 - what is encoded, and four hooks that may be left out
+async def encode_chunk(  # noqa: PLR0913 - what is encoded, and what may be left out
     runner: Runner,
     source: SourceReader,
     samples: SampleIndex | None,
@@ -59,6 +59,7 @@ async def encode_chunk(  # noqa: PLR0913 - what is encoded, and four hooks that 
     first_segment: int,
     end_segment: int,
     *,
+    watermarks: Sequence[bytes] = (),
     on_piece: OnPiece | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     brake: Brake | None = None,
@@ -67,6 +68,7 @@ async def encode_chunk(  # noqa: PLR0913 - what is encoded, and four hooks that 
     """Encode segments [first, end) of `renditions`, in the order of their names.
 
     With `samples` any reader will do, without them the source must be a local file.
+    `watermarks` are the pictures (PNG) of the plan's watermarks.
     Every piece is checked against the plan before `on_piece` gets it.
 
     Raises:
@@ -87,6 +89,7 @@ async def encode_chunk(  # noqa: PLR0913 - what is encoded, and four hooks that 
         end_piece=plan.segment_pieces[end_segment],
         source=source,
         samples=samples,
+        watermarks=watermarks,
         on_piece=on_piece,
     )
     try:
@@ -114,6 +117,7 @@ class _Job:
     end_piece: int
     source: SourceReader
     samples: SampleIndex | None
+    watermarks: Sequence[bytes]
     on_piece: OnPiece | None
 
     async def run(
@@ -157,6 +161,7 @@ class _Job:
                 feed=feed,
                 input_file=None if feed is not None else self.source.local_path,
                 outputs=[collector.take for collector in collectors],
+                attachments=self.watermarks,
                 on_progress=on_progress,
                 brake=brake,
             )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from telecine.pipeline.colours import HIGH_DYNAMIC_RANGE
 from telecine.pipeline.model import Plan, VideoRendition, VideoTrack
 from telecine.pipeline.sandbox_mark import mark
+from telecine.pipeline.watermark import place
 
 _TRANSPOSE = {90: "transpose=clock", 180: "hflip,vflip", 270: "transpose=cclock"}
 
@@ -46,7 +47,7 @@ def filter_graph(
     The renditions must be given largest first: each is scaled from the one before.
     """
     chains = []
-    chain = f"[{source.stream}]" + ",".join(_grid(source, plan, first_frame, end_frame))
+    chain = f"[{source.stream}]" + ",".join(grid(source, plan, first_frame, end_frame))
     halved = False
     for number, rendition in enumerate(renditions):
         steps = []
@@ -54,13 +55,15 @@ def filter_graph(
             halved = True
             steps += _every_second(first_frame)
         if number == 0:
-            steps += _conversion(source.video, rendition)
-            steps += mark(rendition.width_px, rendition.height_px) if plan.watermarked else []
+            chain = ",".join((chain, *steps, *conversion(source.video, rendition.size_px)))
+            *finished, chain = burnt_in(chain, source.video, plan, rendition.size_px)
+            chains += finished
+            steps = mark(*rendition.size_px) if plan.watermarked else []
         else:
             # Sizes are rounded to even: `scale` would make up for it in the pixels' shape,
             # by another amount below each size, and one rendition had many headers.
             steps += [_scale(rendition.width_px, rendition.height_px), "setsar=1"]
-        link = "," if number == 0 else ""
+        link = "," if number == 0 and steps else ""
         chain += link + ",".join(steps)
         if number < len(renditions) - 1:
             chains.append(f"{chain},split=2[o{number}][n{number}]")
@@ -70,7 +73,40 @@ def filter_graph(
     return ";".join(chains)
 
 
-def _grid(source: Source, plan: Plan, first_frame: int, end_frame: int) -> list[str]:
+def burnt_in(chain: str, video: VideoTrack, plan: Plan, size_px: tuple[int, int]) -> list[str]:
+    """Return `chain` and what draws the plan's watermarks on it; the last one goes on.
+
+    Watermark n is the only picture of input n + 1, with straight alpha.
+    """
+    chains = []
+    for number, watermark in enumerate(plan.watermarks):
+        at = place(watermark, (plan.width_px, plan.height_px), size_px)
+        if at is None:
+            continue
+        steps = [
+            # Scaled with the colours that are seen, not with those below transparency.
+            "format=gbrap",
+            "premultiply=inplace=1",
+            _scale(at.width_px, at.height_px),
+            "unpremultiply=inplace=1",
+            f"colorchannelmixer=aa={float(watermark.opacity_percent / 100):.4f}",
+            f"scale=out_color_matrix={_matrix(video)}:out_range=tv",
+            "format=yuva420p",
+            _labelled(video),
+        ]
+        chains += [f"{chain}[v{number}]", f"[{number + 1}:v:0]{','.join(steps)}[w{number}]"]
+        # One picture without an end: the last is repeated.
+        chain = f"[v{number}][w{number}]overlay=x={at.x}:y={at.y}:eof_action=repeat:format=yuv420"
+    return [*chains, chain]
+
+
+def _matrix(video: VideoTrack) -> str:
+    matrix = shown_colour(video)[2]
+    return "bt2020nc" if matrix == "bt2020c" else matrix
+
+
+def grid(source: Source, plan: Plan, first_frame: int, end_frame: int) -> list[str]:
+    """Lay pictures on the plan's grid and keep frames [first, end)."""
     rate = plan.frame_rate
     steps = [f"setpts='{source.shift}'"]
     if source.video.interlaced:
@@ -93,30 +129,32 @@ def _every_second(first_frame: int) -> list[str]:
     return [*skip, "framestep=2"]
 
 
-def _conversion(video: VideoTrack, top: VideoRendition) -> list[str]:
-    """Bring pictures to the size and kind of the largest rendition."""
-    width, height = top.width_px, top.height_px
+def conversion(video: VideoTrack, size_px: tuple[int, int]) -> list[str]:
+    """Bring pictures to a size as shown, and to the kind of picture that we encode."""
+    width, height = size_px
     turn = _TRANSPOSE.get(video.rotation_deg)
     if video.rotation_deg in (90, 270):
         width, height = height, width  # smaller pictures turn faster: scale first
-    primaries, transfer, matrix = shown_colour(video)
     options = ""
     if video.transfer in HIGH_DYNAMIC_RANGE:
         tonemap = _TONEMAP.format(transfer=video.transfer)
         steps = [_scale(width, height), tonemap]
     else:
         if video.matrix == "gbr":
-            options = f":out_color_matrix={matrix}"
+            options = f":out_color_matrix={_matrix(video)}"
         steps = [_scale(width, height) + ":out_range=tv" + options]
     steps.append("format=yuv420p")
     if turn is not None:
         steps.append(turn)
-    return [
-        *steps,
-        "setsar=1",
-        # All renditions say the same, or colours change at a switch.
-        f"setparams=range=tv:color_primaries={primaries}:color_trc={transfer}:colorspace={matrix}",
-    ]
+    # All renditions say the same, or colours change at a switch.
+    return [*steps, "setsar=1", _labelled(video)]
+
+
+def _labelled(video: VideoTrack) -> str:
+    primaries, transfer, matrix = shown_colour(video)
+    return (
+        f"setparams=range=tv:color_primaries={primaries}:color_trc={transfer}:colorspace={matrix}"
+    )
 
 
 def _scale(width_px: int, height_px: int) -> str:

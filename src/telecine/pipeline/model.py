@@ -7,6 +7,8 @@ frame rate; nothing here is a float second. All values serialise to JSON.
 from dataclasses import dataclass
 from fractions import Fraction
 
+from telecine.pipeline.watermark import Watermark
+
 TIMESCALE = 120_000
 """Ticks a second of every video track we write (hls.js re-estimates its start
 time at a switch between timescales). Whole frame durations at 23.976, 24, 25,
@@ -97,6 +99,11 @@ class VideoRendition:
     buffer_bits: int
     crf: float
 
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.width_px, self.height_px
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioRendition:
@@ -145,6 +152,7 @@ class Plan:
     width_px: int  # of the source as shown
     height_px: int
     watermarked: bool = False  # the sandbox's mark is drawn on every picture
+    watermarks: tuple[Watermark, ...] = ()  # drawn before it, one above the other
 
     @property
     def segments(self) -> int:

@@ -29,6 +29,7 @@ from telecine.pipeline.model import (
     VideoRendition,
     VideoTrack,
 )
+from telecine.pipeline.watermark import Watermark
 
 LONGEST_COPIED_S = Fraction(21, 2)
 """x264's default GOP of 250 frames at 24 Hz; longer segments make switching slow."""
@@ -54,6 +55,7 @@ class PlanOptions:
 
     limit_s: int | None = None  # cut to this length (sandbox)
     watermarked: bool = False  # pictures change: nothing can be copied
+    watermarks: tuple[Watermark, ...] = ()  # likewise
     passthrough: bool = True
     max_height_px: int | None = None  # of the short side
 
@@ -79,7 +81,7 @@ def passthrough_obstacles(probe: Probe, options: PlanOptions) -> tuple[str, ...]
     obstacles = list(probe.video_obstacles)
     if not options.passthrough:
         obstacles.append("not-wanted")
-    if options.watermarked:
+    if options.watermarked or options.watermarks:
         obstacles.append("watermark")
     if _frames(video, options) < video.frames:
         obstacles.append("shortened")
@@ -130,6 +132,7 @@ def _plan_video(probe: Probe, video: VideoTrack, options: PlanOptions) -> Plan:
         width_px=video.width_px,
         height_px=video.height_px,
         watermarked=options.watermarked,
+        watermarks=options.watermarks,
     )
 
 
