@@ -1,6 +1,7 @@
 """From a file to everything that a viewer can fetch, on a local disk and on S3."""
 
 import itertools
+import re
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import pytest
 from telecine import ids
 from telecine.formats.codecs import aac, h264
 from telecine.formats.hls.check import check_presentation
-from telecine.formats.hls.playlist import Master, Variant, parse
+from telecine.formats.hls.playlist import Master, MediaPlaylist, Variant, parse
 from telecine.formats.mp4.boxes import iter_boxes
 from telecine.formats.mp4.fragment import Moof, read_init, read_moof
 from telecine.formats.mp4.sample_entry import entry_box
@@ -299,3 +300,51 @@ async def test_only_what_lies_elsewhere_is_copied_to_the_disk(shown: Shown) -> N
         assert copies == []
     elif shown.clip.suffix == ".mkv":
         assert shown.clip.stat().st_size in copies
+
+
+async def test_the_transport_view_has_the_same_pictures_and_sound(shown: Shown) -> None:
+    """`?format=ts`: what old receivers and test tools want, from the same samples."""
+    master = shown.customer.get(shown.video_id, f"{MASTER}?format=ts").text
+    parsed = parse(master)
+    assert isinstance(parsed, Master)
+    assert not parsed.audio
+    texts = {}
+    for variant in parsed.renditions:
+        assert variant.uri.endswith("/manifest.m3u8?format=ts")
+        folder = f"hls/{variant.uri.partition('/')[0]}"
+        texts[variant.uri] = shown.customer.get(shown.video_id, f"hls/{variant.uri}").text
+        playlist = parse(texts[variant.uri])
+        assert isinstance(playlist, MediaPlaylist)
+        assert playlist.map_uri is None
+        stream = b""
+        for segment in playlist.segments:
+            assert re.fullmatch(r"video-\d+-\d+\.ts", segment.uri)
+            data = shown.customer.media(shown.video_id, f"{folder}/{segment.uri}")
+            if segment.duration * 2 >= playlist.target_duration_s:  # RFC 8216bis, 4.4.6.2
+                assert len(data) * 8 <= variant.bandwidth_bps * segment.duration
+            stream += data
+        assert counters_run_on(stream)
+        assert frame_numbers(stream) == list(range(FRAMES))
+        check_times(stream)
+    assert check_presentation(master, texts) == []
+
+
+def check_times(stream: bytes) -> None:
+    """Check that both streams begin at our time 0, and run forward without a jump back."""
+    for kind, slack in (("video", 0), ("audio", 90_000 * 1024 // 44_100)):
+        with av.open(BytesIO(stream), "r", format="mpegts") as opened:
+            packets = list(opened.demux(**{kind: 0}))
+        decoded = [packet.dts for packet in packets if packet.dts is not None]
+        assert all(early < late for early, late in itertools.pairwise(decoded))
+        first = min(packet.pts for packet in packets if packet.pts is not None)
+        assert abs(first - 900_000) <= slack
+
+
+def counters_run_on(stream: bytes) -> bool:
+    """Tell whether no packet of any stream is missing or doubled, over all segments."""
+    rows = np.frombuffer(stream, np.uint8).reshape(-1, 188)
+    pids = (rows[:, 1].astype(int) & 0x1F) << 8 | rows[:, 2]
+    return all(
+        bool((np.diff(rows[pids == pid, 3].astype(int) & 15) % 16 == 1).all())
+        for pid in np.unique(pids)
+    )

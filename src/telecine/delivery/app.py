@@ -15,6 +15,7 @@ from telecine.delivery.answers import Answer
 from telecine.delivery.media import AssetView, Media, MediaCache
 from telecine.delivery.mp4 import Downloads
 from telecine.delivery.segments import Segments, StoredRange
+from telecine.delivery.transport import TransportView
 from telecine.delivery.wishes import NotStoredYet
 from telecine.domains.encodings.queries import AUDIO
 from telecine.problems import not_found, problem
@@ -28,8 +29,14 @@ _PATH = re.compile(
     r"/vod/(?P<id>vi[0-9A-Za-z]{1,64})(?:/token/(?P<token>[0-9a-fA-F-]{36}))?(?P<rest>/.*)?"
 )
 _SEGMENT = re.compile(r"/hls/(?P<quality>[0-9a-z]{1,8})/(?P<epoch>\d{1,9})-(?P<n>\d{1,9})\.m4s")
+_TRANSPORT = re.compile(
+    r"/hls/(?P<quality>[0-9a-z]{1,8})/video-(?P<epoch>\d{1,9})-(?P<n>\d{1,9})\.ts"
+)
 _INIT = re.compile(r"/hls/(?P<quality>[0-9a-z]{1,8})/init-(?P<epoch>\d{1,9})\.mp4")
 _VARIANT = re.compile(r"/hls/(?P<quality>\d{1,4}p)/manifest\.m3u8")
+_MASTER = re.compile(r"/hls/manifest\.m3u8")
+_AUDIO = re.compile(rf"/hls/{AUDIO}/{AUDIO}\.m3u8")
+_THUMBNAIL = re.compile(r"/thumbnail\.jpg")
 _MP4 = re.compile(r"/mp4/(?:\d{1,4}p?/)?source\.mp4")
 
 PageRenderer = Callable[[Scope, Media | None, str | None], Awaitable[Answer]]
@@ -51,10 +58,22 @@ class Request:
         """Return the cache rule that private media force on every answer."""
         return b"private, no-store" if self.private else None
 
+    @property
+    def transport(self) -> bool:
+        """Tell whether the viewer wants MPEG-TS: by the query, else by the project."""
+        for pair in self.scope["query_string"].split(b"&"):
+            if pair.startswith(b"format="):
+                return bool(pair == b"format=ts")
+        return self.media.video.hls_format == "ts"
+
     async def departure(self) -> None:
         """Return when the viewer has left."""
         while (await self.receive())["type"] != "http.disconnect":
             pass
+
+
+Handler = Callable[[Request, re.Match[str]], Awaitable[Answer | None]]
+"""Answers a path that matched, None: there is no such thing."""
 
 
 class Delivery:
@@ -65,6 +84,7 @@ class Delivery:
         cache: MediaCache,
         segments: Segments,
         downloads: Downloads,
+        transport: TransportView,
         store: Store,
         page: PageRenderer,
         opens: Callable[[str, str], bool],
@@ -72,9 +92,20 @@ class Delivery:
         self._cache = cache
         self._segments = segments
         self._downloads = downloads
+        self._transport = transport
         self._store = store
         self._page = page
         self._opens = opens
+        self._routes: tuple[tuple[re.Pattern[str], Handler], ...] = (
+            (_SEGMENT, self._segment),
+            (_MASTER, self._master),
+            (_VARIANT, self._variant),
+            (_AUDIO, self._audio),
+            (_INIT, self._init),
+            (_TRANSPORT, self._transport_segment),
+            (_MP4, self._mp4),
+            (_THUMBNAIL, self._thumbnail),
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request below PREFIX."""
@@ -120,47 +151,37 @@ class Delivery:
         return answer or answers.refusal(not_found("videoId"))
 
     async def _route(self, request: Request) -> Answer | None:
-        rest, asset = request.rest, request.media.asset
-        if found := _SEGMENT.fullmatch(rest):
-            return await self._segment(request, found)
-        if rest == "/hls/manifest.m3u8":
-            return self._master(request)
-        if found := _VARIANT.fullmatch(rest):
-            return self._variant(request, found["quality"])
-        if rest == f"/hls/{AUDIO}/{AUDIO}.m3u8":
-            return self._audio(request)
-        if found := _INIT.fullmatch(rest):
-            return await self._init(request, found)
-        if _MP4.fullmatch(rest):
-            return None if asset is None else await self._mp4(request, asset)
-        if rest == "/thumbnail.jpg":
-            return await self._thumbnail(request)
+        for pattern, handler in self._routes:
+            if found := pattern.fullmatch(request.rest):
+                return await handler(request, found)
         return None
 
     def _playlist(self, request: Request, body: str, *, complete: bool) -> Answer:
         lifetime = b"public, max-age=60" if complete else b"public, max-age=10"
         return answers.text(200, playlists.MEDIA_TYPE, body, request.cache_scope or lifetime)
 
-    def _master(self, request: Request) -> Answer | None:
+    async def _master(self, request: Request, _: re.Match[str]) -> Answer | None:
         media = request.media
         if media.asset is None:
             # Not an error: the video has no usable source yet, players come back.
             stage = ((answers.STAGE, media.stage.encode()),)
             return None if media.failed else Answer(202, headers=stage)
-        body = playlists.master(media.asset)
+        body = playlists.master(media.asset, transport=request.transport)
         return self._playlist(request, body, complete=media.asset.complete)
 
-    def _variant(self, request: Request, quality: str) -> Answer | None:
+    async def _variant(self, request: Request, found: re.Match[str]) -> Answer | None:
         asset = request.media.asset
-        if asset is None or quality not in asset.renditions:
+        if asset is None or found["quality"] not in asset.renditions:
             return None
-        return self._playlist(request, playlists.video(asset), complete=asset.complete)
+        body = playlists.video(asset, transport=request.transport)
+        return self._playlist(request, body, complete=asset.complete)
 
-    def _audio(self, request: Request) -> Answer | None:
+    async def _audio(self, request: Request, _: re.Match[str]) -> Answer | None:
         asset = request.media.asset
         if asset is None or AUDIO not in asset.renditions:
             return None
-        return self._playlist(request, playlists.audio(asset), complete=asset.complete)
+        body = playlists.audio(asset, transport=request.transport)
+        return self._playlist(request, body, complete=asset.complete)
 
     async def _init(self, request: Request, found: re.Match[str]) -> Answer | None:
         asset = request.media.asset
@@ -189,9 +210,23 @@ class Delivery:
         whole = segment.rest is None
         return Answer(200, kind, segment.parts, cache, etag, ranges=whole, rest=segment.rest)
 
-    async def _mp4(self, request: Request, asset: AssetView) -> Answer | None:
-        video = request.media.video
-        parts = await self._downloads.parts(asset) if video.mp4_support else None
+    async def _transport_segment(self, request: Request, found: re.Match[str]) -> Answer | None:
+        asset, number = request.media.asset, int(found["n"])
+        if asset is None or int(found["epoch"]) != asset.epoch or number >= asset.plan.segments:
+            return None
+        rendition = asset.renditions.get(found["quality"])
+        if rendition is None:
+            return None
+        etag = _etag(asset, rendition.name, f"{number}-ts")
+        data = await self._transport.segment(asset, rendition, number, request.departure)
+        cache = request.cache_scope or answers.IMMUTABLE
+        return Answer(200, b"video/mp2t", [data], cache, etag, ranges=True)
+
+    async def _mp4(self, request: Request, _: re.Match[str]) -> Answer | None:
+        asset, video = request.media.asset, request.media.video
+        if asset is None or not video.mp4_support:
+            return None
+        parts = await self._downloads.parts(asset)
         if parts is None:
             return None
         headers: tuple[answers.Header, ...] = ()
@@ -201,7 +236,7 @@ class Delivery:
         etag = _etag(asset, "mp4", "source")
         return Answer(200, b"video/mp4", parts, cache, etag, ranges=True, headers=headers)
 
-    async def _thumbnail(self, request: Request) -> Answer | None:
+    async def _thumbnail(self, request: Request, _: re.Match[str]) -> Answer | None:
         key = request.media.thumbnail_key
         size = None if key is None else await self._store.size(key)
         if key is None or size is None:

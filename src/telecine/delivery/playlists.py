@@ -9,6 +9,7 @@ from fractions import Fraction
 from telecine.delivery.media import AssetView
 from telecine.domains.encodings.queries import AUDIO
 from telecine.formats.hls.playlist import (
+    VERSION,
     Master,
     Media,
     MediaPlaylist,
@@ -22,16 +23,25 @@ from telecine.pipeline.model import TIMESCALE, Plan, VideoRendition
 MEDIA_TYPE = b"application/vnd.apple.mpegurl"
 
 _AUDIO_GROUP = "audio"
+_TRANSPORT_QUERY = "?format=ts"
+_TRANSPORT_VERSION = 4
+_TRANSPORT_SHARE = Fraction(104, 100)  # headers of packets and ADTS
+_TRANSPORT_FRAME_BITS = 140 * 8  # PES header, clock, delimiter, a last packet half full
+_TRANSPORT_SEGMENT_BITS = 32 * 188 * 8  # tables, and whole sets of 16 packets
 _BOXES_SHARE = Fraction(102, 100)  # moof and mdat headers of 2 s pieces, at 240p
 
 
-def master(asset: AssetView) -> str:
-    """Return the master playlist: every planned rendition, whatever is stored."""
+def master(asset: AssetView, *, transport: bool = False) -> str:
+    """Return the master playlist: every planned rendition, whatever is stored.
+
+    With `transport` its children list MPEG-TS, which has the sound in every variant.
+    """
     plan = asset.plan
+    query = _TRANSPORT_QUERY if transport else ""
     audio_bps = _audio_bps(asset)
-    variants = [_variant(asset, rendition, audio_bps) for rendition in _order(asset)]
+    variants = [_variant(asset, r, audio_bps, transport=transport) for r in _order(asset)]
     media = []
-    if plan.audio is not None and variants:
+    if plan.audio is not None and variants and not transport:
         media.append(
             Media(
                 group=_AUDIO_GROUP,
@@ -41,10 +51,10 @@ def master(asset: AssetView) -> str:
                 channels=plan.audio.channels,
             )
         )
-    elif plan.audio is not None:
+    elif plan.audio is not None and not variants:
         variants.append(
             Variant(
-                uri=f"{AUDIO}/{AUDIO}.m3u8",
+                uri=f"{AUDIO}/{AUDIO}.m3u8{query}",
                 bandwidth_bps=audio_bps,
                 average_bandwidth_bps=audio_bps,
                 codecs=plan.audio.codecs,
@@ -76,22 +86,32 @@ def _audio_bps(asset: AssetView) -> int:
     return asset.renditions[AUDIO].peak_bps or round(asset.plan.audio.bit_rate_bps * 1.1)
 
 
-def _variant(asset: AssetView, rendition: VideoRendition, audio_bps: int) -> Variant:
+def _variant(
+    asset: AssetView, rendition: VideoRendition, audio_bps: int, *, transport: bool
+) -> Variant:
     plan, view = asset.plan, asset.renditions[rendition.name]
     audio_average_bps = 0
     codecs = rendition.codecs
     if plan.audio is not None:
         audio_average_bps = asset.renditions[AUDIO].average_bps or plan.audio.bit_rate_bps
         codecs = f"{codecs},{plan.audio.codecs}"
+    peak_bps = (view.peak_bps or declared_peak_bps(plan, rendition)) + audio_bps
+    average_bps = (view.average_bps or rendition.max_rate_bps) + audio_average_bps
+    if transport:
+        more_bps = Fraction(_TRANSPORT_SEGMENT_BITS * 2, plan.target_duration_s)
+        more_bps += _TRANSPORT_FRAME_BITS * (plan.frame_rate / rendition.rate_divisor + 8)
+        peak_bps, average_bps = (
+            round(_TRANSPORT_SHARE * rate_bps + more_bps) for rate_bps in (peak_bps, average_bps)
+        )
     return Variant(
-        uri=f"{rendition.name}/manifest.m3u8",
-        bandwidth_bps=(view.peak_bps or declared_peak_bps(plan, rendition)) + audio_bps,
-        average_bandwidth_bps=(view.average_bps or rendition.max_rate_bps) + audio_average_bps,
+        uri=f"{rendition.name}/manifest.m3u8" + (_TRANSPORT_QUERY if transport else ""),
+        bandwidth_bps=peak_bps,
+        average_bandwidth_bps=average_bps,
         width_px=rendition.width_px,
         height_px=rendition.height_px,
         frame_rate=plan.frame_rate / rendition.rate_divisor,
         codecs=codecs,
-        audio=None if plan.audio is None else _AUDIO_GROUP,
+        audio=None if plan.audio is None or transport else _AUDIO_GROUP,
     )
 
 
@@ -105,16 +125,16 @@ def declared_peak_bps(plan: Plan, rendition: VideoRendition) -> int:
     return round((rendition.max_rate_bps + burst_bps) * _BOXES_SHARE)
 
 
-def video(asset: AssetView) -> str:
+def video(asset: AssetView, *, transport: bool = False) -> str:
     """Return the media playlist of a video rendition; all have the same cuts."""
     plan = asset.plan
     cuts = [
         Fraction(plan.ticks(plan.piece_cuts[piece]), TIMESCALE) for piece in plan.segment_pieces
     ]
-    return _media_playlist(asset, cuts)
+    return _media_playlist(asset, cuts, transport=transport)
 
 
-def audio(asset: AssetView) -> str:
+def audio(asset: AssetView, *, transport: bool = False) -> str:
     """Return the media playlist of the audio; its segments end with whole packets."""
     track = asset.plan.audio
     if track is None:
@@ -124,19 +144,21 @@ def audio(asset: AssetView) -> str:
         Fraction(track.start_samples(packet), track.sample_rate_hz)
         for packet in track.segment_packets
     ]
-    return _media_playlist(asset, cuts)
+    return _media_playlist(asset, cuts, transport=transport)
 
 
-def _media_playlist(asset: AssetView, cuts: list[Fraction]) -> str:
+def _media_playlist(asset: AssetView, cuts: list[Fraction], *, transport: bool) -> str:
+    pattern = f"video-{asset.epoch}-%d.ts" if transport else f"{asset.epoch}-%d.m4s"
     segments = [
-        Segment(f"{asset.epoch}-{number}.m4s", end - start)
+        Segment(pattern % number, end - start)
         for number, (start, end) in enumerate(itertools.pairwise(cuts))
     ]
     return render_media(
         MediaPlaylist(
             target_duration_s=asset.plan.target_duration_s,
             segments=segments,
-            map_uri=f"init-{asset.epoch}.mp4",
+            map_uri=None if transport else f"init-{asset.epoch}.mp4",
+            version=_TRANSPORT_VERSION if transport else VERSION,
             start=cuts[0],
         )
     )

@@ -10,6 +10,8 @@ from telecine.delivery.media import MediaCache
 from telecine.delivery.mp4 import Downloads
 from telecine.delivery.page import PlayerPages
 from telecine.delivery.segments import Segments
+from telecine.delivery.transport import TransportView
+from telecine.domains.accounts.operations import PROJECT_CHANGED
 from telecine.domains.encodings.operations import MEDIA_CHANGED
 from telecine.domains.encodings.recording import PIECES_STORED
 from telecine.http.services import PublicUrls
@@ -44,7 +46,10 @@ def build_delivery(
         cache.forget_all()
 
     listener.subscribe(MEDIA_CHANGED, cache.forget)
+    listener.subscribe(PROJECT_CHANGED, lambda _: cache.forget_all())
     listener.subscribe(PIECES_STORED, lambda asset_id: segments.pieces_arrived(UUID(asset_id)))
     listener.watch(connected, lost)
     pages = PlayerPages(urls, opens)
-    return Delivery(cache, segments, Downloads(segments), store, pages.render, opens)
+    transport = TransportView(segments, store)
+    downloads = Downloads(segments)
+    return Delivery(cache, segments, downloads, transport, store, pages.render, opens)

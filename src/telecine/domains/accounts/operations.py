@@ -9,6 +9,7 @@ from sqlalchemy import delete, func, select, update
 
 from telecine import clock, ids
 from telecine.db.engine import Transaction
+from telecine.db.notify import notify
 from telecine.domains.accounts import queries
 from telecine.domains.accounts.models import ApiKey, Environment, Project, Token
 from telecine.problems import Problem, not_found, problem
@@ -31,6 +32,10 @@ def bad_credentials() -> Problem:
     """The key or refresh token given to `/auth` is wrong: 400, as clients expect."""
     title = "The user credentials were incorrect."
     return problem(400, "authentication-invalid-user-credentials", title, "")
+
+
+PROJECT_CHANGED = "telecine_project"
+"""NOTIFY channel: the public id of a project whose settings have changed."""
 
 
 async def create_project(tx: Transaction, name: str) -> dict[Environment, Project]:
@@ -161,4 +166,5 @@ async def update_settings(
     settings = {name: value for name, value in merged.items() if value is not None}
     for half in halves:
         half.settings = settings
+    await notify(tx, PROJECT_CHANGED, public_id)
     return settings

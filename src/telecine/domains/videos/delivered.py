@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from telecine.db.engine import Transaction
+from telecine.domains.accounts.models import Project
 from telecine.domains.videos.models import Video
 
 
@@ -22,6 +23,8 @@ class DeliveredVideo:
     panoramic: bool
     mp4_support: bool
     thumbnail_key: str | None
+    hls_format: str | None
+    """The project's choice: "cmaf", "ts", or None for the default."""
 
 
 async def delivered_video(tx: Transaction, public_id: str) -> DeliveredVideo | None:
@@ -36,9 +39,12 @@ async def delivered_video(tx: Transaction, public_id: str) -> DeliveredVideo | N
         Video.panoramic,
         Video.mp4_support,
         Video.thumbnail_key,
+        Project.settings["hls_format"].astext,
     )
     found = await tx.execute(
-        select(*columns).where(
+        select(*columns)
+        .join(Project, Project.id == Video.project_id)
+        .where(
             Video.public_id == public_id,
             Video.discarded_at.is_(None),
             Video.deleted_at.is_(None),
