@@ -1,14 +1,15 @@
 """What the tests of downloads and copies do, and what they look at afterwards."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 
 from telecine.db.engine import Database
+from telecine.domains.accounts.models import Project
 from telecine.domains.encodings.models import Asset
 from telecine.domains.sources import handlers
 from telecine.domains.sources.handlers import Bench, Bounds
@@ -91,6 +92,10 @@ class Ingests:
     async def give_up(self, job: DownloadSource | CopySource, reason: str) -> None:
         await handlers.record_giving_up(self.bench, job, reason)
 
+    async def set_quota(self, quota_bytes: int) -> None:
+        async with self.db.transaction() as tx:
+            await tx.execute(update(Project).values(settings={"storage_quota_bytes": quota_bytes}))
+
     async def status(self, video_id: str) -> Json:
         reply = await self.client.get(f"/videos/{video_id}/status")
         assert reply.status_code == 200
@@ -153,6 +158,3 @@ async def ingesting(
 def media(size_bytes: int) -> bytes:
     """Return bytes that differ everywhere, so that no mistake in the order goes unseen."""
     return b"".join(number.to_bytes(4) for number in range(size_bytes // 4 + 1))[:size_bytes]
-
-
-Change = Callable[[], None]

@@ -149,6 +149,15 @@ async def test_objects_that_vanish_end_a_copy(ingests: Ingests) -> None:
     assert "deleted while it was copied" in (await ingests.view(copied))["failure"]
 
 
+async def test_a_copy_counts_for_the_quota(ingests: Ingests) -> None:
+    original = await upload(ingests)
+    await ingests.set_quota(2 * len(DATA) - 1)
+    copied = await ingests.create(original)
+    await ingests.work()
+    assert "storage quota" in (await ingests.view(copied))["failure"]
+    assert await ingests.objects(copied) == []
+
+
 async def test_a_copy_takes_no_upload(ingests: Ingests) -> None:
     copied = await ingests.create(await upload(ingests))
     for _ in range(2):

@@ -343,6 +343,39 @@ async def test_a_file_that_is_too_large_is_refused(ingests: Ingests, *, chunked:
     assert await ingests.objects(video_id) == []
 
 
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_a_quota_holds(ingests: Ingests, *, chunked: bool) -> None:
+    await ingests.set_quota(6000)
+    answer = Answer(200, DATA)
+    if chunked:
+        body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(DATA), DATA)
+        answer = Answer(200, body, {"Transfer-Encoding": "chunked"})
+    async with serving(lambda _: answer) as origin:
+        fits, exceeds = [await ingests.create(origin.url()) for _ in range(2)]
+        await ingests.work()
+    assert await ingests.content(fits) == DATA
+    failure = "the storage quota of the project is used up: 6000 bytes"
+    assert (await ingests.view(exceeds))["failure"] == failure
+    assert await ingests.objects(exceeds) == []
+
+
+async def test_a_connection_that_breaks_behind_the_last_byte_is_no_failure(
+    ingests: Ingests,
+) -> None:
+    # The end of a chunked body is missing, not one of its bytes.
+    body = b"%x\r\n%b\r\n" % (len(DATA) - 2000, DATA[2000:])
+    head = {"ETag": '"1"', "Content-Range": f"bytes 2000-{len(DATA) - 1}/{len(DATA)}"}
+    async with serving(File(DATA, cut_after=2000)) as origin:
+        video_id = await ingests.create(origin.url())
+        await ingests.run(await ingests.job())
+        origin.handler = lambda _: Answer(206, body, {**head, "Transfer-Encoding": "chunked"})
+        await ingests.work()
+    assert await ingests.content(video_id) == DATA
+    step = await ingests.step(video_id)
+    assert step["state"] == "done"
+    assert "reason" not in step["detail"]
+
+
 async def test_an_empty_file_is_no_source(ingests: Ingests) -> None:
     async with serving(File(b"")) as origin:
         video_id = await ingests.create(origin.url())

@@ -11,9 +11,11 @@ from telecine.domains.sources import fetching, operations, queries
 from telecine.domains.sources.fetching import Run, Superseded
 from telecine.domains.sources.handlers.bench import Bench
 from telecine.domains.sources.handlers.download import recorded
+from telecine.domains.sources.handlers.quota import check_quota
 from telecine.domains.sources.jobs import CopySource
 from telecine.domains.sources.models import Mode, Source
 from telecine.jobs.worker import PermanentFailure
+from telecine.net.errors import TooMuch
 from telecine.storage.extents import Extent
 from telecine.storage.store import ObjectMissing
 
@@ -50,6 +52,8 @@ async def copy(bench: Bench, job: CopySource) -> None:
     except ObjectMissing as error:
         msg = f"{run.origin_video} was deleted while it was copied"
         raise PermanentFailure(msg) from error
+    except TooMuch as error:
+        raise PermanentFailure(str(error)) from error
     except Superseded:
         log.info("copy is no longer wanted", source_id=run.source_id)
 
@@ -58,6 +62,7 @@ async def _copy(bench: Bench, run: Run, original: Source) -> None:
     theirs = [Extent.from_json(stored) for stored in original.extents]
     async with bench.db.transaction() as tx:
         source, _ = await fetching.attend(tx, run)
+        await check_quota(tx, run.project_id, sum(extent.size_bytes for extent in theirs))
     # The same keys at every attempt, so that none leaves objects behind.
     keys = {
         key: f"{source.key}-{number}"

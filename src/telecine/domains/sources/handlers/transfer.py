@@ -9,6 +9,7 @@ from telecine.domains.sources import fetching, operations
 from telecine.domains.sources.fetching import Run
 from telecine.domains.sources.handlers.bench import Bench
 from telecine.domains.sources.handlers.feed import Feed
+from telecine.domains.sources.handlers.quota import check_quota
 from telecine.domains.sources.models import Mode
 from telecine.domains.sources.operations import Claim
 from telecine.domains.sources.receiving import PartSink, receiving
@@ -81,7 +82,7 @@ async def _piece(bench: Bench, run: Run, feed: Feed, progress: Progress) -> None
         with anyio.CancelScope(shield=True):
             await _abandon(bench, run, claim)
         raise
-    if failure is not None:
+    if failure is not None and not progress.complete:
         raise failure
 
 
@@ -95,6 +96,8 @@ def _check_end(feed: Feed, end: int, *, last: bool) -> OutboundError | None:
 async def _claim(bench: Bench, run: Run, feed: Feed, offset: int, room_bytes: int) -> Claim:
     async with bench.db.transaction() as tx:
         source, fetch = await fetching.attend(tx, run)
+        missing_bytes = room_bytes if feed.total is None else feed.total - offset
+        await check_quota(tx, run.project_id, missing_bytes)
         source.total, fetch.validator = feed.total, feed.validator
         # A feed of segments goes beyond the room; what does not fit finds its own place.
         return await operations.claim(tx, source, Mode.BYTES, offset, room_bytes)
