@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psycopg
 import pytest
 from playwright.async_api import Browser, async_playwright
 
@@ -16,7 +15,7 @@ from tests.e2e.uploading import PROGRESSIVE, RECORD, UPLOAD, Shop, shop_with
 from tests.fixtures.media import AAC, REPRODUCIBLE, X264, make_clip, padded
 from tests.fixtures.proxy import Proxy, proxy_to, self_signed
 from tests.fixtures.server import TelecineServer, running_telecine
-from tests.fixtures.stored import database_of, stored_source
+from tests.fixtures.stored import lose_answer, stored_source
 from tests.fixtures.waiting import until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.node]
@@ -197,16 +196,6 @@ async def upload_in_chunks(shop: Shop, proxy: Proxy, token: str) -> dict[str, An
     return await shop.run(UPLOAD, **options)
 
 
-async def is_blocked(blocking: psycopg.Connection[Any], watching: psycopg.Connection[Any]) -> bool:
-    """Tell whether somebody waits for a lock that `blocking` holds."""
-    row = watching.execute(
-        "SELECT count(*) FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))",
-        [blocking.info.backend_pid],
-    ).fetchone()
-    watching.commit()
-    return row is not None and row[0] > 0
-
-
 @pytest.mark.parametrize("part", [1, 2, 3])
 async def test_an_answer_that_gets_lost_is_given_again(
     browser: Browser,
@@ -221,23 +210,13 @@ async def test_an_answer_that_gets_lost_is_given_again(
     fault = proxy.hold(b"part %d/3" % part, after_bytes=CHUNK_BYTES // 2 if part < 3 else 30_000)
     title = f"lost-{part}.mp4"
 
-    async def break_it() -> None:
-        await fault.happened.wait()
-        with (
-            database_of(telecine_server) as blocking,
-            database_of(telecine_server) as watching,
-        ):
-            rows = "SELECT id FROM upload_token WHERE public_id = %s FOR UPDATE"
-            blocking.execute(rows, [token])
-            fault.released.set()
-            await until(lambda: is_blocked(blocking, watching))
-            await proxy.cut_all()
+    lock = f"SELECT id FROM upload_token WHERE public_id = '{token}' FOR UPDATE"
 
     async with shop_with(browser, *NEWEST) as shop:
         await shop.choose(large)
         options = {"apiHost": proxy.authority, "uploadToken": token, "chunkSize": CHUNK_BYTES}
         async with asyncio.TaskGroup() as group:
-            group.create_task(break_it())
+            group.create_task(lose_answer(telecine_server, proxy, fault, lock))
             video = await shop.run(UPLOAD, **options, videoName=title)
     assert stored_source(telecine_server, video["videoId"]) == large.read_bytes()
     assert [each["videoId"] for each in api.get(f"/videos?title={title}").json()["data"]] == [

@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import socket
 import struct
 import termios
 from collections.abc import Awaitable, Callable
@@ -14,6 +15,7 @@ SCOPE_KEY = "telecine.delivered"
 
 _LOOK_EVERY_S = 0.005
 _PATIENCE_S = 10.0
+_TCP_CLOSE = 7  # linux/tcp_states.h
 
 
 class Acknowledged(Response):
@@ -42,21 +44,41 @@ class Acknowledged(Response):
             await send({"type": "http.response.body", "body": b""})
 
 
-async def delivered(transport: asyncio.Transport, is_broken: Callable[[], bool]) -> bool:
+async def delivered(transport: asyncio.Transport, ended: Callable[[], bool | None]) -> bool:
     """Wait until every byte that was written is acknowledged; False if it never was.
 
-    `is_broken` tells that the connection ended otherwise than by the client's own
-    closing: who has read an answer may hang up at once.
+    `ended` tells how the connection ended (see `ended_well`), None while it is there.
     """
     try:
         async with asyncio.timeout(_PATIENCE_S):
-            while not is_broken():
-                if transport.is_closing() or _outstanding_bytes(transport) == 0:
+            while (well := ended()) is None:
+                if _is_reset(transport):
+                    return False
+                if not transport.is_closing() and _outstanding_bytes(transport) == 0:
                     return True
                 await asyncio.sleep(_LOOK_EVERY_S)
+            return well
     except TimeoutError:
         return False
-    return False
+
+
+def ended_well(transport: asyncio.Transport, error: Exception | None) -> bool:
+    """Tell, as a connection is lost, whether its client took all that it was sent.
+
+    Who has read an answer may hang up at once. Who hangs up before it comes refuses it
+    with a reset, which ends the connection as well: with an error, or unseen.
+    """
+    return error is None and not _is_reset(transport)
+
+
+def _is_reset(transport: asyncio.Transport) -> bool:
+    """Tell whether the other side refused what it was sent (`tcp_info`, its first byte)."""
+    sock = transport.get_extra_info("socket")
+    try:
+        state = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
+    except (OSError, AttributeError):
+        return False  # not a socket of this system
+    return bool(state[0] == _TCP_CLOSE)
 
 
 def _outstanding_bytes(transport: asyncio.Transport) -> int:

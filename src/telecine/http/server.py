@@ -62,7 +62,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._write_deadline: asyncio.TimerHandle | None = None
         self._header_bytes = 0
         self._too_large = False
-        self._broken = False
+        self._ended_well: bool | None = None
         self._body_bytes = 0
         self._window = _Window(0.0, 0)
 
@@ -74,7 +74,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the deadlines."""
         self._disarm()
-        self._broken = exc is not None
+        self._ended_well = acknowledged.ended_well(self.transport, exc)
         self.resume_writing()
         super().connection_lost(exc)
 
@@ -144,7 +144,7 @@ class GuardedProtocol(HttpToolsProtocol):
     async def _delivered(self) -> bool:
         if self.cycle.disconnected:
             return False  # before the answer was written
-        return await acknowledged.delivered(self.transport, lambda: self._broken)
+        return await acknowledged.delivered(self.transport, lambda: self._ended_well)
 
     def _is_idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
