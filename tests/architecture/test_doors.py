@@ -40,6 +40,7 @@ PROGRAM_CALL_STARTS = ("os.exec", "os.spawn", "subprocess.")
 
 KEEPS_TASKS_ITSELF = {
     "delivery/media",  # one load that several waiting viewers share
+    "delivery/wishes",  # a block that lives in a generator, where groups must not
 }
 
 READS_CLOCKS = {

@@ -20,9 +20,12 @@ BY_ROW_KEY = {
     "encodings/operations.py",  # all three of encodings: by keys of rows that a video or
     "encodings/queries.py",  # a job named, and a video is found in its project first
     "encodings/recording.py",
+    "sources/operations.py",  # likewise: of a source that was found by its video
+    "sources/queries.py",
     "accounts/sweeps.py",  # all sweeps: garbage of whatever project
     "encodings/sweeps.py",
     "sources/sweeps.py",
+    "videos/orphans.py",
 }
 
 
