@@ -83,8 +83,7 @@ def encode(
     """
     # A hold of hours before the first frame must not be laid out frame by frame.
     start_frame = max(source.start_frame, first_frame - _LONGEST_HOLD_FRAMES)
-    stream = "0:v:0" if isinstance(source, Fed) else f"0:v:{source.ordinal}"
-    origin = Source(video, stream, _shift(source), min(start_frame, first_frame))
+    origin = Source(video, stream(source), shift(source), min(start_frame, first_frame))
     graph = filter_graph(origin, plan, renditions, first_frame, end_frame)
     cuts = [cut for cut in plan.piece_cuts if first_frame < cut < end_frame]
     arguments = [
@@ -94,7 +93,7 @@ def encode(
         # Damaged pictures are concealed or skipped, the one before stays on the screen.
         "-max_error_rate", "1",
         *INPUT_FLAGS,
-        *_input(source),
+        *media_input(source),
         *pictures(plan, len(renditions)),
         # One thread for filters: they wait for the encoders anyway, and memory stays low.
         "-filter_complex_threads", "1",
@@ -144,7 +143,8 @@ def encoder(rendition: VideoRendition) -> list[str]:
     ]  # fmt: skip
 
 
-def _input(source: Fed | Whole) -> list[str]:
+def media_input(source: Fed | Whole) -> list[str]:
+    """Return the input of the run; `INPUT_FLAGS` go before it."""
     if isinstance(source, Fed):
         # The format is known, so nothing needs to be analysed before decoding begins.
         return ["-probesize", "32768", "-analyzeduration", "0", "-threads", _THREADS,
@@ -157,7 +157,13 @@ def _input(source: Fed | Whole) -> list[str]:
     return ["-noautorotate", *seek, "-threads", _THREADS, *input_url()]
 
 
-def _shift(source: Fed | Whole) -> str:
+def stream(source: Fed | Whole) -> str:
+    """Return the specifier of its pictures."""
+    return "0:v:0" if isinstance(source, Fed) else f"0:v:{source.ordinal}"
+
+
+def shift(source: Fed | Whole) -> str:
+    """Return the expression of our time in ticks of the input."""
     if isinstance(source, Fed):
         return f"PTS{source.shift_ticks:+d}"
     # setpts truncates: round, or a picture may slip below its frame.

@@ -1,6 +1,7 @@
 """What other domains ask of the pipeline: begin, complete, pick a still, remove."""
 
 from dataclasses import asdict, dataclass
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select, update
@@ -51,6 +52,8 @@ class AssetOptions:
     # The part of the source that becomes the video; None: from its start, to its end.
     clip_start_ms: int | None = None
     clip_end_ms: int | None = None
+    # As `watermarks.burning` writes them, in the order in which they are drawn.
+    watermarks: tuple[dict[str, Any], ...] = ()
 
 
 async def make_asset(

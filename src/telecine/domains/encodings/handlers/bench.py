@@ -38,6 +38,7 @@ class Material:
     plan: Plan
     probe: Probe
     samples: SampleIndex | None
+    watermarks: tuple[bytes, ...] = ()  # the pictures of the plan's, PNG
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class Bench:
             yield file
 
     async def material(self, asset: Asset) -> Material:
-        """Return plan, probe and sample index of an asset; kept for the next job."""
+        """Return what is known of an asset; kept for the next job."""
         kept = self._materials.get(asset.id)
         if kept is None:
             plan = plan_from_json(await self.store.read(objects.plan_key(asset.prefix)))
@@ -87,7 +88,11 @@ class Bench:
             if probe.indexed:
                 data = await self.store.read(objects.samples_key(asset.prefix))
                 samples = SampleIndex.from_bytes(memoryview(data))
-            kept = Material(plan, probe, samples)
+            watermarks = [
+                await self.store.read(stored["key"])
+                for stored in asset.options.get("watermarks", ())
+            ]
+            kept = Material(plan, probe, samples, tuple(watermarks))
             self._materials[asset.id] = kept
             while len(self._materials) > _ASSETS_KEPT:
                 self._materials.popitem(last=False)

@@ -206,6 +206,7 @@ class JitEncoder:
                 [task.rendition.name],
                 segment,
                 end,
+                watermarks=material.watermarks,
                 on_piece=store,
             )
 

@@ -89,6 +89,7 @@ async def _fill(
             [row.name for row in rows],
             first,
             end,
+            watermarks=material.watermarks,
             brake=bench.brake,
             niceness=niceness,
         )

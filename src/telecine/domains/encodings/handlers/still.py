@@ -1,5 +1,6 @@
 """Pictures taken from the source."""
 
+from contextlib import AsyncExitStack
 from fractions import Fraction
 
 from telecine.db.notify import notify
@@ -9,6 +10,7 @@ from telecine.domains.encodings.jobs import TakeStill
 from telecine.domains.encodings.models import AssetState
 from telecine.domains.encodings.operations import MEDIA_CHANGED
 from telecine.domains.encodings.recording import lock_asset
+from telecine.pipeline.reader import SourceReader
 from telecine.pipeline.thumbnail import still
 
 
@@ -23,10 +25,22 @@ async def take_still(bench: Bench, job: TakeStill) -> None:
         return
     async with bench.step(asset, "thumbnail") as detail:
         at_s = Fraction(job.at_ms, 1000) if job.at_ms >= 0 else None
-        if at_s is not None and at_s >= material.probe.duration_s:
+        plan = material.plan
+        if at_s is not None and at_s * plan.frame_rate >= plan.frames:
             at_s = Fraction(0)
-        async with bench.spool.local(bench.source(source)) as reader:
-            picture = await still(bench.runner, reader, material.probe, at_s)
+        async with AsyncExitStack() as stack:
+            reader: SourceReader = bench.source(source)
+            if at_s is None or material.samples is None:
+                reader = await stack.enter_async_context(bench.spool.local(bench.source(source)))
+            picture = await still(
+                bench.runner,
+                reader,
+                material.samples,
+                material.probe,
+                plan,
+                at_s,
+                watermarks=material.watermarks,
+            )
         key = objects.still_key(asset.prefix)
         await bench.store.put(key, picture)
         async with bench.db.transaction() as tx:
