@@ -59,11 +59,15 @@ class _NoRoom(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Periodic:
-    """Work that every worker does now and then; runs that overlap must be harmless."""
+    """Work that every worker does now and then; runs that overlap must be harmless.
+
+    `first_after_s`: what is not urgent leaves the start of a worker to its jobs.
+    """
 
     name: str
     every_s: float
     run: Callable[[], Awaitable[None]]
+    first_after_s: float = 0.0
 
 
 class _Attempts(BaseRetryStrategy):
@@ -229,6 +233,7 @@ async def _work(lane: LaneWorker) -> None:
 
 
 async def _repeat(periodic: Periodic) -> None:
+    await asyncio.sleep(periodic.first_after_s)
     while True:
         started_s = clock.monotonic_s()
         try:

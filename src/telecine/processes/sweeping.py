@@ -25,6 +25,7 @@ from telecine.storage.spool import Spool
 from telecine.storage.store import Store
 
 _MINUTE_S, _HOUR_S = 60.0, 3600.0
+_FIRST_AFTER_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +60,15 @@ def sweeps(settings: Settings, db: Database, store: Store, spool: Spool) -> list
 
 
 def periodic(settings: Settings, db: Database, store: Store, spool: Spool) -> list[Periodic]:
-    """Return the sweeps as work of a worker."""
+    """Return the sweeps as work of a worker, one after the other at first."""
     return [
-        Periodic(f"sweep: {sweep.name}", sweep.every_s, partial(run, db, sweep))
-        for sweep in sweeps(settings, db, store, spool)
+        Periodic(
+            f"sweep: {sweep.name}",
+            sweep.every_s,
+            partial(run, db, sweep),
+            first_after_s=_FIRST_AFTER_S + number,
+        )
+        for number, sweep in enumerate(sweeps(settings, db, store, spool))
     ]
 
 

@@ -7,6 +7,7 @@ from fastapi.responses import JSONResponse
 
 from telecine import clock
 from telecine.domains.accounts.auth import Caller
+from telecine.domains.accounts.idempotency import Once
 from telecine.domains.uploads import tokens_operations, tokens_queries
 from telecine.domains.uploads.models import UploadToken
 from telecine.domains.uploads.tokens_queries import Order
@@ -94,16 +95,16 @@ async def list_tokens(request: Request, caller: Caller, services: AppServices) -
     operation_id="POST_upload-tokens",
     summary="Generate an upload token",
     response_model=UploadTokenDocument,
-    responses=problems(400),
+    responses=problems(400, 409, 422),
 )
 async def create_token(
-    caller: Caller, services: AppServices, payload: TokenCreation | None = None
+    caller: Caller, once: Once, payload: TokenCreation | None = None
 ) -> JSONResponse:
     """Create a token with which others can upload, and nothing else."""
     ttl_s = (payload.ttl if payload else None) or 0
-    async with services.db.transaction() as tx:
+    async with once.transaction() as tx:
         row = await tokens_operations.create_token(tx, caller.project_id, ttl_s)
-    return JSONResponse(document(row))
+        return once.keep(JSONResponse(document(row)))
 
 
 @router.get(

@@ -220,3 +220,16 @@ async def test_without_a_key_there_are_no_tokens(anonymous: httpx.AsyncClient) -
         ("DELETE", "/upload-tokens/toX"),
     ):
         assert (await anonymous.request(method, path)).status_code == 401
+
+
+@pytest.mark.parametrize("body", [{"ttl": 60}, {}, None])
+async def test_a_repeated_request_makes_one_token(
+    client: httpx.AsyncClient, body: dict[str, int] | None
+) -> None:
+    key = {"Idempotency-Key": "once"}
+    first = await client.post("/upload-tokens", json=body, headers=key)
+    again = await client.post("/upload-tokens", json=body, headers=key)
+    assert first.status_code == again.status_code
+    assert first.content == again.content
+    assert again.headers["idempotent-replayed"] == "true"
+    assert len((await client.get("/upload-tokens")).json()["data"]) == 1
