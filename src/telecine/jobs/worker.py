@@ -37,6 +37,7 @@ _POLL_S = {**dict.fromkeys(Lane, 1.0), Lane.PROBE: 0.2}
 _ABORT_POLL_S = 2.0
 _PRUNE_AFTER_S = 30.0
 _NO_DATABASE_AFTER_S = 10.0
+_AGAIN_AFTER_S = 0.5
 _LONGEST_BACKOFF_S = 300
 _ROOM_CHECK_S = 30
 
@@ -146,15 +147,38 @@ class Worker:
     async def run(self) -> None:
         """Work until cancelled; running jobs then come to an end or are handed back.
 
+        Without a database at first, waits for it.
+
         Raises:
-            ExceptionGroup: of LaneEnded, as lanes end by themselves without a database.
-            psycopg.Error: there was no database from the beginning.
+            ExceptionGroup: of LaneEnded, as lanes end by themselves when it goes away.
         """
-        async with self._app.open_async(), self._signs_of_life(), asyncio.TaskGroup() as group:
+        async with self._opened(), self._signs_of_life(), asyncio.TaskGroup() as group:
             for lane in self._lanes:
                 group.create_task(_work(lane), name=f"lane {lane.worker_name}")
             for periodic in self._periodic:
                 group.create_task(_repeat(periodic), name=periodic.name)
+
+    @asynccontextmanager
+    async def _opened(self) -> AsyncIterator[None]:
+        try:
+            await self._open()
+            yield
+        finally:
+            await self._app.close_async()
+
+    async def _open(self) -> None:
+        """Open the queue's pool as soon as there is a database."""
+        url = plain_url(self._url)
+        while True:
+            try:
+                # Asked first: a pool without one takes half a minute to say so.
+                async with await psycopg.AsyncConnection.connect(url, **CONNECTION_OPTIONS):
+                    await self._app.open_async()
+                return
+            except (ConnectorException, psycopg.Error) as error:
+                log.warning("worker without database", reason=str(error).strip())
+                await self._app.close_async()
+            await asyncio.sleep(_AGAIN_AFTER_S)
 
     @asynccontextmanager
     async def _signs_of_life(self) -> AsyncIterator[None]:

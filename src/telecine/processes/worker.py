@@ -8,8 +8,6 @@ from contextlib import AsyncExitStack
 
 import structlog
 import uvloop
-from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 
 from telecine.db.engine import Database
 from telecine.db.notify import Listener
@@ -32,7 +30,6 @@ from telecine.storage.spool import Spool
 
 log = structlog.get_logger()
 
-_AGAIN_AFTER_S = 0.5
 _SLOTS = {Lane.PROBE: 2, Lane.SYSTEM: 4, Lane.WEBHOOK: 20, Lane.INGEST: ingest.SLOTS}
 _ANNOUNCE_EVERY_S = 3600.0
 _MEASURE_EVERY_S = 10.0
@@ -59,19 +56,6 @@ def viewers_encoder(settings: Settings, place: Bench) -> JitEncoder:
     folder = settings.data / "locks"
     slots = HostSlots(folder, settings.viewer_slots)
     return JitEncoder(place, slots, Precedence(folder, place.brake))
-
-
-async def reachable(db: Database) -> None:
-    """Wait until the database answers."""
-    while True:
-        try:
-            async with db.transaction() as tx:
-                await tx.execute(text("SELECT 1"))
-        except SQLAlchemyError as error:
-            log.warning("worker_without_database", reason=str(error))
-            await asyncio.sleep(_AGAIN_AFTER_S)
-        else:
-            return
 
 
 async def work(child: Child, briefing: Briefing) -> None:
@@ -112,7 +96,6 @@ async def work(child: Child, briefing: Briefing) -> None:
         async with asyncio.TaskGroup() as beside:
             others = [beside.create_task(other) for other in (listener.run(), viewers.run())]
             while not stopping.is_set():
-                await reachable(db)
                 worker = Worker(
                     briefing.database_url,
                     {**handlers.bind(place), **source_handlers.bind(sources)},

@@ -8,7 +8,12 @@ from uuid import UUID
 
 import psycopg
 import pytest
+import structlog
+from procrastinate import PsycopgConnector
+from procrastinate.exceptions import ConnectorException
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
+from psycopg_pool import PoolTimeout
 from sqlalchemy import text
 
 from telecine.db.engine import Database
@@ -367,6 +372,47 @@ async def test_a_busy_event_loop_does_not_look_dead(bench: Bench) -> None:
         await bench.enqueue(JOB)
         await bench.becomes()
     assert judgement.result() == 0
+
+
+async def test_without_a_database_at_first_the_worker_waits(
+    bench: Bench, postgres_url: str
+) -> None:
+    handler, runs = failing(0, ValueError())
+    await bench.enqueue(JOB)
+    await bench.db.close()
+    allow = f"ALTER DATABASE {conninfo_to_dict(bench.db.url)['dbname']} ALLOW_CONNECTIONS "
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        admin.execute(allow + "false")
+        with structlog.testing.capture_logs() as logs:
+            async with bench.working({Encode: handler}):
+
+                async def has_tried() -> bool:
+                    return "worker without database" in {entry["event"] for entry in logs}
+
+                await until(has_tried)
+                admin.execute(allow + "true")
+                await bench.becomes()
+    assert runs == [JOB]
+
+
+async def test_a_database_that_goes_while_the_worker_starts_is_waited_for(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handler, runs = failing(0, ValueError())
+    await bench.enqueue(JOB)
+    open_pool = PsycopgConnector.open_async
+    failures = [ConnectorException("gone"), PoolTimeout("no connection within 30 s")]
+
+    async def opening(self: PsycopgConnector, pool: Any = None) -> None:
+        if failures:
+            raise failures.pop()
+        await open_pool(self, pool)
+
+    monkeypatch.setattr(PsycopgConnector, "open_async", opening)
+    async with bench.working({Encode: handler}):
+        await bench.becomes()
+    assert runs == [JOB]
+    assert not failures
 
 
 async def test_without_a_database_the_worker_ends(
