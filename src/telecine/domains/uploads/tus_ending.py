@@ -1,24 +1,18 @@
-"""The end of uploads that nobody completes: given up by their client, or expired."""
+"""The end of uploads that their client gives up."""
 
-import structlog
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from telecine import clock
-from telecine.db.engine import Database, Transaction
-from telecine.domains.sources.models import COMPLETE, Part, Source
+from telecine.db.engine import Transaction
+from telecine.domains.sources.models import Part
 from telecine.domains.uploads import tus_state, tus_writing
-from telecine.domains.uploads.models import TusUpload
 from telecine.domains.uploads.tus_access import Access
+from telecine.domains.uploads.tus_expiry import remove_partial
 from telecine.domains.uploads.tus_receiving import when_free
 from telecine.domains.uploads.tus_state import Located
 from telecine.domains.videos import operations as videos
 from telecine.http.services import Services
 from telecine.problems import Problem, problem
-from telecine.storage.store import Store
-
-log = structlog.get_logger()
-
-_BATCH = 100
 
 
 def complete_upload() -> Problem:
@@ -35,7 +29,7 @@ async def terminate(services: Services, access: Access, public_id: str) -> None:
     """
     located, keys = await when_free(services, lambda tx: _end(tx, access, public_id))
     if located.row is None and located.upload is not None:
-        await _remove_partial(services.db, services.store, located.upload)
+        await remove_partial(services.db, services.store, located.upload)
     await services.store.delete(keys)
 
 
@@ -72,50 +66,3 @@ async def _empty(tx: Transaction, access: Access, located: Located) -> list[str]
     if located.row is not None:
         await videos.update_video(tx, access.project_id, located.public_id, {})
     return keys
-
-
-async def _remove_partial(db: Database, store: Store, upload: TusUpload) -> None:
-    """Remove a partial upload whose time is over: first its objects, then its rows."""
-    project_id = upload.project_id
-    await store.delete_prefix(f"{project_id}/{upload.public_id}/")
-    async with db.transaction() as tx:
-        if upload.source_id is not None:
-            mine = Source.project_id == project_id, Source.id == upload.source_id
-            await tx.execute(delete(Source).where(*mine))
-        row = TusUpload.project_id == project_id, TusUpload.id == upload.id
-        await tx.execute(delete(TusUpload).where(*row))
-
-
-async def expire(db: Database, store: Store) -> int:
-    """Remove uploads whose time is over; return how many.
-
-    The video of an unfinished one goes with it if it was made for it. Two workers may
-    find the same ones: the second finds less to do.
-    """
-    now = clock.now()
-    async with db.transaction() as tx:
-        over = select(TusUpload).where(TusUpload.expires_at <= now)
-        uploads = (await tx.scalars(over.order_by(TusUpload.expires_at).limit(_BATCH))).all()
-    for upload in uploads:
-        if upload.video_id is None:
-            await _remove_partial(db, store, upload)
-        else:
-            async with db.transaction() as tx:
-                await _forget(tx, upload)
-        log.info("upload expired", project=str(upload.project_id), upload=upload.public_id)
-    return len(uploads)
-
-
-async def _forget(tx: Transaction, upload: TusUpload) -> None:
-    """Forget an upload of a video, and the video if it was made for it and is unfinished."""
-    mine = TusUpload.project_id == upload.project_id, TusUpload.id == upload.id
-    await tx.execute(delete(TusUpload).where(*mine))
-    source = select(Source.id).where(
-        Source.project_id == upload.project_id, Source.video_id == upload.video_id
-    )
-    unfinished = await tx.scalar(source.where(Source.state.in_(COMPLETE))) is None
-    if upload.made_video and unfinished:
-        try:
-            await videos.delete_video(tx, upload.project_id, upload.public_id)
-        except Problem:
-            log.debug("video gone before its upload", video=upload.public_id)

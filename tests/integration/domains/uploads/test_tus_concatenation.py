@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from telecine import clock
 from telecine.domains.encodings.models import Asset
 from telecine.domains.sources.models import Source
-from telecine.domains.uploads import tus_ending
+from telecine.domains.uploads import tus_expiry
 from telecine.domains.uploads.models import TusUpload
 from tests.integration.domains.uploads.resuming import TUS, Resumer, metadata
 
@@ -108,8 +108,8 @@ async def test_expired_parts_are_swept(resumer: Resumer) -> None:
     async with resumer.db.transaction() as tx:
         await tx.execute(update(TusUpload).values(expires_at=clock.now() - timedelta(seconds=1)))
     assert (await resumer.client.head(kept, headers=TUS)).status_code == 410
-    assert await tus_ending.expire(resumer.db, resumer.services.store) == 4
-    assert await tus_ending.expire(resumer.db, resumer.services.store) == 0
+    assert await tus_expiry.expire(resumer.db, resumer.services.store) == 4
+    assert await tus_expiry.expire(resumer.db, resumer.services.store) == 0
     assert (await resumer.client.head(kept, headers=TUS)).status_code == 404
     assert (await resumer.client.head(unfinished, headers=TUS)).status_code == 404
     assert not [key for key in await resumer.objects() if "/tu" in key]
