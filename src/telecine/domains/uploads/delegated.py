@@ -133,7 +133,7 @@ class Delivery:
         given = self._visit.given
         try:
             async with self._services.db.transaction() as tx:
-                await check_token(tx, self._visit)
+                await check_token(tx, self._visit, alone=True)
                 video_id = None if given is None else await groups.lacking(tx, group, given)
                 if video_id is None:
                     self._is_own_ours = False

@@ -51,18 +51,23 @@ def key_of(file_name: str, *client: str) -> bytes:
     return hashlib.sha256("\0".join((file_name, *client)).encode()).digest()
 
 
-async def lock_token(tx: Transaction, project_id: UUID, token_id: UUID) -> bool:
-    """Let nobody else decide about chunks of a token; tell whether it still exists."""
+async def lock_token(
+    tx: Transaction, project_id: UUID, token_id: UUID, *, alone: bool = False
+) -> bool:
+    """Keep a token from being deleted; tell whether it still exists.
+
+    `alone`: nobody else may decide meanwhile which video a chunk belongs to.
+    """
     rows = select(UploadToken.id).where(
         UploadToken.project_id == project_id, UploadToken.id == token_id
     )
-    return await tx.scalar(rows.with_for_update()) is not None
+    return await tx.scalar(rows.with_for_update(read=not alone)) is not None
 
 
 async def lacking(tx: Transaction, group: Group, given: Range) -> str | None:
     """Return the public id of the video that a part goes to, None if it begins one.
 
-    The caller has locked the token and claims the part in the same transaction.
+    The caller has locked the token, alone, and claims the part in the same transaction.
     """
     rows = _videos_of(group).where(
         Source.state == SourceState.UPLOADING,

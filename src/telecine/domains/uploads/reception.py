@@ -131,7 +131,7 @@ class Reception:
         if given is None:
             return None
         group = self._visit.group(file_name)
-        await check_token(tx, self._visit)
+        await check_token(tx, self._visit, alone=True)
         if await groups.repeatable(tx, group, given) is not None:
             return None  # compared with that once it is here
         video_id = await groups.lacking(tx, group, given)
@@ -143,10 +143,10 @@ class Reception:
         await self._sink.write(data)
 
 
-async def check_token(tx: Transaction, visit: Visit) -> None:
+async def check_token(tx: Transaction, visit: Visit, *, alone: bool = False) -> None:
     """Lock the token. Raises Problem 401 if it was deleted meanwhile."""
     project_id = visit.bearer.identity.project_id
-    if not await groups.lock_token(tx, project_id, visit.bearer.token_id):
+    if not await groups.lock_token(tx, project_id, visit.bearer.token_id, alone=alone):
         raise invalid_token()
 
 
