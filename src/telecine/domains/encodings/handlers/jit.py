@@ -1,6 +1,7 @@
 """Encodes the segments that viewers wait for, before everything else."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -56,10 +57,13 @@ class JitEncoder:
         self._precedence = precedence
         self._owner = ids.nonce()
         self._wake = asyncio.Event()
+        self._keepers: set[asyncio.Event] = set()
 
     def wake(self) -> None:
-        """Look for wants now."""
+        """Look for wants now, and whether an encode ahead of its viewer is in their way."""
         self._wake.set()
+        for keeper in self._keepers:
+            keeper.set()
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -141,8 +145,14 @@ class JitEncoder:
         When the wanted segment is stored the next one may come too, for as long as
         nobody else waits for a slot.
         """
+        called = asyncio.Event()
+        self._keepers.add(called)
+        encoding.add_done_callback(lambda _: self._keepers.discard(called))
         while True:
-            await asyncio.sleep(_KEEP_EVERY_S)
+            called.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_KEEP_EVERY_S):
+                    await called.wait()
             async with self._bench.db.transaction() as tx:
                 if await wants.keep(tx, task.lease):
                     continue

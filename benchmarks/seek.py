@@ -1,0 +1,117 @@
+"""Seeks into parts of a film that nobody has encoded: what a viewer waits for.
+
+A 1080p film is uploaded to a running Telecine whose ladder has just begun. Viewers then
+ask for segments at random places, each for another one; the first byte and the last one
+of every answer are timed. With several viewers the time is compared with one viewer's,
+times viewers per core.
+"""
+
+import argparse
+import random
+import threading
+import time
+from dataclasses import dataclass, field
+
+import httpx
+
+from measure import make_source, percentile
+from serving import Telecine, folder, machine, serving
+
+
+@dataclass
+class Times:
+    """Seconds from the request to the first and to the last byte, and refusals."""
+
+    first_s: list[float] = field(default_factory=list)
+    last_s: list[float] = field(default_factory=list)
+    refused: int = 0
+
+    def show(self, name: str) -> None:
+        """Print one line."""
+        p50, p95 = (percentile(self.last_s, share) for share in (0.5, 0.95))
+        first = percentile(self.first_s, 0.95)
+        print(f"{name:24} p50 {p50:5.2f} s  p95 {p95:5.2f} s  (first byte p95 {first:5.2f} s)  "
+              f"{len(self.last_s)} segments, {self.refused} refused")  # fmt: skip
+
+
+class Film:
+    """An uploaded film and the segments that were asked for already."""
+
+    def __init__(self, telecine: Telecine, seconds: int, seed: int) -> None:
+        self._auth = (telecine.key, "")
+        self._base_url = telecine.base_url
+        self._random = random.Random(seed)
+        path = make_source(seconds, "1920x1080", gop=60, bit_rate="2800k")
+        with self.client() as client, path.open("rb") as file:
+            video = client.post("/videos", json={"title": path.name}).raise_for_status().json()
+            self.id = video["videoId"]
+            url = f"/videos/{self.id}/source"
+            client.post(url, files={"file": file}).raise_for_status()
+            while client.get(f"/vod/{self.id}/hls/manifest.m3u8").status_code == 202:
+                time.sleep(0.05)
+            playlist = client.get(f"/vod/{self.id}/hls/720p/manifest.m3u8").raise_for_status().text
+        names = [line for line in playlist.splitlines() if line.endswith(".m4s")]
+        # Not the beginning: the ladder is at work there.
+        self._left = names[len(names) // 5 :]
+
+    def client(self) -> httpx.Client:
+        """Return a client that may do everything."""
+        return httpx.Client(base_url=self._base_url, auth=self._auth, timeout=120)
+
+    def seek(self, client: httpx.Client, quality: str, times: Times) -> None:
+        """Ask for a segment that nobody has asked for."""
+        name = self._left.pop(self._random.randrange(len(self._left)))
+        url = f"/vod/{self.id}/hls/{quality}/{name}"
+        begun_s = time.perf_counter()
+        while True:
+            with client.stream("GET", url) as reply:
+                if reply.status_code == 503:
+                    times.refused += 1
+                    time.sleep(float(reply.headers["retry-after"]))
+                    continue
+                reply.raise_for_status()
+                first_s = None
+                for _ in reply.iter_bytes():
+                    first_s = first_s or time.perf_counter() - begun_s
+            times.first_s.append(first_s or 0.0)
+            times.last_s.append(time.perf_counter() - begun_s)
+            return
+
+
+def watch(film: Film, quality: str, viewers: int, seeks: int) -> Times:
+    """Let viewers seek at the same time, each `seeks` times."""
+    times = Times()
+
+    def viewer() -> None:
+        with film.client() as client:
+            for _ in range(seeks):
+                film.seek(client, quality, times)
+
+    threads = [threading.Thread(target=viewer) for _ in range(viewers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return times
+
+
+def main() -> None:
+    """Measure one viewer at two qualities, then several at the lowest."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--seconds", type=int, default=480)
+    options.add_argument("--seeks", type=int, default=15)
+    options.add_argument("--seed", type=int, default=1)
+    chosen = options.parse_args()
+    print(machine())
+    with folder() as data, serving(data) as telecine:
+        film = Film(telecine, chosen.seconds, chosen.seed)
+        for quality in ("720p", "240p"):
+            watch(film, quality, 1, chosen.seeks).show(f"{quality}, 1 viewer")
+        for viewers in (2, 4):
+            times = watch(film, "240p", viewers, max(4, chosen.seeks // 2))
+            times.show(f"240p, {viewers} viewers")
+    print(machine())
+
+
+if __name__ == "__main__":
+    main()
