@@ -16,6 +16,7 @@ from telecine.db.engine import Database
 from telecine.domains.accounts import sweeps as accounts
 from telecine.domains.encodings import sweeps as encodings
 from telecine.domains.sources import sweeps as sources
+from telecine.domains.uploads import tus_expiry
 from telecine.domains.videos import expiry
 from telecine.domains.videos.orphans import Orphans
 from telecine.jobs.worker import Periodic
@@ -45,6 +46,7 @@ def sweeps(settings: Settings, db: Database, store: Store, spool: Spool) -> list
     wanted = [
         Sweep("sandbox videos", _MINUTE_S, place.sandbox_videos),
         Sweep("discarded videos", _MINUTE_S, place.discarded_videos),
+        Sweep("expired uploads", _MINUTE_S, place.expired_uploads),
         Sweep("kept answers", _HOUR_S, place.kept_answers),
         Sweep("expired tokens", _HOUR_S, place.expired_tokens),
         Sweep("claims", _HOUR_S, place.claims),
@@ -104,6 +106,9 @@ class _Place:
     async def empty_videos(self) -> int:
         before = clock.now() - timedelta(days=self.settings.keep_empty_videos_days)
         return await expiry.delete_empty(self.db, before)
+
+    async def expired_uploads(self) -> int:
+        return await tus_expiry.expire(self.db, self.store)
 
     async def kept_answers(self) -> int:
         return await accounts.forget_answers(self.db, clock.now())

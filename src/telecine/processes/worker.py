@@ -15,7 +15,6 @@ from telecine.domains.encodings import handlers, wants
 from telecine.domains.encodings.handlers import Bench
 from telecine.domains.encodings.handlers.jit import JitEncoder
 from telecine.domains.sources import handlers as source_handlers
-from telecine.domains.uploads import tus_expiry
 from telecine.ffmpeg.binary import find_ffmpeg
 from telecine.ffmpeg.runner import Runner
 from telecine.ffmpeg.sharing import HostSlots, Precedence
@@ -34,7 +33,6 @@ log = structlog.get_logger()
 _SLOTS = {Lane.PROBE: 2, Lane.SYSTEM: 4, Lane.WEBHOOK: 20, Lane.INGEST: ingest.SLOTS}
 _ANNOUNCE_EVERY_S = 3600.0
 _MEASURE_EVERY_S = 10.0
-_EXPIRY_EVERY_S = 60.0
 _PREPARE_EVERY_S = 60.0
 
 
@@ -91,9 +89,6 @@ async def work(child: Child, briefing: Briefing) -> None:
     async def announce() -> None:
         child.announce_ready()
 
-    async def expire_uploads() -> None:
-        await tus_expiry.expire(db, place.store)
-
     viewers = viewers_encoder(child.settings, place)
     listener = Listener(briefing.database_url)
     listener.subscribe(wants.WANTED, lambda _: viewers.wake())
@@ -111,7 +106,6 @@ async def work(child: Child, briefing: Briefing) -> None:
                         Periodic("probe program", _PREPARE_EVERY_S, place.prober.prepare),
                         Periodic("backlog", _MEASURE_EVERY_S, jobs.measure),
                         *sweeps,
-                        Periodic("expired uploads", _EXPIRY_EVERY_S, expire_uploads),
                     ),
                     keep_finished_s=child.settings.keep_jobs_days * 86400.0,
                 )
