@@ -5,7 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from telecine.domains.encodings.queries import Ingest, Quality, SourceStatus
+from telecine.domains.encodings.queries import Quality, SourceStatus
+from telecine.domains.sources.queries import Ingest
 from telecine.domains.videos import documents, legacy
 from telecine.domains.videos.documents import Presenter
 from telecine.domains.videos.queries import VideoRow
