@@ -21,6 +21,7 @@ from telecine.domains.uploads import api as uploads_api
 from telecine.domains.uploads import delegated_api, tokens_api, tus_api
 from telecine.domains.videos import api as videos_api
 from telecine.domains.videos import thumbnail_api, tokens
+from telecine.domains.watermarks import api as watermarks_api
 from telecine.http.app import Api, create_app
 from telecine.http.ratelimit import RateLimits
 from telecine.http.services import PublicUrls, Services
@@ -43,6 +44,7 @@ ROUTERS = (
     delegated_api.router,
     tokens_api.router,
     tus_api.router,
+    watermarks_api.router,
     encodings_api.router,
 )
 """All operations of the API, in the order of the document."""

@@ -20,6 +20,7 @@ from telecine.domains.encodings.models import (
 from telecine.domains.sources.models import Source
 from telecine.domains.uploads.models import TusUpload
 from telecine.domains.videos.models import Video
+from telecine.domains.watermarks.models import Watermark
 from telecine.pipeline.stored_index import StoredIndex
 from telecine.processes.checks import database_url
 from telecine.processes.database import EmbeddedServer
@@ -152,6 +153,10 @@ async def _expected(tx: Transaction) -> _Expected:
     for part in await tx.scalars(select(TusUpload).where(TusUpload.video_id.is_(None))):
         # Its objects go before its row does, an hour after a concatenation.
         expected.unsettled.append(f"{part.project_id}/{part.public_id}/")
+    for watermark in await tx.scalars(select(Watermark)):
+        if watermark.stored_at is not None and watermark.deleted_at is None:
+            expected.need(watermark.key, watermark.public_id)
+        expected.optional.add(watermark.key)  # a sweep removes those that nobody uses
     for asset in await tx.scalars(select(Asset).where(Asset.video_id.in_(alive))):
         await _expect_asset(tx, asset, expected)
     return expected

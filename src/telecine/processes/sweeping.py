@@ -19,6 +19,7 @@ from telecine.domains.sources import sweeps as sources
 from telecine.domains.uploads import tus_expiry
 from telecine.domains.videos import expiry
 from telecine.domains.videos.orphans import Orphans
+from telecine.domains.watermarks import sweeps as watermarks
 from telecine.jobs.worker import Periodic
 from telecine.processes.measuring import SWEPT
 from telecine.settings import Settings
@@ -51,6 +52,7 @@ def sweeps(settings: Settings, db: Database, store: Store, spool: Spool) -> list
         Sweep("expired tokens", _HOUR_S, place.expired_tokens),
         Sweep("claims", _HOUR_S, place.claims),
         Sweep("old encodings", _HOUR_S, place.old_encodings),
+        Sweep("watermarks", _HOUR_S, place.watermarks),
         Sweep("unfinished writes", _HOUR_S, place.unfinished_writes),
         Sweep("orphans", settings.sweep_orphans_every_h * _HOUR_S, place.orphans(orphans), True),
     ]
@@ -127,6 +129,10 @@ class _Place:
     async def old_encodings(self) -> int:
         before = clock.now() - timedelta(hours=self.settings.keep_old_encodings_h)
         return await encodings.drop_old_epochs(self.db, self.store, before)
+
+    async def watermarks(self) -> int:
+        before = clock.now() - timedelta(hours=self.settings.keep_unfinished_h)
+        return await watermarks.remove_unused(self.db, self.store, before)
 
     async def unfinished_writes(self) -> int:
         before = clock.now() - timedelta(hours=self.settings.keep_unfinished_h)

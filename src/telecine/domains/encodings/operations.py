@@ -52,7 +52,7 @@ class AssetOptions:
     # The part of the source that becomes the video; None: from its start, to its end.
     clip_start_ms: int | None = None
     clip_end_ms: int | None = None
-    # As `watermarks.burning` writes them, in the order in which they are drawn.
+    # As `watermarks.operations.burning` writes them, in the order in which they are drawn.
     watermarks: tuple[dict[str, Any], ...] = ()
 
 

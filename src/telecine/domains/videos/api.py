@@ -16,6 +16,7 @@ from telecine.domains.videos.documents import Json, Presenter
 from telecine.domains.videos.queries import VideoRow
 from telecine.domains.videos.schemas import VideoCreation, VideoDocument, VideoList, VideoUpdate
 from telecine.domains.videos.status_schemas import VideoStatus
+from telecine.domains.watermarks import operations as watermarks
 from telecine.http import pagination
 from telecine.http.body import JsonRoute
 from telecine.http.clients import strict_python
@@ -96,6 +97,9 @@ async def create_video(
     """Create a container for a file: uploaded later, or fetched from `source` (202)."""
     async with once.transaction() as tx:
         values = payload.columns()
+        if payload.watermark is not None:
+            wish = payload.watermark.wish()
+            values["watermarks"] = [await watermarks.burning(tx, caller.project_id, wish)]
         if payload.source is None:
             row = await operations.create_video(tx, caller.project_id, values)
             return once.keep(reply(request, services, row, 201))

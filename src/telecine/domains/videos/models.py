@@ -64,7 +64,8 @@ class Video(Base):
     language_origin: Mapped[str | None]
     live_stream_id: Mapped[str | None]
     clip: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
-    watermark: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    # What `watermarks.operations.burning` returned, in the order in which they are drawn.
+    watermarks: Mapped[list[dict[str, Any]] | None] = mapped_column(JSONB)
     # The picture shown before playback: an uploaded one, else the asset's still,
     # taken at `thumbnail_at_ms` or, None, where the pipeline likes it best.
     thumbnail_key: Mapped[str | None]

@@ -20,6 +20,7 @@ from telecine.domains.videos import queries, timecodes
 from telecine.domains.videos.clips import ASSUMED_RATE, Span
 from telecine.domains.videos.models import Video
 from telecine.domains.videos.queries import COLUMNS, VideoRow
+from telecine.domains.watermarks import operations as watermarks
 from telecine.problems import bad_request, invalid_attribute, not_found
 
 SANDBOX_LIMIT_S = 30
@@ -42,7 +43,10 @@ async def create_video(tx: Transaction, project_id: UUID, values: Mapping[str, A
     defaults = {"public_id": ids.public_id("vi"), "published_at": now}
     stamps = {"project_id": project_id, "created_at": now, "updated_at": now}
     statement = insert(Video).values({**defaults, **values, **stamps}).returning(*COLUMNS)
-    return VideoRow(*(await tx.execute(statement)).one())
+    row = VideoRow(*(await tx.execute(statement)).one())
+    if values.get("watermarks"):
+        await watermarks.note_use(tx, project_id, row.id, values["watermarks"])
+    return row
 
 
 async def update_video(
@@ -109,6 +113,7 @@ async def source_arrived(
             live_stream_id=row.live_stream_id,
             clip_start_ms=clip.start_ms or None,
             clip_end_ms=clip.end_ms,
+            watermarks=tuple(await watermarks_of(tx, project_id, row.id)),
         )
         await encodings.make_asset(tx, reference(row, project_id), source, options)
         await fetching.release_copies(tx, project_id, row.public_id)
@@ -129,6 +134,12 @@ async def clip_of(tx: Transaction, project_id: UUID, video_id: UUID) -> Span:
     """Return which part of its file a video shows."""
     stored = select(Video.clip).where(Video.project_id == project_id, Video.id == video_id)
     return Span.from_json(await tx.scalar(stored))
+
+
+async def watermarks_of(tx: Transaction, project_id: UUID, video_id: UUID) -> list[dict[str, Any]]:
+    """Return what is burnt into a video, in the order in which it is drawn."""
+    stored = select(Video.watermarks).where(Video.project_id == project_id, Video.id == video_id)
+    return await tx.scalar(stored) or []
 
 
 async def set_thumbnail(

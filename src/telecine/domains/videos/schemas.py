@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 from telecine.domains.videos import languages, timecodes
 from telecine.domains.videos.clips import ASSUMED_RATE, Span
 from telecine.domains.videos.naming import is_video_id
+from telecine.domains.watermarks.schemas import VideoWatermark
 from telecine.http.query import date_time
 from telecine.http.schemas import Pagination, Wire
 from telecine.http.text import NO_NUL, Text, invalid
@@ -42,10 +43,6 @@ def _language(tag: str) -> str:
 
 def _no_player(_: str) -> str:
     raise invalid("This value must refer to an existing player theme.")
-
-
-def _no_watermark(_: str) -> str:
-    raise invalid("This value must refer to an existing watermark.")
 
 
 def _source(text: str) -> str:
@@ -126,12 +123,6 @@ class Clip(Wire):
         return end
 
 
-class Watermark(Wire):
-    """A picture that is burnt into the video."""
-
-    id: Annotated[str, AfterValidator(_no_watermark)]
-
-
 Summaries = list[Literal["abstract", "takeaways"]]
 
 
@@ -176,7 +167,7 @@ class VideoCreation(_Editable):
     tags: Tags | None = None
     metadata: Pairs | None = None
     clip: Clip | None = None
-    watermark: Watermark | None = None
+    watermark: VideoWatermark | None = None
     language: Language | None = None
     transcript: Flag | None = Field(
         default=None, description="Accepted; this release makes no transcripts."

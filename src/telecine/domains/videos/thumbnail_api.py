@@ -10,6 +10,7 @@ from telecine.domains.accounts.auth import Caller
 from telecine.domains.videos import operations, pictures
 from telecine.domains.videos.api import VideoId, check_version, reply
 from telecine.domains.videos.schemas import ThumbnailPick, VideoDocument
+from telecine.formats.pictures import BrokenPicture, NotAPicture
 from telecine.http.body import JsonRoute
 from telecine.http.multipart import invalid_file, receive_file
 from telecine.http.preconditions import IF_MATCH
@@ -55,11 +56,11 @@ async def upload_thumbnail(
 async def _jpeg(data: bytes) -> bytes:
     try:
         return await to_thread.run_sync(pictures.to_jpeg, data, limiter=_decoding)
-    except pictures.NotAPicture:
+    except NotAPicture:
         # The documented title names JPEG only, although PNG and WebP are accepted.
         title = "Only [jpeg, jpg, JPG, JPEG] extensions are supported."
         raise problem(400, "uploaded-file-extension-invalid", title, "file") from None
-    except pictures.BrokenPicture as error:
+    except BrokenPicture as error:
         raise invalid_file(str(error)) from None
 
 

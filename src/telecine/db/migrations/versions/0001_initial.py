@@ -49,6 +49,7 @@ def upgrade() -> None:
     _webhooks()
     _upload_tokens()
     _videos()
+    _watermarks()
     op.execute(_sql("0001_counting.sql"))
     _sources()
     _resumable_uploads()
@@ -202,7 +203,7 @@ def _videos() -> None:
         Column("language_origin", String(), nullable=True),
         Column("live_stream_id", String(), nullable=True),
         Column("clip", JSONB(), nullable=True),
-        Column("watermark", JSONB(), nullable=True),
+        Column("watermarks", JSONB(), nullable=True),
         Column("thumbnail_key", String(), nullable=True),
         Column("thumbnail_at_ms", BigInteger(), nullable=True),
         _now("published_at"),
@@ -272,6 +273,37 @@ def _videos() -> None:
         Column("videos", BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("project_id", "listed", "slot", name="pk_video_count"),
     )
+
+
+def _watermarks() -> None:
+    op.create_table(
+        "watermark",
+        _key(),
+        _parent("watermark", "project_id", "project"),
+        Column("public_id", String(), nullable=False),
+        Column("key", String(), nullable=False),
+        Column("width_px", Integer(), nullable=False),
+        Column("height_px", Integer(), nullable=False),
+        Column("created_at", DateTime(timezone=True), nullable=False),
+        _time("stored_at"),
+        _time("deleted_at"),
+        sa.PrimaryKeyConstraint("id", name="pk_watermark"),
+        sa.UniqueConstraint("public_id", name="uq_watermark_public_id"),
+    )
+    op.create_index("ix_watermark_created_at", "watermark", ["project_id", "created_at", "id"])
+    op.create_index(
+        "ix_watermark_unlisted",
+        "watermark",
+        ["id"],
+        postgresql_where=sa.text("NOT (stored_at IS NOT NULL AND deleted_at IS NULL)"),
+    )
+    op.create_table(
+        "watermark_use",
+        _parent("watermark_use", "watermark_id", "watermark"),
+        _parent("watermark_use", "video_id", "video"),
+        sa.PrimaryKeyConstraint("watermark_id", "video_id", name="pk_watermark_use"),
+    )
+    op.create_index("ix_watermark_use_video_id", "watermark_use", ["video_id"])
 
 
 def _sources() -> None:

@@ -12,6 +12,7 @@ from telecine.domains.encodings.jobs import ProbeAsset
 from telecine.domains.encodings.models import Asset, AssetState
 from telecine.domains.encodings.recording import PassthroughFacts, record_plan
 from telecine.domains.sources.models import Source
+from telecine.domains.watermarks import lengths
 from telecine.pipeline import passthrough
 from telecine.pipeline.clip import Clip, clipped
 from telecine.pipeline.codec import plan_to_json, probe_to_json
@@ -82,6 +83,7 @@ def plan_options(asset: Asset) -> PlanOptions:
     return PlanOptions(
         limit_s=options.get("limit_s"),
         watermarked=bool(options.get("sandbox_mark")),
+        watermarks=tuple(lengths.watermark(each) for each in options.get("watermarks", ())),
     )
 
 
