@@ -8,7 +8,7 @@ import pytest
 import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
-from schemathesis import Case, GenerationMode
+from schemathesis import Case, GenerationMode, SerializationContext
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.result import Ok
 from schemathesis.schemas import APIOperation, BaseSchema
@@ -39,6 +39,13 @@ bounded = settings(
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
+
+
+@schemathesis.serializer("application/offset+octet-stream", "application/partial-upload")
+def bytes_as_they_are(_: SerializationContext, value: Any) -> bytes:
+    """Stretches of files, which are no documents."""
+    return value if isinstance(value, bytes) else str(value).encode()
+
 
 Operation = APIOperation[Any, Any, Any, Any]
 Credentials = Callable[[Operation], dict[str, str]]
