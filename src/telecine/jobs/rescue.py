@@ -7,8 +7,6 @@ look like death, and the signs go on while running jobs come to their end.
 
 import threading
 from asyncio import AbstractEventLoop
-from collections.abc import Callable, Sequence
-from typing import Any
 
 import psycopg
 import structlog
@@ -16,6 +14,7 @@ from psycopg.rows import dict_row
 
 from telecine import clock
 from telecine.db.engine import CONNECTION_OPTIONS, plain_url
+from telecine.jobs.presence import Connection, Presence, forget_the_dead
 
 log = structlog.get_logger()
 
@@ -23,14 +22,6 @@ BEAT_S = 1.0
 _LOOP_DEAD_AFTER_S = 60.0
 _PURGE_EVERY_S = 3600.0
 KEEP_FINISHED_S = 7 * 86400.0
-
-# Inserted anew where another worker pruned the row of a process that was frozen:
-# its jobs would be taken from it again and again.
-_BEAT = """
-INSERT INTO procrastinate_workers (id, last_heartbeat) OVERRIDING SYSTEM VALUE
-SELECT id, now() FROM unnest(%(workers)s::bigint[]) AS id ORDER BY id
-ON CONFLICT (id) DO UPDATE SET last_heartbeat = excluded.last_heartbeat
-"""
 
 _RESCUE = """
 WITH gone AS (
@@ -65,8 +56,6 @@ DELETE FROM procrastinate_jobs WHERE id IN (
      LIMIT 10000 FOR UPDATE OF j SKIP LOCKED)
 """
 
-Connection = psycopg.Connection[dict[str, Any]]
-
 
 def rescue(connection: Connection, dead_after_s: float) -> int:
     """Requeue jobs whose worker gave no sign for `dead_after_s`; return how many.
@@ -93,24 +82,24 @@ def purge(connection: Connection, keep_s: float = KEEP_FINISHED_S) -> int:
 
 
 class Keeper(threading.Thread):
-    """Beats for this process's workers and rescues the jobs of others' dead ones.
+    """Beats for this process and rescues the jobs of others' dead ones.
 
-    `workers` returns the numbers of our registered workers. Stops beating when the
-    loop has answered nothing for a minute: then the jobs on it are stuck as well.
+    Stops beating when the loop has answered nothing for a minute: then the jobs on it
+    are stuck as well.
     """
 
     def __init__(
         self,
         url: str,
         loop: AbstractEventLoop,
-        workers: Callable[[], Sequence[int]],
+        presence: Presence,
         dead_after_s: float,
         keep_finished_s: float = KEEP_FINISHED_S,
     ) -> None:
         super().__init__(name="keeper", daemon=True)
         self._url = url
         self._loop = loop
-        self._workers = workers
+        self._presence = presence
         self._dead_after_s = dead_after_s
         self._keep_finished_s = keep_finished_s
         self._stopping = threading.Event()
@@ -136,6 +125,7 @@ class Keeper(threading.Thread):
                     while not self._stopping.is_set():
                         self._beat(connection)
                         self._stopping.wait(BEAT_S)
+                    self._presence.leave(connection)
             except psycopg.Error as error:
                 # The lanes notice as well, and end the worker.
                 log.warning("no sign of life possible", reason=str(error).strip())
@@ -145,7 +135,7 @@ class Keeper(threading.Thread):
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._answer)
         if clock.monotonic_s() - self._loop_seen_s < _LOOP_DEAD_AFTER_S:
-            connection.execute(_BEAT, {"workers": list(self._workers())})
+            self._presence.beat(connection)
         now = clock.now()
         silence_s = (now - self._beaten).total_seconds()
         self._beaten = now
@@ -158,6 +148,7 @@ class Keeper(threading.Thread):
         if clock.monotonic_s() - self._purged_s > _PURGE_EVERY_S:
             self._purged_s = clock.monotonic_s()
             purge(connection, self._keep_finished_s)
+            forget_the_dead(connection)
 
     def _answer(self) -> None:
         self._loop_seen_s = clock.monotonic_s()

@@ -9,6 +9,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NoReturn
 
 import psycopg
@@ -23,6 +24,7 @@ from telecine import clock
 from telecine.db.engine import CONNECTION_OPTIONS, is_out_of_space, plain_url
 from telecine.jobs.fencing import FencedJobs
 from telecine.jobs.job import Job, Lane
+from telecine.jobs.presence import Presence
 from telecine.jobs.rescue import KEEP_FINISHED_S, Keeper
 
 log = structlog.get_logger()
@@ -71,6 +73,20 @@ class Periodic:
     first_after_s: float = 0.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long a worker waits for others.
+
+    `dead_after_s`: how long one may be silent before its jobs are taken over.
+    `stop_after_s`: how long running jobs may go on once `run` is cancelled.
+    `keep_finished_s`: how long the rows of jobs that failed are kept.
+    """
+
+    dead_after_s: float = 4.0
+    stop_after_s: float = 5.0
+    keep_finished_s: float = KEEP_FINISHED_S
+
+
 class _Attempts(BaseRetryStrategy):
     """Exponential back-off; a job that a stopping worker hands back waits for nothing."""
 
@@ -93,9 +109,7 @@ class _Attempts(BaseRetryStrategy):
 class Worker:
     """Runs the jobs of `handlers` in `slots` per lane until cancelled.
 
-    `dead_after_s`: how long a worker may be silent before its jobs are taken over.
-    `stop_after_s`: how long running jobs may go on once `run` is cancelled.
-    `keep_finished_s`: how long the rows of jobs that failed are kept.
+    `folder`: where this host keeps files; its free room is told with the signs of life.
     """
 
     def __init__(
@@ -106,15 +120,14 @@ class Worker:
         giving_up: GivingUp,
         *,
         periodic: Sequence[Periodic] = (),
-        dead_after_s: float = 4.0,
-        stop_after_s: float = 5.0,
-        keep_finished_s: float = KEEP_FINISHED_S,
+        patience: Patience = Patience(),
+        folder: Path | None = None,
     ) -> None:
         self._url = database_url
         self._giving_up = giving_up
         self._periodic = periodic
-        self._dead_after_s = dead_after_s
-        self._keep_finished_s = keep_finished_s
+        self._patience = patience
+        self._presence = Presence(self._registered, slots, folder)
         connector = PsycopgConnector(
             conninfo=plain_url(database_url),
             min_size=1,
@@ -136,7 +149,7 @@ class Worker:
                 fetch_job_polling_interval=_POLL_S[lane],
                 abort_job_polling_interval=_ABORT_POLL_S,
                 stalled_worker_timeout=_PRUNE_AFTER_S,
-                shutdown_graceful_timeout=stop_after_s,
+                shutdown_graceful_timeout=patience.stop_after_s,
                 delete_jobs="successful",
                 install_signal_handlers=False,
             )
@@ -174,17 +187,22 @@ class Worker:
                 # Asked first: a pool without one takes half a minute to say so.
                 async with await psycopg.AsyncConnection.connect(url, **CONNECTION_OPTIONS):
                     await self._app.open_async()
-                return
             except (ConnectorException, psycopg.Error) as error:
                 log.warning("worker without database", reason=str(error).strip())
                 await self._app.close_async()
+            else:
+                return
             await asyncio.sleep(_AGAIN_AFTER_S)
 
     @asynccontextmanager
     async def _signs_of_life(self) -> AsyncIterator[None]:
         loop = asyncio.get_running_loop()
         keeper = Keeper(
-            self._url, loop, self._registered, self._dead_after_s, self._keep_finished_s
+            self._url,
+            loop,
+            self._presence,
+            self._patience.dead_after_s,
+            self._patience.keep_finished_s,
         )
         keeper.start()
         try:

@@ -8,15 +8,19 @@ from pathlib import Path
 
 import httpx
 import psycopg
+from sqlalchemy.exc import SQLAlchemyError
 
-from telecine import ids
+from telecine import clock, ids
 from telecine.db.account import EmbeddedError
 from telecine.db.embedded import find_binaries, running_url
+from telecine.db.engine import Database
 from telecine.db.release import SCHEMA_OF, Fit, fit, newest_revision
 from telecine.ffmpeg import binary
 from telecine.ffmpeg.errors import RunnerError
 from telecine.ffmpeg.runner import Runner
 from telecine.ffmpeg.sandbox import layers
+from telecine.jobs import health
+from telecine.jobs.health import WorkerState
 from telecine.processes.exits import CannotGoOn
 from telecine.processes.folder import DataFolder
 from telecine.processes.listening import listen
@@ -56,6 +60,7 @@ async def check_all(settings: Settings) -> list[Finding]:
         check_disk(folder, settings.disk_reserve_mib),
         await check_server(settings) if running else check_port(settings),
         await check_database(settings),
+        *(await check_workers(settings) if running or settings.database_url else ()),
         await check_storage(settings, running=running),
         *media,
     ]
@@ -135,6 +140,35 @@ def _schema_state(revision: str, release: int) -> tuple[Verdict, str]:
             return Verdict.NOTE, " of the next release, which this one works with"
         case Fit.TOO_NEW:
             return Verdict.BAD, f" is too new for this release, which knows {newest_revision()}"
+
+
+async def check_workers(settings: Settings) -> list[Finding]:
+    """Tell who works, on all machines that share the database."""
+    url = database_url(settings)
+    if url is None:
+        return []
+    database = Database(url, pool_size=1)
+    try:
+        async with asyncio.timeout(_TIMEOUT_S), database.transaction() as tx:
+            workers = await health.workers(tx)
+    except (TimeoutError, OSError, SQLAlchemyError):
+        return []  # what is wrong with the database is said already
+    finally:
+        await database.close()
+    if not workers:
+        return [Finding("worker", Verdict.BAD, "none runs: nothing is encoded")]
+    return [_worker(each) for each in workers]
+
+
+def _worker(worker: WorkerState) -> Finding:
+    silent_s = (clock.now() - worker.seen_at).total_seconds()
+    slots = ", ".join(f"{count} {lane}" for lane, count in worker.slots.items())
+    room = "" if worker.free_bytes is None else f", {worker.free_bytes // _MIB} MiB free"
+    text = (
+        f"{worker.host}, process {worker.pid}, version {worker.version}, seen {silent_s:.0f} s "
+        f"ago, {len(worker.jobs)} jobs running (at most {slots}){room}"
+    )
+    return Finding("worker", Verdict.GOOD if worker.alive else Verdict.NOTE, text)
 
 
 def database_url(settings: Settings) -> str | None:

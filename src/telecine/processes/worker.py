@@ -19,7 +19,7 @@ from telecine.ffmpeg.binary import find_ffmpeg
 from telecine.ffmpeg.runner import Runner
 from telecine.ffmpeg.sharing import HostSlots, Precedence
 from telecine.jobs.job import Job, Lane
-from telecine.jobs.worker import LaneEnded, Periodic, Worker
+from telecine.jobs.worker import LaneEnded, Patience, Periodic, Worker
 from telecine.pipeline.probe import Prober
 from telecine.processes import control, ingest, sweeping
 from telecine.processes.control import Briefing, Child
@@ -107,7 +107,8 @@ async def work(child: Child, briefing: Briefing) -> None:
                         Periodic("backlog", _MEASURE_EVERY_S, jobs.measure),
                         *sweeps,
                     ),
-                    keep_finished_s=child.settings.keep_jobs_days * 86400.0,
+                    patience=Patience(keep_finished_s=child.settings.keep_jobs_days * 86400.0),
+                    folder=child.settings.data,
                 )
                 try:
                     await worker.run()

@@ -1,10 +1,13 @@
 """The commands that talk to a running installation."""
 
+import socket
 import subprocess
 from pathlib import Path
 
 import httpx
 
+from telecine import __version__
+from telecine.db import schema
 from telecine.processes.exits import Exit
 from tests.fixtures.server import TelecineServer
 from tests.integration.cli.conftest import Run
@@ -66,6 +69,17 @@ def test_the_doctor_finds_a_running_server_sound(run: Run, telecine_server: Tele
     assert set(parts.values()) == {"ok"}
     assert f"ready at {telecine_server.base_url}" in checked.stdout
     assert "PostgreSQL 18" in checked.stdout
+    worker = next(line for line in checked.stdout.splitlines() if line.split()[1] == "worker")
+    assert f"version {__version__}" in worker
+    assert socket.gethostname() in worker
+    assert "2 probe" in worker
+
+
+def test_the_doctor_misses_workers(run: Run, empty_database_url: str) -> None:
+    schema.migrate(empty_database_url)
+    checked = run("doctor", DATABASE_URL=empty_database_url)
+    assert checked.returncode == Exit.FAILED
+    assert ["fail", "worker"] in [line.split()[:2] for line in checked.stdout.splitlines()]
 
 
 def test_the_doctor_names_what_is_wrong(run: Run, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from telecine.domains.webhooks.models import Xid8
 
 
 def load_all_models() -> None:
+    importlib.import_module("telecine.jobs.models")
     for domain in pkgutil.iter_modules(telecine.domains.__path__):
         name = f"telecine.domains.{domain.name}.models"
         if importlib.util.find_spec(name) is not None:

@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from telecine.db.engine import Database
 from telecine.jobs.job import Job, Lane
-from telecine.jobs.worker import Worker
+from telecine.jobs.worker import Patience, Worker
 from tests.fixtures.waiting import until
 
 
@@ -51,4 +51,6 @@ async def main(url: str, name: str) -> None:
     async def giving_up(job: Job, reason: str) -> None:
         await write(db, f"{name} gave up: {reason}")
 
-    await Worker(url, {Encode: encode}, {Lane.LADDER: 1}, giving_up, dead_after_s=2).run()
+    await Worker(
+        url, {Encode: encode}, {Lane.LADDER: 1}, giving_up, patience=Patience(dead_after_s=2)
+    ).run()

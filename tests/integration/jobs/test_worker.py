@@ -19,7 +19,7 @@ from sqlalchemy import text
 from telecine.db.engine import Database
 from telecine.jobs import health, queue, rescue, worker
 from telecine.jobs.job import Job, Lane
-from telecine.jobs.worker import Handler, PermanentFailure, Worker
+from telecine.jobs.worker import Handler, Patience, PermanentFailure, Worker
 from telecine.storage.store import OutOfSpace
 from tests.fixtures.waiting import until
 from tests.integration.jobs.sample import Encode, Tidy
@@ -51,7 +51,7 @@ class Bench:
             handlers,
             {Lane(lane): count for lane, count in slots.items()} or SLOTS,
             self.give_up,
-            stop_after_s=self.stop_after_s,
+            patience=Patience(stop_after_s=self.stop_after_s),
         )
         task = asyncio.ensure_future(work.run())
         try:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from telecine import clock
+from telecine.jobs.presence import Presence
 from telecine.jobs.rescue import Keeper
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -55,7 +56,7 @@ class Bench:
         monkeypatch.setattr(clock, "monotonic_s", lambda: self.now_s)
         self.connection = Connection()
         self.loop = Loop()
-        self.keeper = Keeper("", self.loop, lambda: [1], 4)  # type: ignore[arg-type]
+        self.keeper = Keeper("", self.loop, Presence(lambda: [1], {}), 4)  # type: ignore[arg-type]
 
     def after(self, seconds: float) -> list[str]:
         self.now_s += seconds

@@ -1,5 +1,6 @@
 """`/_/`: projects, keys and settings, for the operator of the installation."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request, Response
@@ -7,6 +8,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy import text
 
 from telecine import __version__
+from telecine.db.release import SCHEMA_OF
 from telecine.domains.accounts import operations, queries
 from telecine.domains.accounts.auth import authenticate_operator
 from telecine.domains.accounts.idempotency import OperatorOnce, never_again
@@ -22,12 +24,14 @@ from telecine.domains.accounts.schemas import (
     ProjectUpdate,
     SettingsDocument,
     SystemDocument,
+    WorkerDocument,
 )
 from telecine.http import pagination
 from telecine.http.body import JsonRoute
 from telecine.http.openapi import OPERATOR_TAG
 from telecine.http.schemas import PUBLIC_ID, problems
 from telecine.http.services import AppServices
+from telecine.jobs import health
 from telecine.problems import not_found
 
 router = APIRouter(
@@ -174,16 +178,20 @@ async def update_settings(
 
 @router.get("/_/system", responses=problems())
 async def system(services: AppServices) -> SystemDocument:
-    """Return the state of the installation."""
+    """Return the state of the installation: versions, room, who works and on what."""
     async with services.db.transaction() as tx:
         database = await tx.scalar(text("SELECT current_setting('server_version')"))
-        revision = await tx.scalar(text("SELECT version_num FROM alembic_version"))
+        schema = (await tx.execute(text(SCHEMA_OF))).one_or_none()
+        workers = await health.workers(tx)
     return SystemDocument(
         version=__version__,
-        schema_revision=revision,
+        schema_revision=schema and schema[0],
+        schema_release=schema and schema[1],
         database_version=str(database),
         storage_free_bytes=await services.store.free_bytes(),
+        disk_reserve_bytes=services.disk_reserve_bytes,
         public_urls=services.urls.as_json(),
+        workers=[WorkerDocument.model_validate(asdict(worker)) for worker in workers],
     )
 
 

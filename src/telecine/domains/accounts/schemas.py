@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Annotated, Literal
+from uuid import UUID
 
 from pydantic import BaseModel, Field, StringConstraints
 
@@ -119,11 +120,39 @@ class SettingsDocument(Wire):
     )
 
 
+class RunningJobDocument(Wire):
+    """A job that a worker does now."""
+
+    name: str
+    lane: str
+    attempt: int
+    args: dict[str, str | int]
+    started_at: datetime | None
+
+
+class WorkerDocument(Wire):
+    """A worker process, as it said itself at its last sign of life."""
+
+    id: UUID
+    host: str
+    pid: int
+    version: str
+    alive: bool
+    started_at: datetime
+    seen_at: datetime
+    slots: dict[str, int] = Field(description="How many jobs it does at a time, by lane.")
+    free_bytes: int | None = Field(description="Room on the disk of its data folder.")
+    jobs: list[RunningJobDocument]
+
+
 class SystemDocument(Wire):
-    """The state of the installation."""
+    """The state of the installation. `version` is that of the process that answers."""
 
     version: str
     schema_revision: str | None
+    schema_release: int | None
     database_version: str
     storage_free_bytes: int | None
+    disk_reserve_bytes: int
     public_urls: dict[str, str]
+    workers: list[WorkerDocument]

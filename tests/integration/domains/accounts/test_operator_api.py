@@ -1,6 +1,10 @@
 import httpx
 import pytest
+from sqlalchemy import text
 
+from telecine import __version__
+from telecine.db.engine import Database
+from telecine.db.release import RELEASE
 from telecine.http.app import Api
 from telecine.http.services import Services
 from tests.fixtures.application import OPERATOR_KEY, ProjectKeys, connect
@@ -59,7 +63,7 @@ async def test_settings_are_merged_and_null_brings_back_the_default(
     operator: httpx.AsyncClient, project: ProjectKeys
 ) -> None:
     path = f"/_/projects/{project.public_id}/settings"
-    empty = {"hlsFormat": None, "rateLimits": None}
+    empty = {"hlsFormat": None, "rateLimits": None, "storageQuotaBytes": None}
     assert (await operator.get(path)).json() == empty
     limits = {"reads": 5, "writes": None, "uploads": None}
     await operator.patch(path, json={"rateLimits": {"reads": 5}})
@@ -149,4 +153,36 @@ async def test_the_system_tells_its_versions(operator: httpx.AsyncClient) -> Non
     system = (await operator.get("/_/system")).json()
     assert system["schemaRevision"] is not None
     assert system["databaseVersion"][:2].isdigit()
+    assert system["schemaRelease"] == RELEASE
+    assert system["version"] == __version__
     assert system["publicUrls"]["vod"] == "https://video.example.com"
+    assert system["storageFreeBytes"] > 0
+    assert system["diskReserveBytes"] == 0
+    assert system["workers"] == []
+
+
+BUSY_WORKER = """
+WITH lane AS (INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id),
+job AS (
+    INSERT INTO procrastinate_jobs (queue_name, task_name, status, worker_id, args)
+    SELECT 'probe', 'encodings.Probe', 'doing', id, '{"asset_id": "a"}' FROM lane)
+INSERT INTO worker
+SELECT gen_random_uuid(), 'encoder-1', 7, '1.2', '{"probe": 2}', ARRAY[id], 5, now(), now()
+  FROM lane
+"""
+
+
+async def test_the_system_tells_who_works_on_what(
+    operator: httpx.AsyncClient, db: Database
+) -> None:
+    async with db.transaction() as tx:
+        await tx.execute(text(BUSY_WORKER))
+    (worker,) = (await operator.get("/_/system")).json()["workers"]
+    assert (worker["host"], worker["pid"], worker["version"]) == ("encoder-1", 7, "1.2")
+    assert worker["alive"] is True
+    assert worker["slots"] == {"probe": 2}
+    assert worker["freeBytes"] == 5
+    (job,) = worker["jobs"]
+    assert job["name"] == "encodings.Probe"
+    assert job["args"] == {"asset_id": "a"}
+    assert job["attempt"] == 1

@@ -544,5 +544,19 @@ def _jobs() -> None:
             f"ALTER TABLE {table} SET"
             " (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02)"
         )
-    # Half-empty pages let a counter's next version stay beside the last one.
-    op.execute("ALTER TABLE video_count SET (fillfactor = 50)")
+    op.create_table(
+        "worker",
+        _key(),
+        Column("host", String(), nullable=False),
+        Column("pid", Integer(), nullable=False),
+        Column("version", String(), nullable=False),
+        Column("slots", JSONB(), nullable=False),
+        Column("queue_workers", ARRAY(BigInteger()), nullable=False),
+        Column("free_bytes", BigInteger(), nullable=True),
+        Column("started_at", DateTime(timezone=True), nullable=False),
+        Column("seen_at", DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_worker"),
+    )
+    # Half-empty pages let a row's next version stay beside the last one.
+    for table in ("video_count", "worker"):
+        op.execute(f"ALTER TABLE {table} SET (fillfactor = 50)")
