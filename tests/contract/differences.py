@@ -39,7 +39,6 @@ MISSING_OPERATIONS = (
     "* /tags",
     "* /videos/{videoId}/captions*",
     "* /videos/{videoId}/chapters*",
-    "* /watermarks*",
     "* /webhooks*",
 )
 
@@ -50,5 +49,4 @@ DIFFERENCES = (
     ),
     Difference("* /videos/{videoId}*", "parameters: also header If-*Match", "ours: ETags"),
     Difference("* /tus/*", "also", "ours: uploads that are resumed by their URL"),
-    Difference("POST /videos", "attributes: no watermark.*", "watermarks: not yet built"),
 )

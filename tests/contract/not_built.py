@@ -16,7 +16,6 @@ class NotBuilt:
 
 
 NODE_SUITE = (
-    NotBuilt("Watermarks", "POST /watermarks"),
     NotBuilt("Captions", "POST /videos/{videoId}/captions/{language}"),
     NotBuilt("Player themes", "POST /players"),
 )

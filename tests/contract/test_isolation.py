@@ -23,8 +23,9 @@ BODIES: dict[str, dict[str, Any]] = {
 """JSON bodies that are valid where text in the required members would not be."""
 
 
-def make_resources(owner: httpx.Client) -> dict[str, str]:
+def make_resources(owner: httpx.Client, image: bytes) -> dict[str, str]:
     """Make one resource of each kind; return their ids by path parameter."""
+    picture = {"file": ("picture.jpg", image, "image/jpeg")}
     video = accepted(owner.post("/videos", json={"title": "theirs", "tags": ["theirs"]}))
     token = accepted(owner.post("/upload-tokens", json={"ttl": 3600}))
     length = {"Tus-Resumable": "1.0.0", "Upload-Length": "9"}
@@ -32,6 +33,7 @@ def make_resources(owner: httpx.Client) -> dict[str, str]:
     return {
         "videoId": video["videoId"],
         "uploadToken": token["token"],
+        "watermarkId": accepted(owner.post("/watermarks", files=picture))["watermarkId"],
         "uploadId": upload.headers["location"].removeprefix("/tus/"),
     }
 
@@ -41,7 +43,7 @@ class Operations:
 
     def __init__(self, document: Document, image: Path) -> None:
         self._document = document
-        self._image = image.read_bytes()
+        self.image = image.read_bytes()
 
     def of(self, scheme: str | None) -> Iterator[tuple[str, str, dict[str, Any]]]:
         """Yield method and path of the operations that want a kind of credentials."""
@@ -54,7 +56,7 @@ class Operations:
         """Return what httpx needs to send a valid body."""
         content = given.get("requestBody", {}).get("content", {})
         if "multipart/form-data" in content:
-            return {"files": {"file": ("picture.jpg", self._image, "image/jpeg")}}
+            return {"files": {"file": ("picture.jpg", self.image, "image/jpeg")}}
         if "application/json" not in content:
             return {}
         schema = self._document.resolve(content["application/json"]["schema"])
@@ -90,7 +92,7 @@ def test_anothers_resource_is_unknown_to_every_operation(
     operations: Operations,
     subtests: pytest.Subtests,
 ) -> None:
-    resources = make_resources(api)
+    resources = make_resources(api, operations.image)
     before = accepted(api.get(f"/videos/{resources['videoId']}"))
     checked = 0
     for method, path, given in operations.of(PROJECT):
@@ -112,7 +114,7 @@ def test_anothers_resource_is_unknown_to_every_operation(
 def test_lists_show_ones_own_alone(
     api: httpx.Client, stranger: httpx.Client, operations: Operations
 ) -> None:
-    resources = make_resources(api)
+    resources = make_resources(api, operations.image)
     for method, path, _ in operations.of(PROJECT):
         if method == "GET" and "{" not in path:
             mine, theirs = api.get(path), stranger.get(path)
@@ -169,7 +171,7 @@ def test_bad_credentials_open_no_operation(
     slug: str,
     title: str | None,
 ) -> None:
-    resources = make_resources(api)
+    resources = make_resources(api, operations.image)
     headers = {} if header is None else {"Authorization": header}
     with httpx.Client(base_url=base_url, headers=headers, timeout=30) as nobody:
         for method, path, given in operations.of(PROJECT):
@@ -183,8 +185,10 @@ def test_bad_credentials_open_no_operation(
             assert "www-authenticate" not in reply.headers, "browsers would ask for a password"
 
 
-def test_bad_credentials_are_told_before_a_bad_body(base_url: str, api: httpx.Client) -> None:
-    resources = make_resources(api)
+def test_bad_credentials_are_told_before_a_bad_body(
+    base_url: str, api: httpx.Client, operations: Operations
+) -> None:
+    resources = make_resources(api, operations.image)
     with httpx.Client(base_url=base_url) as nobody:
         for path in ("/videos", f"/videos/{resources['videoId']}/source"):
             assert nobody.post(path, content=b"{").status_code == 401
@@ -194,7 +198,11 @@ def test_only_the_operator_uses_the_operators_operations(
     base_url: str, tenant: Tenant, api: httpx.Client, operations: Operations
 ) -> None:
     token = accepted(api.post("/auth/api-key", json={"apiKey": tenant.key}))["access_token"]
-    resources = {**make_resources(api), "projectId": tenant.project_id, "apiKeyId": "x"}
+    resources = {
+        **make_resources(api, operations.image),
+        "projectId": tenant.project_id,
+        "apiKeyId": "x",
+    }
     headers = [None, "", basic(f"{tenant.key}:"), f"Bearer {tenant.key}", f"Bearer {token}"]
     for method, path, given in operations.of(OPERATOR):
         for header in headers:
@@ -214,7 +222,7 @@ def test_an_access_token_opens_what_its_key_opens(
     headers = {"Authorization": f"Bearer {token}"}
     with httpx.Client(base_url=base_url, headers=headers, timeout=30) as bearer:
         for method, path, given in operations.of(PROJECT):
-            resources = make_resources(api)
+            resources = make_resources(api, operations.image)
             body = operations.request(method, path, given)
             reply = bearer.request(method, path.format(**resources), **body)
             assert reply.status_code != 401, f"{method} {path}"
