@@ -45,7 +45,6 @@ KEEPS_TASKS_ITSELF = {
 
 READS_CLOCKS = {
     "clock",
-    "cli/waiting",  # a command asks a server again
 }
 NOW_CALLS = {"date.today", "datetime.now", "datetime.today", "datetime.utcnow"}
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from telecine import __version__
+from telecine.cli.upload.wishes import Options, Wait, Wishes
 
 app = typer.Typer(
     name="telecine",
@@ -82,23 +83,60 @@ def demo(data: Data = None, host: Host = None, port: Port = None) -> None:
 
 
 @app.command()
-def upload(
-    files: Annotated[list[Path], typer.Argument(help="Video files.", exists=True, dir_okay=False)],
-    title: Annotated[str | None, typer.Option(help="Title (else the file's name).")] = None,
-    key: Annotated[
-        str | None,
-        typer.Option(help="API key (else TELECINE_API_KEY)."),
+def upload(  # noqa: PLR0913, PLR0917 - these are its options
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Files, and folders with media at any depth.", exists=True),
     ] = None,
-    server: Server = None,
+    source: Annotated[
+        list[str] | None, typer.Option(help="URL that the server shall fetch; repeatable.")
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="Title (else the file's name).")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="Tag of the videos; repeatable.")] = None,
     folder: Annotated[
         bool, typer.Option("--folder", help="Tag the videos with the name of their folder.")
     ] = False,
+    include: Annotated[
+        list[str] | None,
+        typer.Option(help="Of folders, only what matches (`*.mov`), media or not; repeatable."),
+    ] = None,
+    key: Annotated[str | None, typer.Option(help="API key (else TELECINE_API_KEY).")] = None,
+    token: Annotated[str | None, typer.Option(help="Upload token, instead of a key.")] = None,
+    server: Server = None,
+    part_size: Annotated[
+        int, typer.Option(min=5, max=128, help="MiB; smaller files go in one request.")
+    ] = 50,
+    parallel: Annotated[int, typer.Option(min=1, max=32, help="Parts of a file at a time.")] = 4,
+    no_resume: Annotated[
+        bool, typer.Option("--no-resume", help="Begin anew, whatever was sent before.")
+    ] = False,
+    retry_for: Annotated[
+        float, typer.Option(min=0, help="Seconds to wait for a server in trouble.")
+    ] = 600,
+    wait: Annotated[
+        Wait | None,
+        typer.Option(help="Stay until videos are this (else `encoded`, with a token `playable`)."),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print a line of JSON a video.")] = False,
     open_: Annotated[bool, typer.Option("--open", help="Open the player page.")] = False,
 ) -> None:
-    """Upload videos and print their URLs as soon as they can be played."""
-    from telecine.cli import uploading
+    """Upload videos and print their URLs as soon as they can be played.
 
-    uploading.run(files, title=title, key=key, server=server, tag_folder=folder, open_page=open_)
+    Stopped uploads go on where they ended when the same command is given again.
+    """
+    from telecine.cli.upload import command
+
+    options = Options(
+        title=title,
+        tags=tag or (),
+        tag_folder=folder,
+        part_bytes=part_size << 20,
+        parallel=parallel,
+        resume=not no_resume,
+    )
+    wishes = Wishes(options=options, wait=wait, json=json, open_page=open_, retry_for_s=retry_for)
+    access = command.access(server, key, token)
+    command.run(access, paths or [], wishes, sources=source or [], include=include or [])
 
 
 @app.command()

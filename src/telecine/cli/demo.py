@@ -10,7 +10,8 @@ import typer
 from telecine import log, settings
 from telecine.cli.operating import connect
 from telecine.cli.running import show_first_keys
-from telecine.cli.uploading import Uploader, upload
+from telecine.cli.upload import command
+from telecine.cli.upload.wishes import Access, Options, Wishes
 from telecine.ffmpeg.binary import find_ffmpeg
 from telecine.processes import serve as composition
 from telecine.processes.exits import CannotGoOn
@@ -50,8 +51,10 @@ def _show(effective: settings.Settings) -> None:
             operator = connect(effective.data, effective.public_url)
             project = operator.ask("GET", "/projects")["data"][0]["projectId"]
             key = operator.ask("POST", f"/projects/{project}/keys", json={"name": "demo"})
-            uploader = Uploader(effective.public_url, key["apiKey"])
-            upload(uploader, clip, "Telecine demo", ["demo"])
+            access = Access(base_url=effective.public_url, key=key["apiKey"])
+            # The clip is another one each time.
+            options = Options(title="Telecine demo", tags=["demo"], resume=False)
+            command.run(access, [clip], Wishes(options=options))
     except CannotGoOn as error:
         typer.echo(f"The demo clip failed: {error}", err=True)
     except subprocess.SubprocessError as error:

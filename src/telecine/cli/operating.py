@@ -65,6 +65,16 @@ def refusal(reply: httpx.Response) -> str:
     return f"{reply.status_code}: " + " ".join(str(word) for word in words if word)
 
 
+def known_key(effective: settings.Settings) -> str | None:
+    """Return the operator key of the installation that the settings name, if it is known."""
+    if effective.operator_key is not None:
+        return effective.operator_key.get_secret_value()
+    try:
+        return (effective.data / KEY_FILE).read_text().strip()
+    except OSError:
+        return None
+
+
 def connect(data: Path | None, server: str | None) -> Operator:
     """Return the operator API of the installation that the settings name.
 

@@ -1,0 +1,1 @@
+"""`telecine upload`: a client of the public API like any other."""
