@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from telecine.domains.uploads.tus_body import CHECKPOINT_BYTES
+from telecine.domains.uploads.tus.body import CHECKPOINT_BYTES
 from tests.chaos import killing
 from tests.chaos.conftest import Victim
 from tests.chaos.test_sudden_death import assert_nothing_is_lost, clip

@@ -18,7 +18,8 @@ from telecine.domains.accounts import api as accounts_api
 from telecine.domains.accounts import operator_api
 from telecine.domains.encodings import api as encodings_api
 from telecine.domains.uploads import api as uploads_api
-from telecine.domains.uploads import delegated_api, tokens_api, tus_api
+from telecine.domains.uploads import delegated_api, tokens_api
+from telecine.domains.uploads.tus import api as tus_api
 from telecine.domains.videos import api as videos_api
 from telecine.domains.videos import thumbnail_api, tokens
 from telecine.domains.watermarks import api as watermarks_api

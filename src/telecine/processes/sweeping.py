@@ -16,7 +16,7 @@ from telecine.db.engine import Database
 from telecine.domains.accounts import sweeps as accounts
 from telecine.domains.encodings import sweeps as encodings
 from telecine.domains.sources import sweeps as sources
-from telecine.domains.uploads import tus_expiry
+from telecine.domains.uploads.tus import expiry as tus_expiry
 from telecine.domains.videos import expiry
 from telecine.domains.videos.orphans import Orphans
 from telecine.domains.watermarks import sweeps as watermarks

@@ -12,8 +12,9 @@ from sqlalchemy import select, update
 from telecine import clock
 from telecine.domains.encodings.models import Asset
 from telecine.domains.sources.models import Part, Source
-from telecine.domains.uploads import tus_body, tus_protocol
 from telecine.domains.uploads.models import TusUpload, UploadWriter
+from telecine.domains.uploads.tus import body as tus_body
+from telecine.domains.uploads.tus import protocol as tus_protocol
 from telecine.domains.videos.models import Video
 from tests.integration.domains.uploads.resuming import CHUNK, TUS, Resumer, metadata
 

@@ -10,8 +10,8 @@ from sqlalchemy import select
 
 from telecine.domains.encodings.models import Asset
 from telecine.domains.sources.models import Part, Source
-from telecine.domains.uploads import tus_body
 from telecine.domains.uploads.models import TusUpload, UploadWriter
+from telecine.domains.uploads.tus import body as tus_body
 from tests.integration.domains.uploads.resuming import Resumer
 
 pytestmark = pytest.mark.anyio

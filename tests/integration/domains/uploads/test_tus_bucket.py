@@ -6,7 +6,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from telecine.domains.uploads import tus_body
+from telecine.domains.uploads.tus import body as tus_body
 from telecine.http.app import Api
 from telecine.storage.open import open_store
 from tests.integration.domains.uploads.resuming import TUS, Resumer

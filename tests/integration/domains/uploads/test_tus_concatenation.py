@@ -8,8 +8,8 @@ from sqlalchemy import select, update
 from telecine import clock
 from telecine.domains.encodings.models import Asset
 from telecine.domains.sources.models import Source
-from telecine.domains.uploads import tus_expiry
 from telecine.domains.uploads.models import TusUpload
+from telecine.domains.uploads.tus import expiry as tus_expiry
 from tests.integration.domains.uploads.resuming import TUS, Resumer, metadata
 
 pytestmark = pytest.mark.anyio

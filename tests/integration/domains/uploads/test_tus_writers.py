@@ -10,8 +10,8 @@ from starlette.types import Message
 
 from telecine import clock, ids
 from telecine.domains.sources.models import Source
-from telecine.domains.uploads import tus_writing
 from telecine.domains.uploads.models import UploadWriter
+from telecine.domains.uploads.tus import writing as tus_writing
 from tests.fixtures.waiting import until
 from tests.integration.domains.uploads.resuming import CHUNK, TUS, Resumer, scope_of
 

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telecine.domains.uploads import tus_protocol, tus_requests
 from telecine.domains.uploads.content_range import MAX_SOURCE_BYTES
-from telecine.domains.uploads.tus_fields import (
+from telecine.domains.uploads.tus import protocol as tus_protocol
+from telecine.domains.uploads.tus import requests as tus_requests
+from telecine.domains.uploads.tus.fields import (
     Final,
     Partial,
     canonical_metadata,
@@ -18,7 +19,7 @@ from telecine.domains.uploads.tus_fields import (
     item_integer,
     metadata_of,
 )
-from telecine.domains.uploads.tus_protocol import TUS, Dialect, Progress
+from telecine.domains.uploads.tus.protocol import TUS, Dialect, Progress
 from telecine.problems import Problem
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

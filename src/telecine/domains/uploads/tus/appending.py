@@ -14,13 +14,14 @@ from telecine.domains.sources import appending, queries
 from telecine.domains.sources import operations as sources
 from telecine.domains.sources.models import COMPLETE, Mode, Source, SourceState
 from telecine.domains.sources.operations import Claim
-from telecine.domains.uploads import tus_state, tus_writing
 from telecine.domains.uploads.content_range import MAX_SOURCE_BYTES
 from telecine.domains.uploads.ranged import closed
-from telecine.domains.uploads.tus_access import Access
-from telecine.domains.uploads.tus_protocol import OFFSET
-from telecine.domains.uploads.tus_requests import Append, inconsistent_length, too_large
-from telecine.domains.uploads.tus_state import Located
+from telecine.domains.uploads.tus import state as tus_state
+from telecine.domains.uploads.tus import writing as tus_writing
+from telecine.domains.uploads.tus.access import Access
+from telecine.domains.uploads.tus.protocol import OFFSET
+from telecine.domains.uploads.tus.requests import Append, inconsistent_length, too_large
+from telecine.domains.uploads.tus.state import Located
 from telecine.domains.videos import operations as videos
 from telecine.http.multipart import empty_file
 from telecine.problems import Problem, problem, with_headers

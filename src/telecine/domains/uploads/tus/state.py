@@ -10,8 +10,8 @@ from telecine.db.engine import Transaction
 from telecine.domains.sources import queries
 from telecine.domains.sources.models import COMPLETE, Mode, Owner, Source
 from telecine.domains.uploads.models import TusUpload
-from telecine.domains.uploads.tus_access import Access
-from telecine.domains.uploads.tus_protocol import Progress
+from telecine.domains.uploads.tus.access import Access
+from telecine.domains.uploads.tus.protocol import Progress
 from telecine.domains.videos import operations as videos
 from telecine.domains.videos import queries as video_queries
 from telecine.domains.videos.queries import VideoRow

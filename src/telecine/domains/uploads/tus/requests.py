@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from telecine.domains.uploads.content_range import MAX_SOURCE_BYTES
-from telecine.domains.uploads.tus_fields import (
+from telecine.domains.uploads.tus.fields import (
     Checksum,
     Final,
     Partial,
@@ -18,7 +18,7 @@ from telecine.domains.uploads.tus_fields import (
     metadata_of,
     plain_integer,
 )
-from telecine.domains.uploads.tus_protocol import (
+from telecine.domains.uploads.tus.protocol import (
     CHECKSUM,
     COMPLETE,
     CONCAT,

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from telecine.domains.uploads import tus_protocol
-from telecine.domains.uploads.tus_access import TOKEN, TOKEN_HEADER
+from telecine.domains.uploads.tus import protocol as tus_protocol
+from telecine.domains.uploads.tus.access import TOKEN, TOKEN_HEADER
 
 Json = dict[str, Any]
 

@@ -12,13 +12,14 @@ from telecine import clock, ids
 from telecine.db.engine import Transaction
 from telecine.domains.sources import operations as sources
 from telecine.domains.sources.receiving import PartSink, receiving
-from telecine.domains.uploads import tus_appending, tus_writing
-from telecine.domains.uploads.tus_access import Access
-from telecine.domains.uploads.tus_appending import Begun, Span, Stored
-from telecine.domains.uploads.tus_body import Body, Cut, Ending, Meter
-from telecine.domains.uploads.tus_fields import checksum_mismatch
-from telecine.domains.uploads.tus_requests import Append
-from telecine.domains.uploads.tus_state import Located
+from telecine.domains.uploads.tus import appending as tus_appending
+from telecine.domains.uploads.tus import writing as tus_writing
+from telecine.domains.uploads.tus.access import Access
+from telecine.domains.uploads.tus.appending import Begun, Span, Stored
+from telecine.domains.uploads.tus.body import Body, Cut, Ending, Meter
+from telecine.domains.uploads.tus.fields import checksum_mismatch
+from telecine.domains.uploads.tus.requests import Append
+from telecine.domains.uploads.tus.state import Located
 from telecine.http.services import Services
 
 log = structlog.get_logger()

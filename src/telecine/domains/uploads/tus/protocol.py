@@ -10,7 +10,7 @@ from datetime import datetime
 from email.utils import format_datetime
 
 from telecine.domains.uploads.content_range import MAX_SOURCE_BYTES
-from telecine.domains.uploads.tus_fields import ALGORITHMS, invalid_header, item_integer
+from telecine.domains.uploads.tus.fields import ALGORITHMS, invalid_header, item_integer
 from telecine.problems import Problem, problem, with_headers
 
 VERSION = "1.0.0"

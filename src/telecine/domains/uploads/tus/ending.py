@@ -5,11 +5,12 @@ from sqlalchemy import select
 from telecine import clock
 from telecine.db.engine import Transaction
 from telecine.domains.sources.models import Part
-from telecine.domains.uploads import tus_state, tus_writing
-from telecine.domains.uploads.tus_access import Access
-from telecine.domains.uploads.tus_expiry import remove_partial
-from telecine.domains.uploads.tus_receiving import when_free
-from telecine.domains.uploads.tus_state import Located
+from telecine.domains.uploads.tus import state as tus_state
+from telecine.domains.uploads.tus import writing as tus_writing
+from telecine.domains.uploads.tus.access import Access
+from telecine.domains.uploads.tus.expiry import remove_partial
+from telecine.domains.uploads.tus.receiving import when_free
+from telecine.domains.uploads.tus.state import Located
 from telecine.domains.videos import operations as videos
 from telecine.http.services import Services
 from telecine.problems import Problem, problem

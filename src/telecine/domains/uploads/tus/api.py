@@ -8,25 +8,23 @@ from fastapi import APIRouter, Path, Request, Response
 
 from telecine import clock
 from telecine.db.engine import Transaction
-from telecine.domains.uploads import (
-    tus_access,
-    tus_creation,
-    tus_documents,
-    tus_ending,
-    tus_protocol,
-    tus_requests,
-    tus_state,
-    tus_writing,
-)
 from telecine.domains.uploads.room import Need, check_room
-from telecine.domains.uploads.tus_access import TOKEN, Access
-from telecine.domains.uploads.tus_body import drain
-from telecine.domains.uploads.tus_fields import Final, Partial
-from telecine.domains.uploads.tus_metadata import file_name_of, token_of, video_of
-from telecine.domains.uploads.tus_protocol import TUS, Dialect, Progress
-from telecine.domains.uploads.tus_receiving import append, when_free
-from telecine.domains.uploads.tus_requests import Creation
-from telecine.domains.uploads.tus_state import Located
+from telecine.domains.uploads.tus import access as tus_access
+from telecine.domains.uploads.tus import creation as tus_creation
+from telecine.domains.uploads.tus import documents as tus_documents
+from telecine.domains.uploads.tus import ending as tus_ending
+from telecine.domains.uploads.tus import protocol as tus_protocol
+from telecine.domains.uploads.tus import requests as tus_requests
+from telecine.domains.uploads.tus import state as tus_state
+from telecine.domains.uploads.tus import writing as tus_writing
+from telecine.domains.uploads.tus.access import TOKEN, Access
+from telecine.domains.uploads.tus.body import drain
+from telecine.domains.uploads.tus.fields import Final, Partial
+from telecine.domains.uploads.tus.metadata import file_name_of, token_of, video_of
+from telecine.domains.uploads.tus.protocol import TUS, Dialect, Progress
+from telecine.domains.uploads.tus.receiving import append, when_free
+from telecine.domains.uploads.tus.requests import Creation
+from telecine.domains.uploads.tus.state import Located
 from telecine.domains.videos.api import reply
 from telecine.http.openapi import OPERATOR_TAG
 from telecine.http.problems import method_not_allowed

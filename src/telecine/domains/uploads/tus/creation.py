@@ -13,15 +13,15 @@ from telecine.domains.sources import operations as sources
 from telecine.domains.sources import queries
 from telecine.domains.sources.models import Mode, SourceState
 from telecine.domains.sources.operations import Claim
-from telecine.domains.uploads import tus_state
 from telecine.domains.uploads.content_range import MAX_SOURCE_BYTES
 from telecine.domains.uploads.models import TusUpload
 from telecine.domains.uploads.ranged import closed
 from telecine.domains.uploads.reception import invalid_token
-from telecine.domains.uploads.tus_access import Access
-from telecine.domains.uploads.tus_fields import Final, Partial
-from telecine.domains.uploads.tus_requests import Creation, too_large
-from telecine.domains.uploads.tus_state import LIFETIME, PARTIAL_ID, Located
+from telecine.domains.uploads.tus import state as tus_state
+from telecine.domains.uploads.tus.access import Access
+from telecine.domains.uploads.tus.fields import Final, Partial
+from telecine.domains.uploads.tus.requests import Creation, too_large
+from telecine.domains.uploads.tus.state import LIFETIME, PARTIAL_ID, Located
 from telecine.domains.videos import operations as videos
 from telecine.domains.videos.queries import VideoRow
 from telecine.http.multipart import empty_file

@@ -11,9 +11,9 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
 from telecine import clock
-from telecine.domains.uploads import tus_writing
-from telecine.domains.uploads.tus_fields import Checksum, Hash
-from telecine.domains.uploads.tus_requests import too_large
+from telecine.domains.uploads.tus import writing as tus_writing
+from telecine.domains.uploads.tus.fields import Checksum, Hash
+from telecine.domains.uploads.tus.requests import too_large
 from telecine.http.multipart import Sink
 
 BATCH_BYTES = 1 << 20

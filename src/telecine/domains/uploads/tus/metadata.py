@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from telecine.domains.uploads.tus_fields import metadata_of
-from telecine.domains.uploads.tus_protocol import METADATA
+from telecine.domains.uploads.tus.fields import metadata_of
+from telecine.domains.uploads.tus.protocol import METADATA
 from telecine.domains.videos.schemas import VideoCreation
 from telecine.http.multipart import clean_file_name, file_name_in
 from telecine.http.problems import validation_problem
