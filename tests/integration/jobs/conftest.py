@@ -2,6 +2,7 @@ import pytest
 from sqlalchemy import text
 
 from telecine.db.engine import Database
+from tests.integration.jobs.bench import Bench
 
 
 @pytest.fixture
@@ -12,3 +13,9 @@ async def db(db: Database) -> Database:
             text("CREATE TABLE trace (id bigint GENERATED ALWAYS AS IDENTITY, word text)")
         )
     return db
+
+
+@pytest.fixture
+def bench(db: Database) -> Bench:
+    """A worker that runs when the test says so."""
+    return Bench(db)

@@ -1,116 +1,21 @@
 import asyncio
 import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any
-from uuid import UUID
 
 import psycopg
 import pytest
-import structlog
-from procrastinate import PsycopgConnector
-from procrastinate.exceptions import ConnectorException
-from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
-from psycopg_pool import PoolTimeout
 from sqlalchemy import text
 
-from telecine.db.engine import Database
-from telecine.jobs import health, queue, rescue, worker
-from telecine.jobs.job import Job, Lane
-from telecine.jobs.worker import Handler, Patience, PermanentFailure, Worker
+from telecine.jobs import queue, rescue
+from telecine.jobs.job import Job
+from telecine.jobs.worker import PermanentFailure
 from telecine.storage.store import OutOfSpace
 from tests.fixtures.waiting import until
+from tests.integration.jobs.bench import ASSET, JOB, Bench, failing, gate
 from tests.integration.jobs.sample import Encode, Tidy
 
 pytestmark = pytest.mark.anyio
-
-ASSET = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
-SLOTS = {Lane.LADDER: 1}
-JOB = Encode(asset_id=ASSET, chunk=0)
-
-
-class Bench:
-    """A worker in this process, and what it reported."""
-
-    def __init__(self, db: Database) -> None:
-        self.db = db
-        self.given_up: list[tuple[Job, str]] = []
-        self.stop_after_s = 5.0
-
-    async def give_up(self, job: Job, reason: str) -> None:
-        self.given_up.append((job, reason))
-
-    @asynccontextmanager
-    async def working(
-        self, handlers: dict[type[Job], Handler], **slots: int
-    ) -> AsyncIterator[None]:
-        work = Worker(
-            self.db.url,
-            handlers,
-            {Lane(lane): count for lane, count in slots.items()} or SLOTS,
-            self.give_up,
-            patience=Patience(stop_after_s=self.stop_after_s),
-        )
-        task = asyncio.ensure_future(work.run())
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.wait([task])
-            if not task.cancelled():
-                task.result()
-
-    async def enqueue(self, *jobs: Job, priority: int = 0) -> None:
-        async with self.db.transaction() as tx:
-            await queue.enqueue(tx, *jobs, priority=priority)
-
-    async def rows(self) -> list[tuple[Any, ...]]:
-        async with self.db.transaction() as tx:
-            query = text("SELECT status::text, attempts FROM procrastinate_jobs ORDER BY id")
-            return [tuple(row) for row in await tx.execute(query)]
-
-    async def becomes(self, *rows: tuple[str, int]) -> None:
-        async def so() -> bool:
-            return await self.rows() == list(rows)
-
-        await until(so)
-
-    async def hurry(self) -> None:
-        """Let jobs that wait for their next attempt start now."""
-        async with self.db.transaction() as tx:
-            await tx.execute(
-                text("UPDATE procrastinate_jobs SET scheduled_at = NULL WHERE status = 'todo'")
-            )
-
-
-@pytest.fixture
-def bench(db: Database) -> Bench:
-    return Bench(db)
-
-
-def failing(times: int, error: Exception) -> tuple[Handler, list[Job]]:
-    """Return a handler that fails so many times, and the list of its runs."""
-    runs: list[Job] = []
-
-    async def handler(job: Job) -> None:
-        runs.append(job)
-        if len(runs) <= times:
-            raise error
-
-    return handler, runs
-
-
-def gate() -> tuple[Handler, asyncio.Event, asyncio.Event]:
-    """Return a handler that says when it begins and waits to be let go."""
-    began, go = asyncio.Event(), asyncio.Event()
-
-    async def handler(_: Job) -> None:
-        began.set()
-        await go.wait()
-
-    return handler, began, go
 
 
 async def test_a_job_runs_with_its_payload_and_leaves_no_row(bench: Bench) -> None:
@@ -281,7 +186,7 @@ async def test_a_worker_whose_row_was_pruned_signs_on_again(bench: Bench) -> Non
             numbers = (
                 await tx.scalars(text("DELETE FROM procrastinate_workers RETURNING id"))
             ).all()
-        await until(lambda: _alive(bench))
+        await until(bench.is_alive)
         async with bench.db.transaction() as tx:
             again = (await tx.scalars(text("SELECT id FROM procrastinate_workers"))).all()
         assert again == numbers
@@ -374,77 +279,15 @@ async def test_a_busy_event_loop_does_not_look_dead(bench: Bench) -> None:
     assert judgement.result() == 0
 
 
-async def test_without_a_database_at_first_the_worker_waits(
-    bench: Bench, postgres_url: str
-) -> None:
-    handler, runs = failing(0, ValueError())
-    await bench.enqueue(JOB)
-    await bench.db.close()
-    allow = f"ALTER DATABASE {conninfo_to_dict(bench.db.url)['dbname']} ALLOW_CONNECTIONS "
-    with psycopg.connect(postgres_url, autocommit=True) as admin:
-        admin.execute(allow + "false")
-        with structlog.testing.capture_logs() as logs:
-            async with bench.working({Encode: handler}):
-
-                async def has_tried() -> bool:
-                    return "worker without database" in {entry["event"] for entry in logs}
-
-                await until(has_tried)
-                admin.execute(allow + "true")
-                await bench.becomes()
-    assert runs == [JOB]
-
-
-async def test_a_database_that_goes_while_the_worker_starts_is_waited_for(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    handler, runs = failing(0, ValueError())
-    await bench.enqueue(JOB)
-    open_pool = PsycopgConnector.open_async
-    failures = [ConnectorException("gone"), PoolTimeout("no connection within 30 s")]
-
-    async def opening(self: PsycopgConnector, pool: Any = None) -> None:
-        if failures:
-            raise failures.pop()
-        await open_pool(self, pool)
-
-    monkeypatch.setattr(PsycopgConnector, "open_async", opening)
-    async with bench.working({Encode: handler}):
-        await bench.becomes()
-    assert runs == [JOB]
-    assert not failures
-
-
-async def test_without_a_database_the_worker_ends(
-    bench: Bench, postgres_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(worker, "_NO_DATABASE_AFTER_S", 0.5)
-    name = bench.db.url.split("@/")[1].split("?")[0]
-    working = asyncio.ensure_future(Worker(bench.db.url, {}, SLOTS, bench.give_up).run())
-    await until(lambda: _alive(bench))
-    with psycopg.connect(postgres_url, autocommit=True) as admin:
-        admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
-        admin.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
-        )
-    with pytest.RaisesGroup(worker.LaneEnded):
-        await asyncio.wait_for(working, 60)
-
-
-async def _alive(bench: Bench) -> bool:
-    async with bench.db.transaction() as tx:
-        return await health.worker_alive(tx)
-
-
 async def test_health_knows_whether_anybody_works(bench: Bench) -> None:
-    assert not await _alive(bench)
+    assert not await bench.is_alive()
     async with bench.working({}):
-        await until(lambda: _alive(bench))
+        await until(bench.is_alive)
     await until(lambda: _dead(bench))
 
 
 async def _dead(bench: Bench) -> bool:
-    return not await _alive(bench)
+    return not await bench.is_alive()
 
 
 async def test_old_ends_are_purged(bench: Bench, database_url: str) -> None:

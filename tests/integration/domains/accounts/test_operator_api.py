@@ -68,7 +68,7 @@ async def test_settings_are_merged_and_null_brings_back_the_default(
     limits = {"reads": 5, "writes": None, "uploads": None}
     await operator.patch(path, json={"rateLimits": {"reads": 5}})
     reply = await operator.patch(path, json={"hlsFormat": "ts"})
-    assert reply.json() == {"hlsFormat": "ts", "rateLimits": limits}
+    assert reply.json() == {**empty, "hlsFormat": "ts", "rateLimits": limits}
     reply = await operator.patch(path, json={"rateLimits": None, "hlsFormat": None})
     assert reply.json() == (await operator.get(path)).json() == empty
     reply = await operator.patch(path, json={"rateLimits": {"reads": -1}, "hlsFormat": "dash"})
