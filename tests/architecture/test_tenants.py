@@ -25,6 +25,7 @@ BY_ROW_KEY = {
     "accounts/sweeps.py",  # all sweeps: garbage of whatever project
     "encodings/sweeps.py",
     "sources/sweeps.py",
+    "watermarks/sweeps.py",
     "videos/orphans.py",
 }
 
