@@ -56,6 +56,21 @@ async def open_page(page: Page, api: httpx.Client, video_id: str, fragment: str 
     await expect(page.get_by_role("button", name="Quality")).to_be_visible()
 
 
+async def test_nothing_that_the_page_asks_for_is_missing(
+    page: Page, api: httpx.Client, video_id: str
+) -> None:
+    missing: list[str] = []
+    page.on("response", lambda reply: missing.append(reply.url) if reply.status >= 400 else None)
+    await open_page(page, api, video_id, "#autoplay;muted")
+    await becomes(page, "window.telecinePlayer.video.currentTime > 0.5")
+    icon = await page.locator("link[rel=icon]").get_attribute("href")
+    for path in (str(icon), "/favicon.ico"):
+        reply = await page.request.get(f"{api.base_url}{path}")
+        assert reply.ok
+        assert reply.headers["content-type"].startswith("image/")
+    assert missing == []
+
+
 async def test_a_press_plays_and_the_bar_goes_away(
     strict_page: Page, api: httpx.Client, video_id: str
 ) -> None:

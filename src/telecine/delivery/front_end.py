@@ -14,9 +14,12 @@ from starlette.routing import Route
 DIST = Path(__file__).parents[1] / "static" / "dist"
 MOUNT = "/static"
 _ENCODINGS = (("br", ".br"), ("gzip", ".gz"))  # best first
+ICONS = {"/favicon.ico": "favicon.ico", f"{MOUNT}/favicon.svg": "favicon.svg"}
+"""Files that browsers ask for by names of their own choice, or keep with a bookmark."""
+
+_FOR_EVER = "public, max-age=31536000, immutable"  # names carry a hash of the contents
+_FOR_A_DAY = "public, max-age=86400"
 _HEADERS = {
-    # Names carry a hash of the contents.
-    "cache-control": "public, max-age=31536000, immutable",
     "access-control-allow-origin": "*",
     "x-content-type-options": "nosniff",
     "vary": "accept-encoding",
@@ -53,10 +56,16 @@ class FrontEnd:
 
     def routes(self) -> list[Route]:
         """Return one route per built file; files are read once, they are small."""
-        return [
-            Route(f"{MOUNT}/{path.relative_to(self.folder)}", _StaticFile(path).respond)
+        assets = [
+            Route(f"{MOUNT}/{path.relative_to(self.folder)}", _StaticFile(path, _FOR_EVER).respond)
             for path in self._files()
         ]
+        icons = [
+            Route(url, _StaticFile(self.folder / name, _FOR_A_DAY).respond)
+            for url, name in ICONS.items()
+            if (self.folder / name).is_file()
+        ]
+        return assets + icons
 
     def _files(self) -> Iterator[Path]:
         for path in sorted(self.folder.glob("assets/**/*")):
@@ -67,7 +76,8 @@ class FrontEnd:
 class _StaticFile:
     """One file with its compressed forms, in memory."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, cache_control: str) -> None:
+        self._headers = {**_HEADERS, "cache-control": cache_control}
         self._type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
         self._plain = path.read_bytes()
         self._encoded = {
@@ -82,7 +92,7 @@ class _StaticFile:
             coding.partition(";")[0].strip()
             for coding in request.headers.get("accept-encoding", "").split(",")
         }
-        headers = dict(_HEADERS)
+        headers = dict(self._headers)
         body = self._plain
         for name, packed in self._encoded.items():
             if name in accepted:

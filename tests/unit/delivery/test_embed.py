@@ -5,7 +5,7 @@ import pytest
 
 from telecine.delivery import embed
 from telecine.delivery.embed import EmbedPage, render_embed, render_missing
-from telecine.delivery.front_end import FrontEnd
+from telecine.delivery.front_end import ICONS, FrontEnd
 
 pytestmark = pytest.mark.usefixtures("front_end")
 
@@ -59,6 +59,14 @@ def policy(page: EmbedPage) -> dict[str, str]:
 
 
 HOSTILE = """</script><script>alert(1)</script>" onload="x" '&<!--"""
+
+
+def test_both_pages_name_the_icon() -> None:
+    missing = Page(bytes(render_missing().body).decode())
+    for page in (rendered(), missing):
+        icons = [found["href"] for tag, found in page.tags if found.get("rel") == "icon"]
+        assert len(icons) == 1
+        assert icons[0] in ICONS
 
 
 def test_text_of_users_never_becomes_markup() -> None:

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from telecine.delivery.front_end import DIST, FrontEnd, NotBuilt
+from telecine.delivery.front_end import DIST, ICONS, FrontEnd, NotBuilt
 
 FIRST_FRAME_BYTES = 195_000
 """The script, compressed, that has to arrive before the first frame."""
@@ -25,6 +25,8 @@ async def client(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     (assets / "p-1.js").write_bytes(SCRIPT)
     (assets / "p-1.js.gz").write_bytes(gzip.compress(SCRIPT))
     (tmp_path / "manifest.json").write_text("{}")
+    (tmp_path / "favicon.ico").write_bytes(b"icon")
+    (tmp_path / "favicon.svg").write_bytes(b"<svg/>")
     app = Starlette(routes=[*FrontEnd(tmp_path).routes()])
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
@@ -48,6 +50,31 @@ async def test_files_with_hashed_names_are_kept_for_ever(client: httpx.AsyncClie
     reply = await client.head("/static/assets/p-1.js")
     assert reply.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert reply.headers["content-type"].startswith("text/javascript")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "kind"),
+    [
+        ("/favicon.ico", b"icon", "image/vnd.microsoft.icon"),
+        ("/static/favicon.svg", b"<svg/>", "image/svg+xml"),
+    ],
+)
+async def test_the_icon_is_where_browsers_look_for_it(
+    client: httpx.AsyncClient, path: str, body: bytes, kind: str
+) -> None:
+    reply = await client.get(path)
+    assert (reply.status_code, reply.content) == (200, body)
+    assert reply.headers["content-type"] == kind
+    assert reply.headers["cache-control"] == "public, max-age=86400"
+
+
+def test_a_front_end_without_icons_has_no_routes_for_them(tmp_path: Path) -> None:
+    assert FrontEnd(tmp_path).routes() == []
+
+
+@pytest.mark.skipif(not (DIST / "manifest.json").exists(), reason="the front end was left out")
+def test_the_built_front_end_has_icons() -> None:
+    assert {route.path for route in FrontEnd().routes()} >= ICONS.keys()
 
 
 @pytest.mark.parametrize("path", ["manifest.json", "assets/p-1.js.gz", "assets/../manifest.json"])
