@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from telecine.http import acknowledged
+from telecine.http.lingering import Lingering
 from telecine.problems import Problem, problem
 
 log = structlog.get_logger()
@@ -65,6 +66,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._ended_well: bool | None = None
         self._body_bytes = 0
         self._window = _Window(0.0, 0)
+        self._lingering: Lingering | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Give the client `HEADERS_S` for its first request."""
@@ -74,14 +76,19 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the deadlines."""
         self._disarm()
+        if self._lingering is not None:
+            self._lingering.end()
         self._ended_well = acknowledged.ended_well(self.transport, exc)
         self.resume_writing()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Parse, then set the deadline that fits what is expected next."""
+        if self._lingering is not None:
+            self._lingering.drop(data)
+            return
         super().data_received(data)
-        if self.transport.is_closing():
+        if self._lingering is not None or self.transport.is_closing():
             return
         if self._phase is _Phase.HEADERS:
             self._header_bytes += len(data)
@@ -181,12 +188,13 @@ class GuardedProtocol(HttpToolsProtocol):
     def _refuse(self, error: Problem) -> None:
         """Answer with `error` if no answer has begun, and end the connection."""
         self._disarm()
-        if self.transport.is_closing():
+        if self._lingering is not None or self.transport.is_closing():
             return
         log.info("http.refused", status=error.status, client=self.client and self.client[0])
         if self._phase is _Phase.BODY or not self._is_idle():
             begun = self.cycle.response_started or bool(self.pipeline)
             self.cycle.disconnected = True  # the application's own answer comes too late
+            self.cycle.waiting_for_100_continue = False
             self.cycle.message_event.set()
         else:
             begun = False
@@ -200,7 +208,8 @@ class GuardedProtocol(HttpToolsProtocol):
             + b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body)
             + body
         )
-        self.transport.close()
+        self.flow.resume_reading()
+        self._lingering = Lingering(self.transport, self.loop)
 
 
 class _Window:

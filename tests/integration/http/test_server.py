@@ -82,11 +82,14 @@ class Client:
 
     async def drip(self, data: bytes) -> bytes:
         """Send byte by byte, faster than any stall limit, until the server closes."""
-        for byte in data:
-            self.writer.write(bytes([byte]))
-            with suppress(TimeoutError):
-                return await asyncio.wait_for(self.reader.read(), 0.05)
-        pytest.fail("the server took it all")
+        async with asyncio.TaskGroup() as group:
+            reading = group.create_task(self.reader.read())
+            for byte in data:
+                self.writer.write(bytes([byte]))
+                done, _ = await asyncio.wait([reading], timeout=0.05)
+                if done:
+                    return reading.result()
+            pytest.fail("the server took it all")
 
 
 @asynccontextmanager
@@ -102,7 +105,7 @@ async def serving(app: App) -> AsyncIterator[tuple[Callable[[], Awaitable[Client
         return clients[-1]
 
     async with asyncio.TaskGroup() as group:
-        group.create_task(running.serve(sockets=[listener]))
+        served = group.create_task(running.serve(sockets=[listener]))
         await started.wait()
         try:
             yield connect, running
@@ -110,6 +113,7 @@ async def serving(app: App) -> AsyncIterator[tuple[Callable[[], Awaitable[Client
             running.should_exit = True
             for client in clients:
                 client.writer.close()
+            await served
 
 
 def status_of(answered: bytes) -> int:
