@@ -37,7 +37,7 @@ def cut(size_bytes: int, part_bytes: int) -> list[Piece]:
         raise CannotGoOn(Exit.FAILED, "The file is empty.")
     total = -(-size_bytes // part_bytes)
     if total > MAX_PARTS:
-        least = -(-size_bytes // MAX_PARTS // MIB) + 1
+        least = -(-size_bytes // (MAX_PARTS * MIB))
         msg = f"That makes {total} parts, at most {MAX_PARTS} can be sent: --part-size {least}."
         raise CannotGoOn(Exit.FAILED, msg)
     starts = range(0, size_bytes, part_bytes)
