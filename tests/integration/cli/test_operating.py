@@ -9,7 +9,7 @@ import httpx
 from telecine import __version__
 from telecine.db import schema
 from telecine.processes.exits import Exit
-from tests.fixtures.server import TelecineServer
+from tests.fixtures.server import TelecineServer, running_telecine
 from tests.integration.cli.conftest import Run
 
 
@@ -42,6 +42,38 @@ def test_a_project_from_its_making_to_its_end(run: Run, telecine_server: Telecin
     shown = next(w for w in lines(run("projects", "list")) if w[0] == project)
     assert shown[-1] == "suspended"
     lines(run("projects", "resume", project))
+
+
+def test_on_the_servers_machine_the_only_project_needs_neither_key_nor_name(
+    run: Run, tmp_path: Path
+) -> None:
+    data = tmp_path / "own"
+    with running_telecine(data, {"TELECINE_OPERATOR_KEY": ""}) as (_, server):
+        here = {
+            "TELECINE_DATA": str(data),
+            "TELECINE_PUBLIC_URL": server.base_url,
+            "TELECINE_OPERATOR_KEY": "",
+        }
+        (line,) = lines(run("keys", "create", "--sandbox", "--name", "only", **here))
+        assert works(server, line[0])
+        listed = lines(run("keys", "list", **here))
+        (row,) = [words for words in listed if words[1] == "only"]
+        assert (row[2], row[3]) == ("sandbox", line[0][-len(row[3]) :])
+        assert line[0] not in run("keys", "list", **here).stdout
+
+
+def test_of_several_projects_one_has_to_be_named(run: Run) -> None:
+    lines(run("projects", "create", "One more"))
+    refused = run("keys", "list")
+    assert refused.returncode == Exit.USAGE
+    assert "--project" in refused.stderr
+
+
+def test_without_an_operator_key_it_says_where_one_would_be(run: Run, tmp_path: Path) -> None:
+    refused = run("projects", "list", "--data", str(tmp_path), TELECINE_OPERATOR_KEY="")
+    assert refused.returncode == Exit.FAILED
+    assert str(tmp_path / "operator.key") in refused.stderr
+    assert "Traceback" not in refused.stderr
 
 
 def test_what_the_server_refuses_is_said(run: Run) -> None:

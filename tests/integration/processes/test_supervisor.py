@@ -39,6 +39,44 @@ async def settled(running: Running) -> dict[str, int]:
     return children(running[1].pid)
 
 
+async def metrics(running: Running) -> dict[str, float]:
+    """Return what all processes measured, by metric and labels."""
+    async with httpx.AsyncClient(trust_env=False) as client:
+        text = (await client.get(running[1].metrics_url)).text
+    lines = [line.rpartition(" ") for line in text.splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, _, value in lines}
+
+
+HEALTHZ = 'telecine_http_requests_total{method="GET",route="/healthz",status="200"}'
+
+
+async def test_a_death_takes_nothing_from_the_metrics(running: Running) -> None:
+    before = await settled(running)
+    url = f"{running[1].base_url}/healthz"
+    async with httpx.AsyncClient(headers={"connection": "close"}, trust_env=False) as client:
+        for _ in range(20):  # both API processes get some
+            await client.get(url)
+        counted = await metrics(running)
+        for name in ("api-0", "api-1", "worker-0"):
+            os.kill(before[name], signal.SIGKILL)
+
+        async def all_are_new() -> bool:
+            now = children(running[1].pid)
+            return before.keys() == now.keys() and all(
+                now[name] != before[name] for name in ("api-0", "api-1", "worker-0")
+            )
+
+        await until(all_are_new, within_s=120)
+        await settled(running)
+        for _ in range(5):
+            await client.get(url)
+    after = await metrics(running)
+    assert after[HEALTHZ] == counted[HEALTHZ] + 5
+    for name in ("api-0", "api-1", "worker-0"):
+        restarts = f'telecine_process_restarts_total{{process="{name}"}}'
+        assert after[restarts] == counted[restarts] + 1
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 async def test_an_api_process_is_replaced_without_a_failed_request(
     running: Running, number: signal.Signals
