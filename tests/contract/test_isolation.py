@@ -19,6 +19,7 @@ PROJECT, OPERATOR = "apiKey", "operatorKey"
 
 BODIES: dict[str, dict[str, Any]] = {
     "PATCH /videos/{videoId}/thumbnail": {"timecode": "00:00:00"},
+    "PATCH /discarded/videos/{videoId}": {"discarded": False},
 }
 """JSON bodies that are valid where text in the required members would not be."""
 

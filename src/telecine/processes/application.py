@@ -21,7 +21,7 @@ from telecine.domains.uploads import api as uploads_api
 from telecine.domains.uploads import delegated_api, tokens_api
 from telecine.domains.uploads.tus import api as tus_api
 from telecine.domains.videos import api as videos_api
-from telecine.domains.videos import thumbnail_api, tokens
+from telecine.domains.videos import discarded_api, tags_api, thumbnail_api, tokens
 from telecine.domains.watermarks import api as watermarks_api
 from telecine.http.app import Api, create_app
 from telecine.http.ratelimit import RateLimits
@@ -46,6 +46,8 @@ ROUTERS = (
     tokens_api.router,
     tus_api.router,
     watermarks_api.router,
+    discarded_api.router,
+    tags_api.router,
     encodings_api.router,
 )
 """All operations of the API, in the order of the document."""

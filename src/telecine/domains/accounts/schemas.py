@@ -115,6 +115,10 @@ class SettingsDocument(Wire):
         default=None, description="What `manifest.m3u8` lists: CMAF or MPEG-TS segments."
     )
     rate_limits: RateLimitSettings | None = None
+    video_restore: Annotated[bool, Field(strict=True)] | None = Field(
+        default=None,
+        description="Whether deleted videos are discarded first: for 90 days they can be restored.",
+    )
     storage_quota_bytes: Annotated[int, Field(ge=0, strict=True)] | None = Field(
         default=None, description="What the sources of all videos may have together, in bytes."
     )

@@ -1,5 +1,6 @@
 """`/videos`: create, list, show, change, delete."""
 
+from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from telecine.domains.videos.status_schemas import VideoStatus
 from telecine.domains.watermarks import operations as watermarks
 from telecine.http import pagination
 from telecine.http.body import JsonRoute
+from telecine.http.caller import Identity
 from telecine.http.clients import strict_python
 from telecine.http.preconditions import IF_MATCH, IF_NONE_MATCH, check_if_match, is_known
 from telecine.http.schemas import PUBLIC_ID, problems
@@ -71,8 +73,15 @@ async def check_version(tx: Transaction, request: Request, project_id: UUID, vid
 )
 async def list_videos(request: Request, caller: Caller, services: AppServices) -> JSONResponse:
     """List the videos of a project."""
+    return await listed(request, caller, services, "/videos")
+
+
+async def listed(
+    request: Request, caller: Identity, services: Services, path: str, *, discarded: bool = False
+) -> JSONResponse:
+    """Return a page of the videos of a project, or of the discarded ones."""
     items = request.query_params.multi_items()
-    wanted = listing.listing_of(items)
+    wanted = replace(listing.listing_of(items), discarded=discarded)
     page = pagination.page_of(items)
     async with services.db.transaction() as tx:
         total, rows = await queries.page(tx, caller.project_id, wanted, page)
@@ -80,7 +89,7 @@ async def list_videos(request: Request, caller: Caller, services: AppServices) -
     data: list[Json] = [presenter.video(row) for row in rows]
     if strict_python(request.headers) is not None:
         data = [legacy.video(document) for document in data]
-    return JSONResponse(pagination.envelope(data, total, page, "/videos", items))
+    return JSONResponse(pagination.envelope(data, total, page, path, items))
 
 
 @router.post(
@@ -161,10 +170,11 @@ async def update_video(
 async def delete_video(
     request: Request, video_id: VideoId, caller: Caller, services: AppServices
 ) -> None:
-    """Delete a video for good."""
+    """Delete a video; with the project's `videoRestore` it is discarded for 90 days first."""
+    restorable = bool(caller.settings.get("video_restore"))
     async with services.db.transaction() as tx:
         await check_version(tx, request, caller.project_id, video_id)
-        await operations.delete_video(tx, caller.project_id, video_id)
+        await operations.delete_video(tx, caller.project_id, video_id, restorable=restorable)
 
 
 @router.get(

@@ -18,7 +18,7 @@ ORDERS = ("asc", "desc")
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Filters (all must hold) and order of a list of videos."""
+    """Filters (all must hold) and order of a list of videos, `discarded` or listed ones."""
 
     title: str | None = None
     description: str | None = None
@@ -27,6 +27,7 @@ class Listing:
     live_stream_id: str | None = None
     sort_column: str = "created_at"
     descending: bool = True
+    discarded: bool = False
 
     @property
     def filtered(self) -> bool:

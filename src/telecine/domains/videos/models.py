@@ -25,6 +25,8 @@ from telecine.db.engine import Base
 LISTED = "discarded_at IS NULL AND deleted_at IS NULL"
 """The rows that `GET /videos` lists; the condition of its indexes."""
 
+DISCARDED = "discarded_at IS NOT NULL AND deleted_at IS NULL"
+
 
 class Video(Base):
     """A video: what the API shows of it. Its media is in `encodings`."""
@@ -46,6 +48,7 @@ class Video(Base):
         Index("ix_video_tags", "tags", postgresql_using="gin"),
         Index("ix_video_metadata_pairs", "metadata_pairs", postgresql_using="gin"),
         Index("ix_video_live_stream_id", "project_id", "live_stream_id"),
+        Index("ix_video_discarded", "project_id", "id", postgresql_where=text(DISCARDED)),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=ids.row_key)

@@ -1,6 +1,7 @@
 """Changes of videos. Each bumps `updated_at` and tells delivery in its transaction."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from fractions import Fraction
 from typing import Any
 from uuid import UUID
@@ -26,12 +27,20 @@ from telecine.problems import bad_request, invalid_attribute, not_found
 SANDBOX_LIMIT_S = 30
 """How much of a video the sandbox keeps."""
 
+KEPT_DISCARDED = timedelta(days=90)
+"""How long a discarded video can be restored."""
+
 
 async def found(
-    tx: Transaction, project_id: UUID, public_id: str, *, lock: bool = False
+    tx: Transaction,
+    project_id: UUID,
+    public_id: str,
+    *,
+    lock: bool = False,
+    discarded: bool = False,
 ) -> VideoRow:
-    """Return a video. Raises Problem 404."""
-    row = await queries.video(tx, project_id, public_id, lock=lock)
+    """Return a video, or a discarded one. Raises Problem 404."""
+    row = await queries.video(tx, project_id, public_id, lock=lock, discarded=discarded)
     if row is None:
         raise not_found("videoId")
     return row
@@ -73,9 +82,26 @@ async def _write(
     return VideoRow(*written)
 
 
-async def delete_video(tx: Transaction, project_id: UUID, public_id: str) -> None:
-    """Delete a video for good: it is gone at once, its bytes soon. Raises Problem 404."""
-    await remove(tx, project_id, await found(tx, project_id, public_id, lock=True))
+async def delete_video(
+    tx: Transaction, project_id: UUID, public_id: str, *, restorable: bool = False
+) -> None:
+    """Delete a video: it is gone at once, its bytes soon. Raises Problem 404.
+
+    A `restorable` one is discarded first, and goes for good after `KEPT_DISCARDED`.
+    """
+    row = await found(tx, project_id, public_id, lock=True)
+    if restorable:
+        now = clock.now()
+        changes = {"discarded_at": now, "deletes_at": now + KEPT_DISCARDED}
+        await _write(tx, project_id, row, changes)
+    else:
+        await remove(tx, project_id, row)
+
+
+async def restore_video(tx: Transaction, project_id: UUID, public_id: str) -> VideoRow:
+    """Bring a discarded video back, with all it had. Raises Problem 404."""
+    row = await found(tx, project_id, public_id, lock=True, discarded=True)
+    return await _write(tx, project_id, row, {"discarded_at": None, "deletes_at": None})
 
 
 async def remove(tx: Transaction, project_id: UUID, row: VideoRow) -> None:

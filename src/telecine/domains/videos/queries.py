@@ -68,19 +68,25 @@ COLUMNS = tuple(
 )
 
 
-def _listed(project_id: ProjectId) -> tuple[ColumnElement[bool], ...]:
+def _listed(project_id: ProjectId, *, discarded: bool = False) -> tuple[ColumnElement[bool], ...]:
     return (
         Video.project_id == project_id,
-        Video.discarded_at.is_(None),
+        Video.discarded_at.is_not(None) if discarded else Video.discarded_at.is_(None),
         Video.deleted_at.is_(None),
     )
 
 
 async def video(
-    tx: Transaction, project_id: UUID, public_id: str, *, lock: bool = False
+    tx: Transaction,
+    project_id: UUID,
+    public_id: str,
+    *,
+    lock: bool = False,
+    discarded: bool = False,
 ) -> VideoRow | None:
     """Return a video of a project; `lock` keeps others from changing it."""
-    rows = select(*COLUMNS).where(*_listed(project_id), Video.public_id == public_id)
+    listed = _listed(project_id, discarded=discarded)
+    rows = select(*COLUMNS).where(*listed, Video.public_id == public_id)
     found = (await tx.execute(rows.with_for_update() if lock else rows)).one_or_none()
     return None if found is None else VideoRow(*found)
 
@@ -94,7 +100,7 @@ async def page(
     """
     if wanted.offset >= DEEP_OFFSET:
         return await _deep_page(tx, project_id, listing, wanted)
-    if listing.filtered:
+    if listing.filtered or listing.discarded:
         rows = _rows(project_id, listing, wanted.offset, wanted.size)
         found = (await tx.execute(rows.add_columns(_total(project_id, listing)))).all()
     else:
@@ -162,7 +168,7 @@ def _rows(
     order = [key.desc() if descending else key.asc() for key in (column, Video.id)]
     keys = (
         select(Video.id)
-        .where(*_listed(project_id), *_conditions(listing))
+        .where(*_listed(project_id, discarded=listing.discarded), *_conditions(listing))
         .order_by(*order)
         .offset(offset)
         .limit(size)
@@ -173,13 +179,14 @@ def _rows(
 
 def _total(project_id: ProjectId, listing: Listing) -> ScalarSelect[int]:
     if not listing.filtered:
-        counted = (VideoCount.project_id == project_id, VideoCount.listed.is_(True))
+        listed = VideoCount.listed.is_(not listing.discarded)
+        counted = (VideoCount.project_id == project_id, listed)
         total = func.coalesce(func.sum(VideoCount.videos), 0)
         return select(func.cast(total, VideoCount.videos.type)).where(*counted).scalar_subquery()
     return (
         select(func.count())
         .select_from(Video)
-        .where(*_listed(project_id), *_conditions(listing))
+        .where(*_listed(project_id, discarded=listing.discarded), *_conditions(listing))
         .scalar_subquery()
     )
 

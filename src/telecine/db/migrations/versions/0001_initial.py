@@ -247,6 +247,8 @@ def _videos() -> None:
         "ix_video_description_trigrams", "video", ["description_trigrams"], postgresql_using="gin"
     )
     op.create_index("ix_video_live_stream_id", "video", ["project_id", "live_stream_id"])
+    discarded = sa.text("discarded_at IS NOT NULL AND deleted_at IS NULL")
+    op.create_index("ix_video_discarded", "video", ["project_id", "id"], postgresql_where=discarded)
     op.create_index("ix_video_metadata_pairs", "video", ["metadata_pairs"], postgresql_using="gin")
     op.create_index(
         "ix_video_published_at",
