@@ -25,6 +25,7 @@ def run(telecine_server: TelecineServer, tmp_path: Path) -> Run:
                 "TELECINE_DATA": str(telecine_server.data),
                 "TELECINE_PUBLIC_URL": telecine_server.base_url,
                 "TELECINE_OPERATOR_KEY": telecine_server.operator_key,
+                "XDG_STATE_HOME": str(tmp_path / "state"),
                 **settings,
             },
         )

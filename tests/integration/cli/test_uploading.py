@@ -1,5 +1,6 @@
 """`telecine upload`, and what `doctor --fsck` says of what it made."""
 
+import json
 import re
 from pathlib import Path
 
@@ -69,3 +70,62 @@ def test_fsck_finds_what_is_missing_and_what_nobody_names(run: Run, tmp_path: Pa
     assert broken.returncode == Exit.FAILED
     assert f"missing {source.relative_to(data / 'media')}" in broken.stdout
     assert f"unknown {source.with_name('stranger').relative_to(data / 'media')}" in broken.stdout
+
+
+def test_a_folder_is_uploaded_file_by_file(
+    run: Run, telecine_server: TelecineServer, tmp_path: Path
+) -> None:
+    folder = tmp_path / "folder"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "deep" / "first.mp4").write_bytes(clip().read_bytes())
+    (folder / "second.mkv").write_text("not a video")
+    (folder / "notes.txt").write_text("not even named like one")
+    done = run(
+        *("upload", str(folder), "--json", "--tag", "from a folder"),
+        TELECINE_API_KEY=telecine_server.production_key,
+    )
+    assert done.returncode == Exit.FAILED
+    assert done.stderr.startswith("telecine: 1 of 2 are uploaded.\n  second.mkv: The media could")
+    lines = {Path(line["file"]).name: line for line in map(json.loads, done.stdout.splitlines())}
+    assert (lines["first.mp4"]["status"], lines["first.mp4"]["error"]) == ("encoded", None)
+    assert lines["second.mkv"]["status"] == "failed"
+    auth = (telecine_server.production_key, "")
+    url = f"{telecine_server.base_url}/videos/{lines['first.mp4']['videoId']}"
+    assert httpx.get(url, auth=auth).json()["tags"] == ["from a folder"]
+
+
+def test_a_token_is_enough_to_upload_and_to_see_it_play(
+    run: Run, telecine_server: TelecineServer
+) -> None:
+    made = httpx.post(
+        f"{telecine_server.base_url}/upload-tokens",
+        auth=(telecine_server.production_key, ""),
+        json={},
+    ).json()
+    done = run("upload", str(clip()), "--token", made["token"], "--title", "Mine")
+    assert done.returncode == Exit.DONE, done.stderr
+    assert "can be played" in done.stdout
+    refused = run("upload", str(clip()), "--token", "to1tcmSFHeYY5KzyhOqVKMKb")
+    assert refused.returncode == Exit.FAILED
+    assert "The upload token is invalid or expired" in refused.stderr
+
+
+def test_why_a_url_cannot_be_fetched_is_said_to_the_operator(
+    run: Run, telecine_server: TelecineServer
+) -> None:
+    done = run(
+        *("upload", "--source", "http://127.0.0.1:9/a.mp4"),
+        TELECINE_API_KEY=telecine_server.production_key,
+    )
+    assert done.returncode == Exit.FAILED
+    assert "a.mp4: The file could not be fetched. " in done.stderr
+
+
+def test_errors_of_the_server_are_one_sentence(run: Run, telecine_server: TelecineServer) -> None:
+    done = run(
+        *("upload", str(clip()), "--title", "x" * 1001),
+        TELECINE_API_KEY=telecine_server.production_key,
+    )
+    assert done.returncode == Exit.FAILED
+    assert "An attribute is invalid (title)" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
