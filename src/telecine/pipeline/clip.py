@@ -18,6 +18,10 @@ from telecine.pipeline.sample_index import SampleIndex, SampleTrack
 
 _HALF_MS = Fraction(1, 2)
 
+_LATEST_S = Fraction(5, 1000)
+"""Players let the first packet sound as a whole, and by what of it lies before the start
+all sound is late: more than this, and it is encoded."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clip:
@@ -67,12 +71,15 @@ def clipped(
     video = replace(
         video, start_s=video.start_s + part.start_s, frames=end - first, key_frames=keys
     )
+    audio = None if probe.audio is None else _clipped_audio(probe.audio, part)
+    late = audio is not None and first > 0 and _lateness_s(audio) > _LATEST_S
     changed = replace(
         probe,
         video=video,
-        audio=None if probe.audio is None else _clipped_audio(probe.audio, part),
+        audio=audio,
         duration_s=part.length_s,
         video_obstacles=(*probe.video_obstacles, *obstacles),
+        audio_obstacles=(*probe.audio_obstacles, *(["clip-start"] if late else [])),
     )
     if samples is None:
         return changed, None
@@ -138,6 +145,11 @@ def _clipped_samples(
         keyframes=track.keyframes[:end],
     )
     return kept, keys, bool(shown[:end].all())
+
+
+def _lateness_s(audio: AudioTrack) -> Fraction:
+    """Return how much of the packet that covers our time 0 lies before it."""
+    return max(Fraction(0), -audio.start_s) % Fraction(PACKET_SAMPLES, audio.sample_rate_hz)
 
 
 def _moved(track: SampleTrack, part: _Part) -> SampleTrack:

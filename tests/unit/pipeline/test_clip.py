@@ -120,6 +120,17 @@ def test_copied_sound_begins_and_ends_with_the_clip() -> None:
     assert len(SegmentIndex.from_bytes(index)) == made.segments
 
 
+@pytest.mark.parametrize(
+    ("start_ms", "copied"),
+    [(2500, True), (2000, False), (5000, False), (6400, True), (0, True)],
+)
+def test_sound_that_players_would_start_late_is_encoded(start_ms: int, *, copied: bool) -> None:
+    """The packet that covers 2.5 s begins 4 ms before, those of 2 and 5 s 16 and 8 ms."""
+    audio = plan(cut(start_ms, 9000)[0]).audio
+    assert audio is not None
+    assert audio.passthrough is copied
+
+
 def test_sound_that_ended_before_the_clip_is_silence() -> None:
     sound = sources.audio(packets=94, duration_s=Fraction(2))
     probe = sources.probe(sources.video(640, 360, seconds=10), sound)

@@ -63,7 +63,8 @@ async def test_settings_are_merged_and_null_brings_back_the_default(
     operator: httpx.AsyncClient, project: ProjectKeys
 ) -> None:
     path = f"/_/projects/{project.public_id}/settings"
-    empty = {"hlsFormat": None, "rateLimits": None, "storageQuotaBytes": None}
+    names = ("hlsFormat", "rateLimits", "videoRestore", "storageQuotaBytes")
+    empty = dict.fromkeys(names)
     assert (await operator.get(path)).json() == empty
     limits = {"reads": 5, "writes": None, "uploads": None}
     await operator.patch(path, json={"rateLimits": {"reads": 5}})
