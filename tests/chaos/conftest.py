@@ -71,6 +71,19 @@ class Victim:
             connection.execute("SELECT id FROM video WHERE public_id = %s FOR UPDATE", [video_id])
             yield
 
+    def claims(self, video_id: str) -> int:
+        """Count the parts of a video's source that are on their way or stored."""
+        url = running_url(self.data)
+        assert url is not None
+        with psycopg.connect(url) as connection:
+            row = connection.execute(
+                "SELECT count(*) FROM source_part JOIN source ON source.id = source_id"
+                " JOIN video ON video.id = video_id WHERE video.public_id = %s",
+                [video_id],
+            ).fetchone()
+        assert row is not None
+        return int(row[0])
+
     def sources(self, video_id: str) -> list[Path]:
         """Return the files in the store that were uploaded for a video."""
         url = self._settings.get("TELECINE_STORAGE", (self.data / "media").as_uri())

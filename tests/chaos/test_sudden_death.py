@@ -3,6 +3,7 @@
 Long groups of pictures: the top quality is passed through, the ladder makes the rest.
 """
 
+import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -59,6 +60,11 @@ def upload_all(victim: Victim) -> dict[str, int]:
     return {victim.customer.upload(clip(frames)): frames for frames in FRAMES}
 
 
+def kill_api(victim: Victim) -> None:
+    for pid in [pid for pid in killing.children(victim.supervisor) if killing.is_api(pid)]:
+        killing.kill(pid)
+
+
 async def assert_nothing_is_lost(victim: Victim, videos: dict[str, int]) -> None:
     for video_id, frames in videos.items():
         found = await finished(victim.customer, video_id)
@@ -104,8 +110,7 @@ async def test_the_job_of_a_killed_worker_is_done_by_another(victim: Victim) -> 
 async def test_a_killed_api_process_is_replaced(victim: Victim, moment: Moment) -> None:
     videos = upload_all(victim)
     await moment(victim, next(iter(videos)))
-    for pid in [pid for pid in killing.children(victim.supervisor) if killing.is_api(pid)]:
-        killing.kill(pid)
+    kill_api(victim)
     # The supervisor holds the socket: the next request waits, and is not refused.
     with httpx.Client(base_url=victim.server.base_url, timeout=60) as stranger:
         assert stranger.get("/healthz").status_code == 200
@@ -120,22 +125,25 @@ async def test_a_killed_database_comes_back(victim: Victim, moment: Moment) -> N
     await assert_nothing_is_lost(victim, videos)
 
 
+KIND = {"Content-Type": "multipart/form-data; boundary=cut"}
+OPENING = b'--cut\r\nContent-Disposition: form-data; name="file"; filename="a.mp4"\r\n\r\n'
+CLOSING = b"\r\n--cut--\r\n"
+
+
 async def test_an_upload_that_broke_off_can_be_sent_again(victim: Victim) -> None:
     """Nothing was answered, so nothing is promised but a second chance."""
     data = clip(FRAMES[0]).read_bytes()
     video_id = victim.customer.http.post("/videos", json={"title": "Twice"}).json()["videoId"]
 
     def broken_off() -> Iterator[bytes]:
-        yield b'--cut\r\nContent-Disposition: form-data; name="file"; filename="a.mp4"\r\n\r\n'
+        yield OPENING
         yield data[: len(data) // 2]
-        for pid in [pid for pid in killing.children(victim.supervisor) if killing.is_api(pid)]:
-            killing.kill(pid)
+        kill_api(victim)
         yield data[len(data) // 2 :]
-        yield b"\r\n--cut--\r\n"
+        yield CLOSING
 
-    kind = {"Content-Type": "multipart/form-data; boundary=cut"}
     with pytest.raises(httpx.TransportError):
-        victim.customer.http.post(f"/videos/{video_id}/source", content=broken_off(), headers=kind)
+        victim.customer.http.post(f"/videos/{video_id}/source", content=broken_off(), headers=KIND)
     assert victim.customer.encoding(video_id)["qualities"] == []
     assert victim.customer.send(video_id, clip(FRAMES[0])).status_code == 201
     await assert_nothing_is_lost(victim, {video_id: FRAMES[0]})
@@ -144,22 +152,35 @@ async def test_an_upload_that_broke_off_can_be_sent_again(victim: Victim) -> Non
 async def test_a_file_that_was_stored_but_never_recorded_is_swept(victim: Victim) -> None:
     video_id = victim.customer.http.post("/videos", json={"title": "Lost"}).json()["videoId"]
     media = clip(FRAMES[0])
-    with ThreadPoolExecutor(1) as threads, victim.locked(video_id):
-        lost = threads.submit(victim.customer.send, video_id, media)
+    locked = threading.Event()
 
-        async def stored() -> bool:
-            return len(victim.sources(video_id)) == 1
+    def held_back() -> Iterator[bytes]:
+        yield OPENING
+        yield media.read_bytes()
+        assert locked.wait(60)
+        yield CLOSING
 
-        await until(stored)
-        for pid in [pid for pid in killing.children(victim.supervisor) if killing.is_api(pid)]:
-            killing.kill(pid)
-        assert isinstance(lost.exception(), httpx.TransportError)
-    assert victim.customer.send(video_id, media).status_code == 201
+    def send() -> httpx.Response:
+        path = f"/videos/{video_id}/source"
+        return victim.customer.http.post(path, content=held_back(), headers=KIND)
 
-    async def swept() -> bool:
+    async def claimed() -> bool:
+        return victim.claims(video_id) == 1
+
+    async def stored() -> bool:
         return len(victim.sources(video_id)) == 1
 
-    await until(swept)
+    with ThreadPoolExecutor(1) as threads:
+        lost = threads.submit(send)
+        await until(claimed)  # which needs the lock, as recording does
+        with victim.locked(video_id):
+            locked.set()
+            await until(stored)
+            kill_api(victim)
+            assert isinstance(lost.exception(), httpx.TransportError)
+    assert victim.customer.send(video_id, media).status_code == 201
+
+    await until(stored)  # the one that was never recorded is gone
     await assert_nothing_is_lost(victim, {video_id: FRAMES[0]})
 
 
