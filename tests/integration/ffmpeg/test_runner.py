@@ -12,8 +12,8 @@ import anyio
 import pytest
 
 from telecine.ffmpeg.errors import MediaError, RunnerError
-from telecine.ffmpeg.runner import Progress, Runner, input_url, output_url
-from telecine.ffmpeg.safety import INPUT_FLAGS
+from telecine.ffmpeg.runner import Progress, Runner, attachment_url, input_url, output_url
+from telecine.ffmpeg.safety import ATTACHED_PICTURE_FLAGS, INPUT_FLAGS
 from telecine.ffmpeg.watch import Brake
 from tests.fixtures.waiting import until
 from tests.integration.ffmpeg.conftest import ENDLESS, LIMITS
@@ -22,6 +22,10 @@ from tests.integration.ffmpeg.processes import children, state
 pytestmark = pytest.mark.anyio
 
 RAW = ["-f", "rawvideo", "-pix_fmt", "gray", "-s", "1024x1024"]
+
+
+def descriptors() -> set[str]:
+    return {each.name for each in Path("/proc/self/fd").iterdir()}
 
 
 async def chunks(data: bytes, size_bytes: int) -> AsyncIterator[bytes]:
@@ -57,6 +61,45 @@ async def test_several_outputs_each_get_their_own(runner: Runner, barcode_clip: 
     assert video[:4] == b"\0\0\0\1"
     assert audio[0] == 0xFF
     assert result.cpu_s > 0
+
+
+async def test_attachments_are_read_beside_the_feed(runner: Runner) -> None:
+    before = descriptors()
+    tables = [os.urandom(500_000), os.urandom(64)]
+    fed, first, second = bytearray(), bytearray(), bytearray()
+    sinks = [fed.extend, first.extend, second.extend]
+    attached = [
+        each for number in range(2) for each in ("-f", "data", *attachment_url(number, len(sinks)))
+    ]
+    mapped = [
+        each
+        for number in range(3)
+        for each in ("-map", str(number), "-c", "copy", "-f", "data", output_url(number))
+    ]
+    data = os.urandom(100_000)
+    await runner.run(
+        ["-v", "error", "-f", "data", *input_url(), *attached, *mapped],
+        limits=LIMITS,
+        feed=chunks(data, 7777),
+        outputs=sinks,
+        attachments=tables,
+    )
+    assert [bytes(got) for got in (fed, first, second)] == [data, *tables]
+    assert descriptors() <= before
+
+
+@pytest.mark.parametrize("data", [b"GIF89a", b"\x89PNG\r\n\x1a\n", b"#EXTM3U\nfile:///etc/passwd"])
+async def test_an_attached_picture_is_a_png_or_nothing(runner: Runner, data: bytes) -> None:
+    got = bytearray()
+    argv = ["-v", "error", *ATTACHED_PICTURE_FLAGS, *attachment_url(0, 1)]
+    with pytest.raises(MediaError):
+        await runner.run(
+            [*argv, "-f", "rawvideo", output_url(0)],
+            limits=LIMITS,
+            outputs=[got.extend],
+            attachments=[data],
+        )
+    assert got == b""
 
 
 async def test_an_index_at_the_end_is_reached_by_seeking(

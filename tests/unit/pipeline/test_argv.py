@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
-from telecine.ffmpeg.safety import INPUT_FLAGS
+from telecine.ffmpeg.safety import ATTACHED_PICTURE_FLAGS, INPUT_FLAGS
 from telecine.pipeline import argv
 from telecine.pipeline.argv import Fed, Whole, whole_input
 from telecine.pipeline.model import Plan, Probe
 from telecine.pipeline.plan import PlanOptions, plan
+from telecine.pipeline.watermark import Length, Watermark
 from tests.unit.pipeline import sources
 
 
@@ -108,6 +109,34 @@ def test_the_mark_is_drawn_before_the_first_split() -> None:
     first, second = graph(arguments(probe, wanted, Fed(0, 0), "720p", "240p")).split(";")
     assert "drawbox" in first
     assert "drawbox" not in second
+
+
+def test_watermarks_are_drawn_before_the_mark_and_the_first_split() -> None:
+    zero = Length(value=Fraction(0), percent=False)
+    wide = Length(value=Fraction(150), percent=False)
+    hidden = Watermark(picture_width_px=9, picture_height_px=9, opacity_percent=Fraction(0))
+    seen = Watermark(
+        picture_width_px=300, picture_height_px=200, top=zero, left=zero, width=wide,
+        opacity_percent=Fraction(70),
+    )  # fmt: skip
+    probe, wanted = made(watermarked=True, watermarks=(hidden, seen))
+    given = arguments(probe, wanted, Fed(0, 0), "480p", "240p")
+    source, picture, drawn, small = graph(given).split(";")
+    assert source.startswith("[0:v:0]")
+    assert source.endswith("[v1]")
+    # The second attachment; in the size of 480p, and in the video's own matrix.
+    assert picture.startswith("[2:v:0]format=gbrap,premultiply=inplace=1,scale=100:67:")
+    assert "colorchannelmixer=aa=0.7000" in picture
+    assert "out_color_matrix=bt709" in picture
+    assert drawn.startswith("[v1][w1]overlay=x=0:y=0:eof_action=repeat:format=yuv420,drawbox")
+    assert drawn.endswith("split=2[o0][n0]")
+    assert "overlay" not in small
+    # Behind the two outputs, which are 10 and 11.
+    assert after(given, "-fd") == ["9", "12", "13"]
+    for at in [number for number, each in enumerate(given) if each == "-i"][1:]:
+        assert tuple(given[at - len(ATTACHED_PICTURE_FLAGS) - 2 : at - 2]) == (
+            ATTACHED_PICTURE_FLAGS
+        )
 
 
 def test_every_input_is_bounded() -> None:
