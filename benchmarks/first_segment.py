@@ -76,8 +76,8 @@ def main() -> None:
     options.add_argument("--runs", type=int, default=20)
     chosen = options.parse_args()
     sources = {
-        "1 min 720p": make_source(60, "1280x720"),
-        "2 h 426x240": make_source(7200, "426x240", bit_rate="40k"),
+        "1 min 720p": make_source(60, "1280x720", gop=60, bit_rate="2500k"),
+        "2 h 426x240": make_source(7200, "426x240", gop=60, bit_rate="40k"),
     }
     print(machine())
     with folder() as data, serving(data) as telecine:

@@ -5,15 +5,21 @@ against a route of the same framework that serialises 25 such objects from memor
 """
 
 import argparse
-import os
-import platform
+import contextlib
+import multiprocessing
+import socket
 import time
-from pathlib import Path
+from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import psycopg
+import uvicorn
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse
 
 from measure import percentile
+from serving import Telecine, cpu_s, folder, machine, serving
 
 FILL = """
 INSERT INTO video (id, project_id, public_id, title, description, public, panoramic,
@@ -28,73 +34,100 @@ SELECT gen_random_uuid(), %(project)s, 'vi' || lpad(n::text, 22, '0'),
 """
 
 
-def cpu_s(pids: list[int]) -> float:
-    """Return the CPU time of processes, in seconds."""
-    ticks = 0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
+def fill(telecine: Telecine, videos: int) -> None:
+    """Give the project of the key that many videos."""
+    with psycopg.connect(telecine.database_url, autocommit=True) as connection:
+        query = "SELECT project_id FROM api_key WHERE last_characters = %s"
+        row = connection.execute(query, (telecine.key[-4:],)).fetchone()
+        if row is None:
+            raise SystemExit("no such key")
+        connection.execute(FILL, {"project": row[0], "videos": videos})
+        connection.execute("VACUUM ANALYZE video")
 
 
-def api_processes() -> list[int]:
-    """Return the running API processes of this machine."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ")
-            if b"telecine.processes.api" in command:
-                found.append(int(entry.name))
-    return found
+def measure(
+    url: str, pids: list[int], requests: int, auth: tuple[str, str] | None = None
+) -> tuple[list[float], float]:
+    """Return latencies in milliseconds, and CPU milliseconds of `pids` a request."""
+    with httpx.Client(auth=auth) as client:
+        for _ in range(10):
+            client.get(url).raise_for_status()
+        before_s = cpu_s(pids)
+        latencies = []
+        for _ in range(requests):
+            started_s = time.perf_counter()
+            reply = client.get(url)
+            latencies.append((time.perf_counter() - started_s) * 1000)
+            reply.raise_for_status()
+    return latencies, (cpu_s(pids) - before_s) * 1000 / requests
 
 
-def measure(client: httpx.Client, path: str, requests: int) -> tuple[list[float], float]:
-    """Return latencies in milliseconds, and CPU milliseconds of the API a request."""
-    pids = api_processes()
-    before = cpu_s(pids)
-    latencies = []
-    for _ in range(requests):
-        started = time.perf_counter()
-        reply = client.get(path)
-        latencies.append((time.perf_counter() - started) * 1000)
-        reply.raise_for_status()
-    return latencies, (cpu_s(pids) - before) * 1000 / requests
+def memory_route(envelope: dict[str, Any]) -> FastAPI:
+    """Return an application whose one route serialises `envelope` from memory."""
+    app = FastAPI()
+
+    @app.get("/")
+    async def listed() -> JSONResponse:
+        return JSONResponse(envelope)
+
+    return app
+
+
+@contextlib.contextmanager
+def from_memory(envelope: dict[str, Any]) -> Iterator[tuple[str, int]]:
+    """Serve the same objects from memory in a process of its own: its URL and number."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(64)
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        process = multiprocessing.get_context("fork").Process(
+            target=_serve, args=(listener, envelope), daemon=True
+        )
+        process.start()
+        yield url, process.pid or 0
+        process.kill()
+
+
+def _serve(listener: socket.socket, envelope: dict[str, Any]) -> None:
+    config = uvicorn.Config(memory_route(envelope), log_level="error", access_log=False)
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def show(name: str, latencies: list[float], cpu_ms: float) -> None:
+    """Print one line."""
+    p50, p95, p99 = (percentile(latencies, share) for share in (0.5, 0.95, 0.99))
+    print(f"{name:14} p50 {p50:7.1f} ms  p95 {p95:7.1f}  p99 {p99:7.1f}  "
+          f"CPU {cpu_ms:.2f} ms a request")  # fmt: skip
 
 
 def main() -> None:
     """Fill, measure, print."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--base-url", default="http://127.0.0.1:8080")
-    options.add_argument("--key", required=True, help="an API key of the project to fill")
-    options.add_argument("--database-url", required=True)
     options.add_argument("--videos", type=int, default=1_000_000)
     chosen = options.parse_args()
-    client = httpx.Client(base_url=chosen.base_url, auth=(chosen.key, ""))
-    client.get("/videos").raise_for_status()
-    with psycopg.connect(chosen.database_url, autocommit=True) as connection:
-        query = "SELECT project_id FROM api_key WHERE last_characters = %s"
-        row = connection.execute(query, (chosen.key[-4:],)).fetchone()
-        if row is None:
-            raise SystemExit("no such key")
-        query = "SELECT count(*) FROM video WHERE project_id = %s"
-        held = connection.execute(query, row).fetchone()
-        if held is not None and held[0] < chosen.videos:
-            connection.execute(FILL, {"project": row[0], "videos": chosen.videos})
-        connection.execute("VACUUM ANALYZE video")
-    print(f"{platform.machine()}, {os.cpu_count()} cores, {chosen.videos} videos")
-    cases = {
-        "first page": ("/videos?pageSize=25", 400),
-        "title filter": ("/videos?pageSize=25&title=c4ca4238", 100),
-        "page 10 000": ("/videos?pageSize=25&currentPage=10000", 50),
-        "tag": ("/videos?pageSize=25&tags[]=tag7", 50),
-    }
-    for name, (path, requests) in cases.items():
-        latencies, cpu_ms = measure(client, path, requests)
-        print(
-            f"{name:14} p50 {percentile(latencies, 0.5):7.1f} ms  p95 "
-            f"{percentile(latencies, 0.95):7.1f}  p99 {percentile(latencies, 0.99):7.1f}  "
-            f"CPU {cpu_ms:.2f} ms a request"
-        )
+    print(f"{machine()}, {chosen.videos} videos")
+    with folder() as data, serving(data) as telecine:
+        fill(telecine, chosen.videos)
+        auth = (telecine.key, "")
+        pids = telecine.api_processes()
+        deep = chosen.videos // 100
+        cases = {
+            "first page": ("", 400),
+            "title filter": ("&title=c4ca4238", 100),
+            f"page {deep}": (f"&currentPage={deep}", 60),
+            "by title": ("&sortBy=title", 100),
+            "tag": ("&tags[]=tag7", 50),
+        }
+        for name, (query, requests) in cases.items():
+            url = f"{telecine.base_url}/videos?pageSize=25{query}"
+            show(name, *measure(url, pids, requests, auth=auth))
+        url = f"{telecine.base_url}/videos?pageSize=25"
+        envelope = httpx.get(url, auth=auth).raise_for_status().json()
+        with from_memory(envelope) as (bare, pid):
+            for _ in range(3):
+                show("from memory", *measure(bare, [pid], 400))
+                show("first page", *measure(url, pids, 400, auth=auth))
+    print(machine())
 
 
 if __name__ == "__main__":
