@@ -187,5 +187,6 @@ async def test_switching_qualities_neither_freezes_nor_slips(
         if after[1] - before[1] > FREEZE_S
     ]
     assert not holes
-    assert recorded["initPts"] == [[0, 120_000]]
+    # The page's own load may still have been on its way when recording began: it is heard too.
+    assert {tuple(pts) for pts in recorded["initPts"]} == {(0, 120_000)}
     assert not [error for error in recorded["errors"] if error[1]]
