@@ -112,6 +112,10 @@ class Settings(BaseSettings):
         description="Signs tokens, encrypts stored secrets; empty: `secret.key` in the data "
         "folder. The same on every node.",
     )
+    previous_secret_key: SecretStr | None = Field(
+        default=None,
+        description="The secret key before this one, while secrets encrypted with it are left.",
+    )
     api_processes: int = Field(
         default_factory=usable_cores, ge=1, le=256, description="API processes; default: cores."
     )
@@ -254,7 +258,10 @@ class Settings(BaseSettings):
             raise ValueError("must be like postgresql://user:password@host/database")
         return SecretStr(f"postgresql://{rest}")
 
-    @field_validator("api_key", "api_key_sandbox", "operator_key", "secret_key", mode="after")
+    @field_validator(
+        *("api_key", "api_key_sandbox", "operator_key", "secret_key", "previous_secret_key"),
+        mode="after",
+    )
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value()) < 20:

@@ -10,6 +10,7 @@ from telecine.db.engine import Database
 from telecine.http.caller import Identity
 from telecine.http.ratelimit import RateLimiter, RateLimits
 from telecine.http.recent import Recent
+from telecine.sealing import Sealer
 from telecine.storage.store import Store
 
 IDENTITY_TTL_S = 1.0
@@ -41,8 +42,8 @@ class PublicUrls:
 class Services:
     """The state of an application. `rate_limits` are the defaults by environment.
 
-    `token_key` signs the tokens of private media (32 bytes); `disk_reserve_bytes` are left
-    free by uploads; `operator_digest` is the
+    `token_key` signs the tokens of private media (32 bytes); `sealer` encrypts secrets that
+    are shown again; `disk_reserve_bytes` are left free by uploads; `operator_digest` is the
     SHA-256 of the operator key, None where the operator API is closed.
     """
 
@@ -50,6 +51,7 @@ class Services:
     store: Store
     urls: PublicUrls
     token_key: bytes
+    sealer: Sealer
     disk_reserve_bytes: int = 0
     operator_digest: bytes | None = None
     rate_limits: Mapping[str, RateLimits] = field(default_factory=dict)

@@ -30,6 +30,7 @@ from telecine.processes.control import Briefing
 from telecine.processes.health import Health
 from telecine.processes.measuring import Measured
 from telecine.processes.viewing import build_delivery
+from telecine.sealing import Sealer
 from telecine.settings import Settings
 from telecine.storage.open import open_store
 
@@ -58,6 +59,13 @@ def token_key(secret_key: str) -> bytes:
     return hmac.digest(secret_key.encode(), b"telecine: private media", "sha256")
 
 
+def sealer(settings: Settings, briefing: Briefing) -> Sealer:
+    """Build what seals secrets with the master secret, and opens those of its predecessor."""
+    previous = settings.previous_secret_key
+    before = [] if previous is None else [previous.get_secret_value()]
+    return Sealer([briefing.secret_key, *before])
+
+
 def services(settings: Settings, briefing: Briefing) -> Services:
     """Build what request handlers need."""
     limits = {
@@ -77,6 +85,7 @@ def services(settings: Settings, briefing: Briefing) -> Services:
             collector=settings.collector_url,
         ),
         token_key=token_key(briefing.secret_key),
+        sealer=sealer(settings, briefing),
         disk_reserve_bytes=settings.disk_reserve_mib << 20,
         operator_digest=bytes.fromhex(briefing.operator_digest),
         rate_limits=limits,

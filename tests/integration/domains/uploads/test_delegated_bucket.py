@@ -8,6 +8,7 @@ import pytest
 from telecine.db.engine import Database
 from telecine.domains.encodings.models import Asset
 from telecine.http.services import PublicUrls, Services
+from telecine.sealing import Sealer
 from telecine.storage.open import open_store
 from tests.fixtures.application import BASE
 from tests.integration.domains.uploads.visiting import Visitor
@@ -22,6 +23,7 @@ def services(db: Database, s3_environment: Mapping[str, str], bucket_url: str) -
         store=open_store(bucket_url, s3_environment),
         urls=PublicUrls.at(BASE),
         token_key=b"k" * 32,
+        sealer=Sealer(["s" * 32]),
     )
 
 
