@@ -40,6 +40,11 @@ def public_id(prefix: str) -> str:
     return prefix + "".join(digits)
 
 
+def stream_key() -> str:
+    """Return a key to publish with: a version 4 UUID, of 122 random bits."""
+    return str(uuid.UUID(bytes=secrets.token_bytes(16), version=4))
+
+
 def secret(prefix: str = "") -> str:
     """Return a URL-safe secret of 256 random bits."""
     return prefix + secrets.token_urlsafe(32)

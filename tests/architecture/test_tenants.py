@@ -22,6 +22,7 @@ BY_ROW_KEY = {
     "encodings/recording.py",
     "sources/operations.py",  # likewise: of a source that was found by its video
     "sources/queries.py",
+    "live_streams/broadcasting.py",  # of a stream that its key named, or an event's own rows
     "accounts/sweeps.py",  # all sweeps: garbage of whatever project
     "encodings/sweeps.py",
     "sources/sweeps.py",

@@ -54,6 +54,7 @@ def upgrade() -> None:
     _sources()
     _resumable_uploads()
     _encodings()
+    _live_streams()
     _jobs()
 
 
@@ -527,6 +528,87 @@ def _encodings() -> None:
         sa.UniqueConstraint("asset_id", "name", name="uq_step_asset_id"),
     )
     op.create_index("ix_step_project_id", "step", ["project_id"])
+
+
+def _live_streams() -> None:
+    op.create_table(
+        "live_stream",
+        _key(),
+        _parent("live_stream", "project_id", "project"),
+        Column("public_id", String(), nullable=False),
+        Column("name", String(), nullable=False),
+        Column("key_digest", LargeBinary(), nullable=False),
+        Column("sealed_key", LargeBinary(), nullable=False),
+        Column("public", Boolean(), nullable=False),
+        Column("player_id", String(), nullable=True),
+        Column("record", Boolean(), nullable=True),
+        Column("sealed_restreams", LargeBinary(), nullable=True),
+        Column("thumbnail_key", String(), nullable=True),
+        Column("broadcasting", Boolean(), nullable=False),
+        _now("created_at"),
+        _now("updated_at"),
+        _time("deleted_at"),
+        Column("name_start", String(), Computed("left(name, 200)", persisted=True), nullable=False),
+        Column(
+            "name_trigrams",
+            ARRAY(Text()),
+            Computed("telecine_trigrams(name)", persisted=True),
+            nullable=False,
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_live_stream"),
+        sa.UniqueConstraint("public_id", name="uq_live_stream_public_id"),
+        sa.UniqueConstraint("key_digest", name="uq_live_stream_key_digest"),
+    )
+    for column in ("created_at", "updated_at", "name_start"):
+        op.create_index(
+            f"ix_live_stream_{column}",
+            "live_stream",
+            ["project_id", column, "id"],
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+    op.create_index(
+        "ix_live_stream_name_trigrams", "live_stream", ["name_trigrams"], postgresql_using="gin"
+    )
+    op.create_index("ix_live_stream_project_id", "live_stream", ["project_id"])
+    op.create_table(
+        "broadcast",
+        _key(),
+        _parent("broadcast", "project_id", "project"),
+        _parent("broadcast", "live_stream_id", "live_stream"),
+        Column("node", String(), nullable=False),
+        Column("started_at", DateTime(timezone=True), nullable=False),
+        _time("completed_at"),
+        _time("ended_at"),
+        sa.PrimaryKeyConstraint("id", name="pk_broadcast"),
+    )
+    running = sa.text("ended_at IS NULL")
+    op.create_index(
+        "uq_broadcast_running",
+        "broadcast",
+        ["live_stream_id"],
+        unique=True,
+        postgresql_where=running,
+    )
+    op.create_index("ix_broadcast_node", "broadcast", ["node"], postgresql_where=running)
+    for column in ("project_id", "live_stream_id"):
+        op.create_index(f"ix_broadcast_{column}", "broadcast", [column])
+    op.create_table(
+        "recording",
+        _key(),
+        _parent("recording", "project_id", "project"),
+        _parent("recording", "broadcast_id", "broadcast"),
+        Column("key", String(), nullable=False),
+        Column("kept", Boolean(), nullable=False),
+        Column("size_bytes", BigInteger(), nullable=True),
+        Column("video_public_id", String(), nullable=True),
+        Column("failure", String(), nullable=True),
+        Column("started_at", DateTime(timezone=True), nullable=False),
+        _time("ended_at"),
+        sa.PrimaryKeyConstraint("id", name="pk_recording"),
+    )
+    op.create_index("ix_recording_unfinished", "recording", ["id"], postgresql_where=running)
+    for column in ("project_id", "broadcast_id"):
+        op.create_index(f"ix_recording_{column}", "recording", [column])
 
 
 def _jobs() -> None:

@@ -1,0 +1,200 @@
+"""What the process that broadcasts records: events and recordings from begin to end.
+
+Streams are found by their keys and rows by theirs: the process serves all projects.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import select
+
+from telecine import clock, ids
+from telecine.db.engine import Transaction
+from telecine.db.notify import notify
+from telecine.domains.accounts.models import Environment, Project
+from telecine.domains.live_streams import queries
+from telecine.domains.live_streams.models import Broadcast, LiveStream, Recording
+from telecine.domains.live_streams.operations import LIVE_CHANGED
+from telecine.domains.sources import operations as sources
+from telecine.domains.sources.models import Mode, Part, SourceState
+from telecine.domains.videos import operations as videos
+from telecine.domains.webhooks.operations import announce
+from telecine.storage.extents import Extent
+
+SHORTEST_RECORDING = timedelta(seconds=1)
+"""What is shorter is dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A recording that has ended: its whole fragments, and how long they last."""
+
+    recording_id: UUID
+    size_bytes: int
+    duration_s: float
+
+
+async def authorised(tx: Transaction, stream_key: str) -> tuple[LiveStream, str] | None:
+    """Return the stream of a key and its project's environment; None: no such key."""
+    rows = (
+        select(LiveStream, Project.environment)
+        .join(Project, Project.id == LiveStream.project_id)
+        .where(
+            LiveStream.key_digest == ids.digest(stream_key),
+            LiveStream.deleted_at.is_(None),
+            Project.suspended_at.is_(None),
+        )
+    )
+    found = (await tx.execute(rows)).one_or_none()
+    return None if found is None else (found[0], found[1])
+
+
+async def begin(tx: Transaction, project_id: UUID, public_id: str, node: str) -> Broadcast | None:
+    """Record that an event begins on a stream; None: it is gone, or one runs already."""
+    stream = await queries.live_stream(tx, project_id, public_id, lock=True)
+    if stream is None or await queries.running(tx, project_id, stream.id) is not None:
+        return None
+    event = Broadcast(
+        project_id=project_id, live_stream_id=stream.id, node=node, started_at=clock.now()
+    )
+    tx.add(event)
+    await tx.flush()
+    stream.broadcasting = True
+    _announce(tx, stream, "live-stream.broadcast.started")
+    await notify(tx, LIVE_CHANGED, stream.public_id)
+    return event
+
+
+async def begin_recording(tx: Transaction, event_id: UUID, *, kept: bool) -> Recording:
+    """Record that a file of an event begins to be written, before its first byte."""
+    event = await tx.get_one(Broadcast, event_id)
+    stream = await tx.get_one(LiveStream, event.live_stream_id)
+    row = Recording(
+        project_id=event.project_id,
+        broadcast_id=event_id,
+        key=f"{event.project_id}/{stream.public_id}/recording/{ids.nonce()}",
+        kept=kept,
+        started_at=clock.now(),
+    )
+    tx.add(row)
+    await tx.flush()
+    return row
+
+
+async def end(tx: Transaction, event_id: UUID) -> None:
+    """Record that an event is over, once."""
+    event = await tx.get_one(Broadcast, event_id)
+    stream = await tx.scalar(
+        select(LiveStream).where(LiveStream.id == event.live_stream_id).with_for_update()
+    )
+    await tx.refresh(event)
+    if stream is None or event.ended_at is not None:
+        return
+    event.ended_at = clock.now()
+    stream.broadcasting = False
+    _announce(tx, stream, "live-stream.broadcast.ended")
+    await notify(tx, LIVE_CHANGED, stream.public_id)
+
+
+def video_key(project_id: UUID, video_public_id: str) -> str:
+    """Return a key for a recording below the folder of the video that it becomes."""
+    return sources.new_key(f"{project_id}/{video_public_id}/")
+
+
+async def recorded(
+    tx: Transaction, finished: Finished, video_public_id: str, key: str
+) -> str | None:
+    """Make the video of a recording whose bytes are under `key`; return its id.
+
+    None where the recording has ended before, which includes that of an earlier try.
+    """
+    row, stream = await _locked(tx, finished.recording_id)
+    if row.ended_at is not None:
+        return row.video_public_id if row.video_public_id == video_public_id else None
+    values = {
+        "public_id": video_public_id,
+        "title": stream.name,
+        "public": stream.public,
+        "player_id": stream.player_id,
+        "live_stream_id": stream.public_id,
+        "published_at": row.started_at,
+    }
+    video = await videos.create_video(tx, row.project_id, values)
+    owner = videos.reference(video, row.project_id).owner
+    source = await sources.open_source(tx, owner, f"{stream.public_id}.mp4", SourceState.INGESTING)
+    claim = await sources.claim(tx, source, Mode.WHOLE, 1)
+    extents = [Extent(key, finished.size_bytes)]
+    if not await sources.store(tx, source, claim, extents, last=True):
+        raise RuntimeError("a recording did not complete its source")
+    part = await tx.get_one(Part, claim.id)
+    part.answered = True  # no client can be repeating it
+    await videos.source_ingested(tx, source)
+    row.ended_at, row.size_bytes = clock.now(), finished.size_bytes
+    row.video_public_id = video.public_id
+    _announce(tx, stream, "video.source.recorded", videoId=video.public_id)
+    return video.public_id
+
+
+async def dropped(tx: Transaction, recording_id: UUID, failure: str | None = None) -> None:
+    """Record that no video comes of a recording."""
+    row, _ = await _locked(tx, recording_id)
+    if row.ended_at is None:
+        row.ended_at, row.failure = clock.now(), failure
+
+
+async def unfinished(tx: Transaction, node: str) -> Sequence[Broadcast]:
+    """Return the events that a process of that name left behind."""
+    rows = select(Broadcast).where(Broadcast.node == node, Broadcast.ended_at.is_(None))
+    return (await tx.scalars(rows.order_by(Broadcast.id))).all()
+
+
+async def unfinished_recordings(tx: Transaction, node: str) -> Sequence[Recording]:
+    """Return the recordings that a process of that name left behind."""
+    rows = (
+        select(Recording)
+        .join(Broadcast, Broadcast.id == Recording.broadcast_id)
+        .where(Broadcast.node == node, Recording.ended_at.is_(None))
+    )
+    return (await tx.scalars(rows.order_by(Recording.id))).all()
+
+
+async def wanted(tx: Transaction, public_id: str) -> tuple[LiveStream | None, Broadcast | None]:
+    """Return a stream, None if it was deleted, and its running event."""
+    stream = await tx.scalar(
+        select(LiveStream).where(LiveStream.public_id == public_id, LiveStream.deleted_at.is_(None))
+    )
+    if stream is None:
+        return None, None
+    return stream, await queries.running(tx, stream.project_id, stream.id)
+
+
+def is_sandbox(environment: str) -> bool:
+    """Tell whether events of a project are short ones."""
+    return environment == Environment.SANDBOX
+
+
+async def _locked(tx: Transaction, recording_id: UUID) -> tuple[Recording, LiveStream]:
+    """Lock the stream of a recording, then the recording."""
+    owner = (
+        select(Broadcast.live_stream_id)
+        .join(Recording, Recording.broadcast_id == Broadcast.id)
+        .where(Recording.id == recording_id)
+        .scalar_subquery()
+    )
+    stream = await tx.scalar(select(LiveStream).where(LiveStream.id == owner).with_for_update())
+    row = await tx.scalar(select(Recording).where(Recording.id == recording_id).with_for_update())
+    if stream is None or row is None:
+        raise LookupError(f"no recording {recording_id}")
+    return row, stream
+
+
+def _announce(tx: Transaction, stream: LiveStream, type_: str, **told: str) -> None:
+    payload = {
+        "type": type_,
+        "emittedAt": clock.now().strftime("%Y-%m-%dT%H:%M:%S+00:00"),
+        "liveStreamId": stream.public_id,
+        **told,
+    }
+    announce(tx, stream.project_id, type_, stream.public_id, payload)
