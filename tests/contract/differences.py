@@ -33,7 +33,6 @@ MISSING_OPERATIONS = (
     "* /analytics/*",
     "* /data/*",
     "* /live-streams*",
-    "* /players*",
     "* /summaries*",
     "* /videos/{videoId}/captions*",
     "* /videos/{videoId}/chapters*",
@@ -50,6 +49,16 @@ DIFFERENCES = (
         "PATCH /discarded/videos/{videoId}",
         "required: also discarded",
         "the documents mark no attributes of this body, and an empty one means nothing",
+    ),
+    Difference(
+        "POST /players/{playerId}/logo",
+        "required: no link",
+        "required in 2021 only: a logo may lead nowhere",
+    ),
+    Difference(
+        "* /players*",
+        "answer: no *shape*",
+        "deprecated in 2021 already, and no part of any recorded answer",
     ),
     Difference("* /tus/*", "also", "ours: uploads that are resumed by their URL"),
 )

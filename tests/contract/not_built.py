@@ -15,9 +15,6 @@ class NotBuilt:
     waits_for: str
 
 
-NODE_SUITE = (
-    NotBuilt("Captions", "POST /videos/{videoId}/captions/{language}"),
-    NotBuilt("Player themes", "POST /players"),
-)
+NODE_SUITE = (NotBuilt("Captions", "POST /videos/{videoId}/captions/{language}"),)
 
 PYTHON_SUITE: tuple[NotBuilt, ...] = ()

@@ -34,6 +34,7 @@ def make_resources(owner: httpx.Client, image: bytes) -> dict[str, str]:
     return {
         "videoId": video["videoId"],
         "uploadToken": token["token"],
+        "playerId": accepted(owner.post("/players", json={"name": "theirs"}))["playerId"],
         "watermarkId": accepted(owner.post("/watermarks", files=picture))["watermarkId"],
         "uploadId": upload.headers["location"].removeprefix("/tus/"),
     }

@@ -11,15 +11,16 @@ from tests.contract.conftest import MakeTenant, Tenant, accepted
 
 WALK = Path(__file__).parent / "python" / "walk.py"
 RESTORE = WALK.with_name("restore.py")
+VIEWING = WALK.with_name("viewing.py")
 
 
 def walk(base_url: str, key: str, wanted: str, files: list[Path], client: Path | None) -> None:
     environment = dict(os.environ)
     if client is not None:
         environment["PYTHONPATH"] = str(client)
-    packages.run(
-        [sys.executable, WALK, base_url, key, wanted, *files], env=environment, limit_s=150
-    )
+    for program in (WALK, VIEWING):
+        argv = [sys.executable, program, base_url, key, wanted, *files]
+        packages.run(argv, env=environment, limit_s=150)
 
 
 def test_the_newest_client(base_url: str, tenant: Tenant, clip: Path, image: Path) -> None:

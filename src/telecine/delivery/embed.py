@@ -1,8 +1,9 @@
 """The page that plays one media in an iframe or a browser tab."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -10,6 +11,7 @@ from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
 from telecine.delivery.front_end import FrontEnd, NotBuilt
+from telecine.domains.players import themes
 
 ENTRY = "player"
 
@@ -19,6 +21,31 @@ _templates = Environment(
     autoescape=True,
     undefined=StrictUndefined,
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageTheme:
+    """The look of a page. `logo_link` is shown only if it is a web address."""
+
+    choices: Mapping[str, Any] = field(default_factory=dict)
+    logo_url: str | None = None
+    logo_link: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all members of the theme by their names in the API, and the logo."""
+        logo = None
+        if self.logo_url is not None:
+            logo = {"src": self.logo_url, "link": _web_address(self.logo_link)}
+        return {**themes.resolved(self.choices), "logo": logo}
+
+
+def _web_address(text: str | None) -> str | None:
+    """Return a link that a click may follow: no script, no other scheme."""
+    try:
+        parts = urlsplit(text or "")
+    except ValueError:
+        return None
+    return text if parts.scheme in {"http", "https"} and parts.netloc else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +61,10 @@ class EmbedPage:
     poster_url: str | None
     mp4_url: str | None = None
     description: str = ""
+    panoramic: bool = False
+    theme: PageTheme = field(default_factory=PageTheme)
 
-    def island(self) -> dict[str, str | None]:
+    def island(self) -> dict[str, Any]:
         """Return what the script reads (`web/player/media.ts`)."""
         return {
             "id": self.media_id,
@@ -43,6 +72,8 @@ class EmbedPage:
             "hls": self.hls_url,
             "poster": self.poster_url,
             "mp4": self.mp4_url,
+            "panoramic": self.panoramic,
+            "theme": self.theme.as_json(),
         }
 
 
@@ -57,7 +88,7 @@ def render_embed(page: EmbedPage) -> HTMLResponse:
         )
     except NotBuilt:
         return _message(503, "No player here", "This installation was made without the front end.")
-    urls = (page.hls_url, page.poster_url, page.mp4_url)
+    urls = (page.hls_url, page.poster_url, page.mp4_url, page.theme.logo_url)
     return HTMLResponse(html, headers=_headers(_origins(urls)))
 
 

@@ -15,6 +15,8 @@ from uuid import UUID
 from telecine.db.engine import Database
 from telecine.domains.encodings import objects, queries
 from telecine.domains.encodings.models import Asset, AssetState, Rendition, RenditionState
+from telecine.domains.players import queries as players
+from telecine.domains.players.queries import ShownTheme
 from telecine.domains.sources.models import Source, SourceState
 from telecine.domains.sources.queries import source_of
 from telecine.domains.videos.delivered import DeliveredVideo, delivered_video
@@ -83,6 +85,7 @@ class Media:
     video: DeliveredVideo
     asset: AssetView | None
     stage: Stage
+    theme: ShownTheme | None = None
 
     @property
     def failed(self) -> bool:
@@ -115,6 +118,14 @@ class MediaCache:
         self._media.pop(public_id, None)
         self._loading.pop(public_id, None)
 
+    def forget_player(self, player_id: str) -> None:
+        """Drop the videos that name a theme: that has changed."""
+        self._generation += 1
+        shown = [key for key, media in self._media.items() if media.video.player_id == player_id]
+        for public_id in shown:
+            del self._media[public_id]
+        self._loading.clear()
+
     def forget_all(self) -> None:
         """Drop everything: notifications may have been missed."""
         self._generation += 1
@@ -140,10 +151,13 @@ class MediaCache:
             video = await delivered_video(tx, public_id)
             if video is None:
                 return None
+            theme = None
+            if video.player_id is not None:
+                theme = await players.shown(tx, video.project_id, video.player_id)
             asset = await queries.current_asset(tx, video.id)
             source = await source_of(tx, video.id)
             if asset is None or asset.state != AssetState.PLANNED:
-                media = Media(video, None, _stage(source, asset))
+                media = Media(video, None, _stage(source, asset), theme)
                 return self._keep(generation, public_id, media)
             rows = await queries.renditions_of(tx, asset.id)
         extents = [] if source is None else source.extents
@@ -157,7 +171,7 @@ class MediaCache:
             renditions={row.name: _view(row) for row in rows},
             still_key=asset.still_key,
         )
-        return self._keep(generation, public_id, Media(video, view, Stage.READY))
+        return self._keep(generation, public_id, Media(video, view, Stage.READY, theme))
 
     def _keep(self, generation: int, public_id: str, media: Media) -> Media:
         # A change that arrived while we read may not be in what we read.

@@ -6,8 +6,9 @@ from urllib.parse import parse_qs
 from starlette.responses import Response
 from starlette.types import Scope
 
+from telecine.delivery import logos
 from telecine.delivery.answers import Answer
-from telecine.delivery.embed import EmbedPage, render_embed, render_missing
+from telecine.delivery.embed import EmbedPage, PageTheme, render_embed, render_missing
 from telecine.delivery.media import Media
 from telecine.http.services import PublicUrls
 
@@ -37,8 +38,19 @@ class PlayerPages:
             hls_url=f"{folder}/hls/manifest.m3u8",
             poster_url=f"{folder}/thumbnail.jpg" if media.thumbnail_key else None,
             mp4_url=f"{folder}/mp4/source.mp4" if mp4 else None,
+            panoramic=media.video.panoramic,
+            theme=self._theme(media),
         )
         return _answer(render_embed(page), b"private, no-store" if private else None)
+
+    def _theme(self, media: Media) -> PageTheme:
+        theme, player_id = media.theme, media.video.player_id
+        if theme is None or player_id is None:
+            return PageTheme()
+        logo_url = None
+        if theme.logo_tag is not None:
+            logo_url = f"{self._media_base}{logos.path(player_id, theme.logo_tag)}"
+        return PageTheme(choices=theme.choices, logo_url=logo_url, logo_link=theme.logo_link)
 
 
 def _query_token(scope: Scope) -> str | None:

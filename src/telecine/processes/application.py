@@ -14,9 +14,11 @@ from telecine.db.engine import Database
 from telecine.db.notify import Listener
 from telecine.delivery import app as delivery
 from telecine.delivery.embed import static_routes
+from telecine.delivery.logos import Logos
 from telecine.domains.accounts import api as accounts_api
 from telecine.domains.accounts import operator_api
 from telecine.domains.encodings import api as encodings_api
+from telecine.domains.players import api as players_api
 from telecine.domains.uploads import api as uploads_api
 from telecine.domains.uploads import delegated_api, tokens_api
 from telecine.domains.uploads.tus import api as tus_api
@@ -47,6 +49,7 @@ ROUTERS = (
     tokens_api.router,
     tus_api.router,
     watermarks_api.router,
+    players_api.router,
     discarded_api.router,
     tags_api.router,
     encodings_api.router,
@@ -95,7 +98,8 @@ def services(settings: Settings, briefing: Briefing) -> Services:
 def api(settings: Settings, built: Services) -> Api:
     """Build the application without delivery."""
     health = Health(built.db, built.store, settings.disk_reserve_mib)
-    return create_app(ROUTERS, [*health.routes(), *static_routes()], built)
+    routes = [*health.routes(), *static_routes(), *Logos(built.db).routes()]
+    return create_app(ROUTERS, routes, built)
 
 
 def document() -> dict[str, Any]:

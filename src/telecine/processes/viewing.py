@@ -14,6 +14,7 @@ from telecine.delivery.transport import TransportView
 from telecine.domains.accounts.operations import PROJECT_CHANGED
 from telecine.domains.encodings.operations import MEDIA_CHANGED
 from telecine.domains.encodings.recording import PIECES_STORED
+from telecine.domains.players.operations import PLAYER_CHANGED
 from telecine.http.services import PublicUrls
 from telecine.storage.store import Store
 
@@ -46,6 +47,7 @@ def build_delivery(
         cache.forget_all()
 
     listener.subscribe(MEDIA_CHANGED, cache.forget)
+    listener.subscribe(PLAYER_CHANGED, cache.forget_player)
     listener.subscribe(PROJECT_CHANGED, lambda _: cache.forget_all())
     listener.subscribe(PIECES_STORED, lambda asset_id: segments.pieces_arrived(UUID(asset_id)))
     listener.watch(connected, lost)

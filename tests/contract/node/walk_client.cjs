@@ -119,6 +119,27 @@ async function checkPlayback() {
   assert.equal((await refused(videos.get(videoId))).name, 'videoId');
 }
 
+async function checkThemes() {
+  const { playerThemes } = client;
+  const made = await playerThemes.create({ name: old ? undefined : run, text: 'rgba(1, 2, 3, .95)' });
+  assert.match(made.playerId, /^pl[0-9A-Za-z]{22}$/);
+  assert.equal(made.text, 'rgba(1, 2, 3, .95)');
+  assert.equal(made.enableApi, true);
+  const changed = await playerThemes.update(made.playerId, { link: '#0000ff', forceLoop: true });
+  assert.deepEqual([changed.text, changed.link, changed.forceLoop], [made.text, '#0000ff', true]);
+  assert.equal((await playerThemes.get(made.playerId)).link, '#0000ff');
+  const listed = await playerThemes.list({ sortBy: 'createdAt', sortOrder: 'desc' });
+  assert.ok(listed.data.some((one) => one.playerId === made.playerId));
+  const themed = await create('Themed', { playerId: made.playerId });
+  assert.equal(themed.playerId, made.playerId);
+  await videos.delete(themed.videoId);
+  // The walk's picture is too large for a logo.
+  assert.equal((await refused(playerThemes.uploadLogo(made.playerId, image, 'x'))).name, 'file');
+  await playerThemes.deleteLogo(made.playerId);
+  await playerThemes.delete(made.playerId);
+  assert.equal((await refused(playerThemes.get(made.playerId))).name, 'playerId');
+}
+
 async function checkErrors() {
   const unknown = await refused(videos.get('viAAAAAAAAAAAAAAAAAAAAAA'));
   assert.equal(unknown.status, 404);
@@ -151,6 +172,7 @@ async function checkTokens() {
   await checkLists();
   await checkChanges();
   await checkPlayback();
+  await checkThemes();
   await checkErrors();
 })().catch((error) => {
   console.error(error);

@@ -6,6 +6,7 @@ import pytest
 from telecine.delivery import embed
 from telecine.delivery.embed import EmbedPage, render_embed, render_missing
 from telecine.delivery.front_end import ICONS, FrontEnd
+from telecine.domains.players import themes
 
 pytestmark = pytest.mark.usefixtures("front_end")
 
@@ -92,6 +93,8 @@ def test_the_island_is_what_the_script_reads() -> None:
         "hls": "/vod/vi1/hls/manifest.m3u8",
         "poster": None,
         "mp4": None,
+        "panoramic": False,
+        "theme": {**themes.DEFAULTS, "logo": None},
     }
 
 

@@ -22,6 +22,7 @@ class DeliveredVideo:
     public: bool
     panoramic: bool
     mp4_support: bool
+    player_id: str | None
     thumbnail_key: str | None
     hls_format: str | None
     """The project's choice: "cmaf", "ts", or None for the default."""
@@ -38,6 +39,7 @@ async def delivered_video(tx: Transaction, public_id: str) -> DeliveredVideo | N
         Video.public,
         Video.panoramic,
         Video.mp4_support,
+        Video.player_id,
         Video.thumbnail_key,
         Project.settings["hls_format"].astext,
     )

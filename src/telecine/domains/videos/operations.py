@@ -15,6 +15,7 @@ from telecine.domains.accounts.models import Environment, Project
 from telecine.domains.encodings import operations as encodings
 from telecine.domains.encodings import queries as media
 from telecine.domains.encodings.operations import MEDIA_CHANGED, AssetOptions, VideoRef
+from telecine.domains.players import operations as players
 from telecine.domains.sources import fetching
 from telecine.domains.sources.models import Source
 from telecine.domains.videos import queries, timecodes
@@ -47,7 +48,9 @@ async def found(
 
 
 async def create_video(tx: Transaction, project_id: UUID, values: Mapping[str, Any]) -> VideoRow:
-    """Create an empty container; `values` are columns."""
+    """Create an empty container; `values` are columns. Raises Problem 400."""
+    if values.get("player_id") is not None:
+        await players.check_reference(tx, project_id, values["player_id"])
     now = clock.now()
     defaults = {"public_id": ids.public_id("vi"), "published_at": now}
     stamps = {"project_id": project_id, "created_at": now, "updated_at": now}
@@ -61,8 +64,10 @@ async def create_video(tx: Transaction, project_id: UUID, values: Mapping[str, A
 async def update_video(
     tx: Transaction, project_id: UUID, public_id: str, changes: Mapping[str, Any]
 ) -> VideoRow:
-    """Change columns of a video. Raises Problem 404."""
+    """Change columns of a video. Raises Problem 404, or 400."""
     row = await found(tx, project_id, public_id, lock=True)
+    if changes.get("player_id") not in {None, row.player_id}:
+        await players.check_reference(tx, project_id, changes["player_id"])
     if changes.get("mp4_support", row.mp4_support) != row.mp4_support:
         await encodings.set_mp4_support(tx, row.id, mp4_support=changes["mp4_support"])
     return await _write(tx, project_id, row, changes)

@@ -41,10 +41,6 @@ def _language(tag: str) -> str:
     return tag
 
 
-def _no_player(_: str) -> str:
-    raise invalid("This value must refer to an existing player theme.")
-
-
 def _source(text: str) -> str:
     if is_video_id(text):
         return text
@@ -77,7 +73,7 @@ Description = Annotated[str, StringConstraints(max_length=10_000), NO_NUL]
 Tag = Annotated[str, StringConstraints(max_length=255), NO_NUL]
 Flag = Annotated[bool, Field(strict=True)]
 Language = Annotated[str, AfterValidator(_language)]
-PlayerId = Annotated[str, AfterValidator(_no_player)]
+PlayerId = Annotated[str, StringConstraints(max_length=64), NO_NUL]
 Timecode = Annotated[
     str, AfterValidator(_timecode), Field(json_schema_extra={"pattern": timecodes.PATTERN})
 ]

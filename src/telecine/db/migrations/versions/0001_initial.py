@@ -50,6 +50,7 @@ def upgrade() -> None:
     _upload_tokens()
     _videos()
     _watermarks()
+    _players()
     op.execute(_sql("0001_counting.sql"))
     _sources()
     _resumable_uploads()
@@ -307,6 +308,26 @@ def _watermarks() -> None:
         sa.PrimaryKeyConstraint("watermark_id", "video_id", name="pk_watermark_use"),
     )
     op.create_index("ix_watermark_use_video_id", "watermark_use", ["video_id"])
+
+
+def _players() -> None:
+    op.create_table(
+        "player_theme",
+        _key(),
+        _parent("player_theme", "project_id", "project"),
+        Column("public_id", String(), nullable=False),
+        Column("name", String(), nullable=True),
+        Column("choices", JSONB(), nullable=False),
+        Column("logo", LargeBinary(), nullable=True),
+        Column("logo_tag", String(), nullable=True),
+        Column("logo_link", String(), nullable=True),
+        Column("created_at", DateTime(timezone=True), nullable=False),
+        Column("updated_at", DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_player_theme"),
+        sa.UniqueConstraint("public_id", name="uq_player_theme_public_id"),
+    )
+    for column in ("created_at", "updated_at", "name"):
+        op.create_index(f"ix_player_theme_{column}", "player_theme", ["project_id", column, "id"])
 
 
 def _sources() -> None:
