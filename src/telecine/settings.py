@@ -135,6 +135,17 @@ class Settings(BaseSettings):
         description="Encodes at a time, on one machine, of segments that viewers wait for; "
         "default: half the cores.",
     )
+    live_processes: int = Field(1, ge=0, le=1, description="Processes of live streams: 0 or 1.")
+    rtmp_port: int = Field(1935, ge=0, le=65535, description="Port for RTMP; 0 takes a free one.")
+    live_part_ms: int = Field(
+        200, ge=100, le=1000, description="Milliseconds that viewers of live streams get at once."
+    )
+    live_rewind_s: int = Field(
+        3600, ge=30, le=43200, description="Seconds that viewers can go back in a live stream."
+    )
+    live_grace_s: int = Field(
+        60, ge=1, le=600, description="Seconds that a live event waits for its encoder to be back."
+    )
     sandbox: Literal["required", "off"] = Field(
         default="required",
         description="Whether media work is refused where the kernel offers no sandbox.",

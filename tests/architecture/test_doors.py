@@ -40,6 +40,10 @@ PROGRAM_CALL_STARTS = ("os.exec", "os.spawn", "subprocess.")
 
 KEEPS_TASKS_ITSELF = {
     "delivery/media",  # one load that several waiting viewers share
+    "live/edge",  # reads a frame while it looks whether anybody watches
+    "live/origin",  # the end of an event or of an edge, whichever comes first
+    "live/rtmp_server",  # an admission, which ends with its connection
+    "live/studio",  # events, which outlive their connections; ended by `close`
     "delivery/wishes",  # a block that lives in a generator, where groups must not
 }
 

@@ -52,7 +52,7 @@ def root(
 
 @app.command()
 def serve(data: Data = None, host: Host = None, port: Port = None) -> None:
-    """Run everything on this machine: database, API, workers."""
+    """Run everything on this machine: database, API, workers, live streams."""
     from telecine.cli import running
 
     running.serve("serve", data=data, host=host, port=port)
@@ -72,6 +72,14 @@ def worker(data: Data = None) -> None:
     from telecine.cli import running
 
     running.serve("worker", data=data)
+
+
+@app.command()
+def live(data: Data = None, host: Host = None) -> None:
+    """Run the process of live streams only; needs DATABASE_URL."""
+    from telecine.cli import running
+
+    running.serve("live", data=data, host=host)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""`telecine serve`, `api`, `worker`: the supervisor, and what it tells a person."""
+"""`telecine serve`, `api`, `worker`, `live`: the supervisor, and what it tells a person."""
 
 import typer
 
@@ -8,8 +8,9 @@ from telecine.processes.serve import Parts, Ready
 
 _PARTS = {
     "serve": composition.ALL,
-    "api": Parts(embedded=False, api=True, worker=False),
-    "worker": Parts(embedded=False, api=False, worker=True),
+    "api": Parts(embedded=False, api=True),
+    "worker": Parts(embedded=False, worker=True),
+    "live": Parts(embedded=False, live=True),
 }
 
 
@@ -18,14 +19,23 @@ def serve(command: str, **flags: object) -> None:
     given = {name: value for name, value in flags.items() if value is not None}
     effective = settings.load(**given)
     log.configure(effective.log_format, effective.log_level, process="supervisor")
-    composition.run(effective, _PARTS[command], _greet if command != "worker" else _nothing, given)
+    tell = {"worker": _nothing, "live": _greet_encoders}.get(command, _greet)
+    composition.run(effective, _PARTS[command], tell, given)
 
 
 def _nothing(_ready: Ready) -> None:
     """Workers serve nobody who reads."""
 
 
+def _greet_encoders(ready: Ready) -> None:
+    host = ready.settings.host
+    shown = f"[{host}]" if ":" in host else host
+    typer.echo(f"Encoders publish to rtmp://{shown}:{ready.settings.rtmp_port}/s")
+
+
 def _greet(ready: Ready) -> None:
+    if ready.rtmp:
+        _greet_encoders(ready)
     typer.echo(f"Telecine serves {ready.settings.public_url}")
     if ready.first_keys is not None:
         show_first_keys(ready)

@@ -24,25 +24,24 @@ class PlayerPages:
     async def render(self, scope: Scope, media: Media | None, path_token: str | None) -> Answer:
         """Return the page; 404 for unknown ids and for private videos without a token."""
         if media is None:
-            return _answer(render_missing())
+            return page_answer(render_missing())
         public_id, private = media.video.public_id, not media.video.public
-        token = path_token or _query_token(scope)
+        token = path_token or query_token(scope)
         if private and not (token and self._opens(token, public_id)):
-            return _answer(render_missing())
+            return page_answer(render_missing())
         folder = f"{self._media_base}/vod/{public_id}" + (f"/token/{token}" if private else "")
-        pictures = media.asset is not None and media.asset.plan.renditions
+        mp4 = media.video.mp4_support and media.asset is not None and media.asset.plan.renditions
         page = EmbedPage(
             media_id=public_id,
             title=media.video.title,
             description=media.video.description,
             hls_url=f"{folder}/hls/manifest.m3u8",
             poster_url=f"{folder}/thumbnail.jpg" if media.thumbnail_key else None,
-            mp4_url=f"{folder}/mp4/source.mp4" if pictures and media.video.mp4_support else None,
-            storyboard_url=f"{folder}/storyboard.vtt" if pictures else None,
+            mp4_url=f"{folder}/mp4/source.mp4" if mp4 else None,
             panoramic=media.video.panoramic,
             theme=self._theme(media),
         )
-        return _answer(render_embed(page), b"private, no-store" if private else None)
+        return page_answer(render_embed(page), b"private, no-store" if private else None)
 
     def _theme(self, media: Media) -> PageTheme:
         theme, player_id = media.theme, media.video.player_id
@@ -54,12 +53,14 @@ class PlayerPages:
         return PageTheme(choices=theme.choices, logo_url=logo_url, logo_link=theme.logo_link)
 
 
-def _query_token(scope: Scope) -> str | None:
+def query_token(scope: Scope) -> str | None:
+    """Return the token of a private media that a page's URL has."""
     found = parse_qs(scope["query_string"].decode("latin-1")).get("token")
     return found[0] if found else None
 
 
-def _answer(response: Response, cache_control: bytes | None = None) -> Answer:
+def page_answer(response: Response, cache_control: bytes | None = None) -> Answer:
+    """Return a page as the answer of a delivery."""
     own = {b"content-length", b"content-type", b"cache-control", b"x-content-type-options"}
     headers = tuple((name, value) for name, value in response.raw_headers if name not in own)
     return Answer(

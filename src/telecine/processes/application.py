@@ -14,6 +14,7 @@ from telecine.db.engine import Database
 from telecine.db.notify import Listener
 from telecine.delivery import app as delivery
 from telecine.delivery.embed import static_routes
+from telecine.delivery.live import is_live
 from telecine.delivery.logos import Logos
 from telecine.domains.accounts import api as accounts_api
 from telecine.domains.accounts import operator_api
@@ -28,10 +29,12 @@ from telecine.domains.watermarks import api as watermarks_api
 from telecine.http.app import Api, create_app
 from telecine.http.ratelimit import RateLimits
 from telecine.http.services import PublicUrls, Services
+from telecine.live.edge import Edge
 from telecine.processes.control import Briefing
 from telecine.processes.health import Health
 from telecine.processes.measuring import Measured
-from telecine.processes.viewing import build_delivery
+from telecine.processes.onair import owner_socket
+from telecine.processes.viewing import build_delivery, build_live_delivery
 from telecine.sealing import Sealer
 from telecine.settings import Settings
 from telecine.storage.open import open_store
@@ -121,17 +124,25 @@ async def running(settings: Settings, briefing: Briefing) -> AsyncIterator[ASGIA
     viewers = build_delivery(
         built.db, built.store, listener, built.urls, opens, _QUEUE_PER_SLOT * settings.viewer_slots
     )
+    edge = Edge(owner_socket(settings.data))
+    watchers = build_live_delivery(built.db, built.store, listener, built.urls, opens, edge)
     operations = api(settings, built)
 
     async def front(scope: Scope, receive: Receive, send: Send) -> None:
         # Before the framework: media are most of the requests.
-        is_media = scope["type"] == "http" and scope["path"].startswith(delivery.PREFIX)
-        await (viewers if is_media else operations)(scope, receive, send)
+        answer: ASGIApp = operations
+        if scope["type"] == "http":
+            if scope["path"].startswith(delivery.PREFIX):
+                answer = viewers
+            elif is_live(scope["path"]):
+                answer = watchers
+        await answer(scope, receive, send)
 
     try:
         async with asyncio.TaskGroup() as group:
-            listening = group.create_task(listener.run())
+            tasks = [group.create_task(each) for each in (listener.run(), edge.run())]
             yield Measured(front)
-            listening.cancel()
+            for task in tasks:
+                task.cancel()
     finally:
         await built.db.close()

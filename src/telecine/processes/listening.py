@@ -8,8 +8,12 @@ from telecine.processes.exits import CannotGoOn, Exit
 BACKLOG = 2048
 
 
-def listen(host: str, port: int) -> tuple[socket.socket, ...]:
+def listen(
+    host: str, port: int, names: str = "--port or TELECINE_PORT"
+) -> tuple[socket.socket, ...]:
     """Listen on every address of `host`; port 0 takes one free port for all.
+
+    `names`: what to change if that port cannot be had.
 
     Raises:
         CannotGoOn: the port is taken, or the address is not this machine's.
@@ -25,7 +29,7 @@ def listen(host: str, port: int) -> tuple[socket.socket, ...]:
     except OSError as error:
         for each in opened:
             each.close()
-        raise CannotGoOn(Exit.PORT_TAKEN, _advice(host, port, error)) from error
+        raise CannotGoOn(Exit.PORT_TAKEN, _advice(host, port, error, names)) from error
     return tuple(opened)
 
 
@@ -44,12 +48,9 @@ def _listen(family: socket.AddressFamily, address: tuple[str, int]) -> socket.so
     return listener
 
 
-def _advice(host: str, port: int, error: OSError) -> str:
+def _advice(host: str, port: int, error: OSError, names: str) -> str:
     if error.errno == errno.EADDRINUSE:
-        return (
-            f"Port {port} on {host} is in use by another program. "
-            "Choose another with --port or TELECINE_PORT."
-        )
+        return f"Port {port} on {host} is in use by another program. Choose another with {names}."
     if error.errno == errno.EACCES:
-        return f"Port {port} needs privileges. Choose one above 1023 with --port or TELECINE_PORT."
+        return f"Port {port} needs privileges. Choose one above 1023 with {names}."
     return f"Cannot listen on {host}, port {port}: {error.strerror or error}."

@@ -29,6 +29,10 @@ API_GRACE_S = 20.0
 """An API process drains for 15 s by itself."""
 
 WORKER_GRACE_S = 20.0
+LIVE_GRACE_S = 20.0
+
+_GRACE_S = {"api": API_GRACE_S, "live": LIVE_GRACE_S, "worker": WORKER_GRACE_S}
+"""How long the processes of each kind may take to stop; in this order they do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,7 @@ class Ready:
 
     settings: Settings
     first_keys: "FirstKeys | None"
+    rtmp: bool = False  # whether encoders can connect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +49,12 @@ class Parts:
     """Which processes a command runs. `embedded`: a database too, if none is given."""
 
     embedded: bool
-    api: bool
-    worker: bool
+    api: bool = False
+    worker: bool = False
+    live: bool = False
 
 
-ALL = Parts(embedded=True, api=True, worker=True)
+ALL = Parts(embedded=True, api=True, worker=True, live=True)
 
 
 def run(
@@ -70,13 +76,19 @@ def run(
         folder.check_room(settings.disk_reserve_mib)
         if parts.worker and settings.worker_processes:
             check_ffmpeg(settings.ffmpeg)
-        listeners: tuple[socket.socket, ...] = ()
+        listeners: dict[str, tuple[socket.socket, ...]] = {}
         if parts.api:
-            listeners = listen(settings.host, settings.port)
-            for each in listeners:
+            opened = listeners["api"] = listen(settings.host, settings.port)
+            for each in opened:
                 stack.enter_context(each)
             # The real port, where any free one was asked for, is also the public URL's.
-            flags = {**flags, "port": listeners[0].getsockname()[1]}
+            flags = {**flags, "port": opened[0].getsockname()[1]}
+        if parts.live and settings.live_processes:
+            opened = listen(settings.host, settings.rtmp_port, "TELECINE_RTMP_PORT")
+            listeners["live"] = opened
+            for each in opened:
+                stack.enter_context(each)
+            flags = {**flags, "rtmp_port": opened[0].getsockname()[1]}
         settings = load(**flags)
         prepare_store(settings.storage, claimed=parts.embedded)
         asyncio.run(_Installation(settings, parts, folder, listeners, flags).run(on_ready))
@@ -110,7 +122,7 @@ class _Installation:
         settings: Settings,
         parts: Parts,
         folder: DataFolder,
-        listeners: tuple[socket.socket, ...],
+        listeners: Mapping[str, tuple[socket.socket, ...]],
         flags: Mapping[str, object],
     ) -> None:
         self._settings = settings
@@ -131,8 +143,8 @@ class _Installation:
     async def run(self, on_ready: Callable[[Ready], None]) -> None:
         supervisor = Supervisor(
             self._database,
-            [self._programs("api"), self._programs("worker")],
-            self._listeners,
+            [self._programs(kind) for kind in _GRACE_S],
+            [each for opened in self._listeners.values() for each in opened],
             self._brief,
             lambda: self._tell(on_ready),
         )
@@ -142,7 +154,7 @@ class _Installation:
 
     def _tell(self, on_ready: Callable[[Ready], None]) -> None:
         systemd.notify("READY=1")
-        on_ready(Ready(self._settings, self._first_keys))
+        on_ready(Ready(self._settings, self._first_keys, "live" in self._listeners))
 
     def _programs(self, kind: str) -> list[Program]:
         if not getattr(self._parts, kind):
@@ -152,9 +164,9 @@ class _Installation:
             Program(
                 name=f"{kind}-{number}",
                 kind=kind,
-                grace_s=API_GRACE_S if kind == "api" else WORKER_GRACE_S,
+                grace_s=_GRACE_S[kind],
                 environment=self._environment,
-                listeners=self._listeners if kind == "api" else (),
+                listeners=self._listeners.get(kind, ()),
             )
             for number in range(count)
         ]

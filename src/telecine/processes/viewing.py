@@ -6,6 +6,9 @@ from uuid import UUID
 from telecine.db.engine import Database
 from telecine.db.notify import Listener
 from telecine.delivery.app import Delivery
+from telecine.delivery.live import LiveDelivery
+from telecine.delivery.live_cache import LiveCache
+from telecine.delivery.live_page import LivePages
 from telecine.delivery.media import MediaCache
 from telecine.delivery.mp4 import Downloads
 from telecine.delivery.page import PlayerPages
@@ -14,8 +17,10 @@ from telecine.delivery.transport import TransportView
 from telecine.domains.accounts.operations import PROJECT_CHANGED
 from telecine.domains.encodings.operations import MEDIA_CHANGED
 from telecine.domains.encodings.recording import PIECES_STORED
+from telecine.domains.live_streams.operations import LIVE_CHANGED
 from telecine.domains.players.operations import PLAYER_CHANGED
 from telecine.http.services import PublicUrls
+from telecine.live.edge import Edge
 from telecine.storage.store import Store
 
 SEGMENT_WAIT_S = 8.0
@@ -55,3 +60,28 @@ def build_delivery(
     transport = TransportView(segments, store)
     downloads = Downloads(segments)
     return Delivery(cache, segments, downloads, transport, store, pages.render, opens)
+
+
+def build_live_delivery(
+    db: Database,
+    store: Store,
+    listener: Listener,
+    urls: PublicUrls,
+    opens: Callable[[str, str], bool],
+    edge: Edge,
+) -> LiveDelivery:
+    """Return the application of live streams; run `listener` and `edge` beside it."""
+    cache = LiveCache(db)
+
+    def connected() -> None:
+        cache.forget_all()
+        cache.keeps = True
+
+    def lost() -> None:
+        cache.keeps = False
+        cache.forget_all()
+
+    listener.subscribe(LIVE_CHANGED, cache.forget)
+    listener.subscribe(PROJECT_CHANGED, lambda _: cache.forget_all())
+    listener.watch(connected, lost)
+    return LiveDelivery(cache, edge, store, LivePages(urls, opens).render, opens)

@@ -67,14 +67,13 @@ async def begin(tx: Transaction, project_id: UUID, public_id: str, node: str) ->
     return event
 
 
-async def begin_recording(tx: Transaction, event_id: UUID, *, kept: bool) -> Recording:
+async def begin_recording(tx: Transaction, event_id: UUID, key: str, *, kept: bool) -> Recording:
     """Record that a file of an event begins to be written, before its first byte."""
     event = await tx.get_one(Broadcast, event_id)
-    stream = await tx.get_one(LiveStream, event.live_stream_id)
     row = Recording(
         project_id=event.project_id,
         broadcast_id=event_id,
-        key=f"{event.project_id}/{stream.public_id}/recording/{ids.nonce()}",
+        key=key,
         kept=kept,
         started_at=clock.now(),
     )
@@ -96,6 +95,12 @@ async def end(tx: Transaction, event_id: UUID) -> None:
     stream.broadcasting = False
     _announce(tx, stream, "live-stream.broadcast.ended")
     await notify(tx, LIVE_CHANGED, stream.public_id)
+
+
+async def project_of(tx: Transaction, recording_id: UUID) -> UUID:
+    """Return the project of a recording."""
+    row = await tx.get_one(Recording, recording_id)
+    return row.project_id
 
 
 def video_key(project_id: UUID, video_public_id: str) -> str:

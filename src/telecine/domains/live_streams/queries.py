@@ -5,6 +5,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from telecine.db.engine import Transaction
+from telecine.domains.accounts.models import Project
 from telecine.domains.live_streams.models import Broadcast, LiveStream
 
 
@@ -18,6 +19,20 @@ async def live_stream(
         LiveStream.deleted_at.is_(None),
     )
     return await tx.scalar(rows.with_for_update() if lock else rows)
+
+
+async def watched(tx: Transaction, public_id: str) -> LiveStream | None:
+    """Return a live stream of a project that is not suspended, for its viewers."""
+    rows = (
+        select(LiveStream)
+        .join(Project, Project.id == LiveStream.project_id)
+        .where(
+            LiveStream.public_id == public_id,
+            LiveStream.deleted_at.is_(None),
+            Project.suspended_at.is_(None),
+        )
+    )
+    return await tx.scalar(rows)
 
 
 async def running(tx: Transaction, project_id: UUID, live_stream_id: UUID) -> Broadcast | None:

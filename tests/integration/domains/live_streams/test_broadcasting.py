@@ -92,7 +92,7 @@ async def test_a_recording_becomes_one_video_however_often_it_is_reported(
     async with db.transaction() as tx:
         event = await broadcasting.begin(tx, project.production_id, stream.public_id, "here")
         assert event is not None
-        recording = await broadcasting.begin_recording(tx, event.id, kept=True)
+        recording = await broadcasting.begin_recording(tx, event.id, "live/file", kept=True)
     async with db.transaction() as tx:
         left = await broadcasting.unfinished_recordings(tx, "here")
         assert [row.id for row in left] == [recording.id]
@@ -121,7 +121,7 @@ async def test_a_recording_that_nobody_wants_makes_no_video(
     async with db.transaction() as tx:
         event = await broadcasting.begin(tx, project.production_id, stream.public_id, "here")
         assert event is not None
-        recording = await broadcasting.begin_recording(tx, event.id, kept=False)
+        recording = await broadcasting.begin_recording(tx, event.id, "live/file", kept=False)
         await broadcasting.dropped(tx, recording.id)
     async with db.transaction() as tx:
         assert await broadcasting.unfinished_recordings(tx, "here") == []

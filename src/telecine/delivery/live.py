@@ -1,0 +1,274 @@
+"""Everything below `/live/`: playlists, parts and segments of events, and the player page.
+
+It stands in front of the framework, as the delivery of videos does, and answers from what
+this process holds of an event (`telecine.live.edge`).
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+from weakref import WeakKeyDictionary
+
+import structlog
+from starlette.types import Receive, Scope, Send
+
+from telecine.delivery import answers, live_playlists
+from telecine.delivery.answers import IMMUTABLE, Answer, Header
+from telecine.delivery.live_cache import LiveCache, LiveView
+from telecine.delivery.live_playlists import Rendered
+from telecine.delivery.playlists import MEDIA_TYPE
+from telecine.live.edge import Edge
+from telecine.live.window import Window
+from telecine.problems import Problem, bad_request, invalid_attribute, not_found, problem
+from telecine.storage.store import ObjectMissing, Store, StoreError
+
+log = structlog.get_logger()
+
+SOURCE = "source"
+
+_PATH = re.compile(
+    r"(?:/live)?(?:/private/(?P<token>[0-9a-fA-F-]{36}))?"
+    r"/(?P<id>li[0-9A-Za-z]{22})(?P<rest>[._/].*)?"
+)
+_MASTER = re.compile(r"\.m3u8")
+_PLAYLIST = re.compile(rf"_{SOURCE}/index\.m3u8")
+_PART = re.compile(
+    rf"_{SOURCE}/(?P<session>[0-9a-f]{{12}})-(?P<msn>\d{{1,9}})\.(?P<part>\d{{1,4}})\.m4s"
+)
+_SEGMENT = re.compile(rf"_{SOURCE}/(?P<session>[0-9a-f]{{12}})-(?P<msn>\d{{1,9}})\.m4s")
+_INIT = re.compile(rf"_{SOURCE}/(?P<session>[0-9a-f]{{12}})-init-(?P<number>\d{{1,6}})\.mp4")
+_THUMBNAIL = re.compile(r"(?:/token/[0-9a-fA-F-]{36})?/thumbnail\.jpg")
+
+_PATIENCE_TARGETS = 3
+"""A playlist that does not come within three target durations never does (6.2.5.2)."""
+
+_MEDIA = b"video/mp4"
+_ONCE = b"public, max-age=1"
+_VARY: Header = (b"vary", b"accept-encoding")
+
+PageRenderer = Callable[[Scope, LiveView | None, str | None], Awaitable[Answer]]
+"""Renders the player page of a live stream (None: unknown) for a private token, if any."""
+
+
+def is_live(path: str) -> bool:
+    """Tell whether a path belongs to live streams: also at the root, for mobile players."""
+    return path.startswith(("/live/", "/private/", "/li")) and _PATH.fullmatch(path) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request of a viewer, after routing."""
+
+    scope: Scope
+    stream: LiveView
+    window: Window | None
+
+    @property
+    def query(self) -> dict[str, str]:
+        """Return the parameters, the last of each name."""
+        return dict(parse_qsl(self.scope["query_string"].decode("latin-1")))
+
+    def cached(self, lifetime: bytes) -> bytes:
+        """Return how long an answer may be kept: private media not at all."""
+        return lifetime if self.stream.public else b"private, no-store"
+
+
+Handler = Callable[[Request, re.Match[str]], Awaitable[Answer | None]]
+"""Answers a path that matched, None: there is no such thing."""
+
+
+class LiveDelivery:
+    """Serves live streams. `opens` tells whether a token opens a private one."""
+
+    def __init__(
+        self,
+        cache: LiveCache,
+        edge: Edge,
+        store: Store,
+        page: PageRenderer,
+        opens: Callable[[str, str], bool],
+    ) -> None:
+        self._cache = cache
+        self._edge = edge
+        self._store = store
+        self._page = page
+        self._opens = opens
+        self._rendered: WeakKeyDictionary[Window, Rendered] = WeakKeyDictionary()
+        self._routes: tuple[tuple[re.Pattern[str], Handler], ...] = (
+            (_PART, self._part),
+            (_PLAYLIST, self._playlist),
+            (_SEGMENT, self._segment),
+            (_MASTER, self._master),
+            (_INIT, self._init),
+            (_THUMBNAIL, self._thumbnail),
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request whose path `is_live`."""
+        del receive
+        if scope["method"] == "OPTIONS":
+            answer = Answer(204, headers=answers.PREFLIGHT_HEADERS[len(answers.SHARED_HEADERS) :])
+        elif scope["method"] not in ("GET", "HEAD"):
+            refused = answers.refusal(
+                problem(405, "method-not-allowed", "Method is not allowed for this route.")
+            )
+            allow = ((b"allow", b"GET, HEAD, OPTIONS"),)
+            answer = Answer(405, refused.content_type, refused.parts, headers=allow)
+        else:
+            try:
+                answer = await self._answer(scope)
+            except Problem as error:
+                answer = answers.refusal(error)
+            except ObjectMissing as error:
+                log.warning("object missing", path=scope["path"], key=str(error))
+                answer = Answer(404)
+            except StoreError as error:
+                log.warning("store failed", path=scope["path"], reason=str(error))
+                answer = Answer(503, headers=((b"retry-after", b"5"),))
+        await answers.send_answer(scope, send, self._store, answer)
+
+    async def _answer(self, scope: Scope) -> Answer:
+        found = _PATH.fullmatch(scope["path"])
+        if found is None:
+            title = "Unrecognized request URL."
+            raise problem(404, "unrecognized-request-url", title)
+        stream = await self._cache.get(found["id"])
+        rest = found["rest"] or "/"
+        if rest == "/":
+            return await self._page(scope, stream, found["token"])
+        if stream is None or not self._may_watch(stream, found["token"]):
+            raise not_found("liveStreamId")
+        for pattern, handler in self._routes:
+            if matched := pattern.fullmatch(rest):
+                window = await self._edge.window(stream.public_id)
+                answer = await handler(Request(scope, stream, window), matched)
+                if answer is not None:
+                    return answer
+        raise not_found("liveStreamId")
+
+    def _may_watch(self, stream: LiveView, token: str | None) -> bool:
+        return stream.public or (token is not None and self._opens(token, stream.public_id))
+
+    async def _master(self, request: Request, _: re.Match[str]) -> Answer | None:
+        if request.window is None:
+            return None
+        body = live_playlists.master(request.stream.public_id, SOURCE, request.window)
+        return answers.text(200, MEDIA_TYPE, body, request.cached(b"no-cache"))
+
+    async def _playlist(self, request: Request, _: re.Match[str]) -> Answer | None:
+        window = request.window
+        if window is None:
+            return None
+        query = request.query
+        asked = _wanted(query)
+        if asked is not None and not window.ended and not await _come(window, *asked):
+            return Answer(503, headers=((b"retry-after", b"1"),))
+        rendered = self._rendered.setdefault(window, Rendered())
+        packed = any(
+            name == b"accept-encoding" and b"gzip" in value
+            for name, value in request.scope["headers"]
+        )
+        body = rendered.body(window, skip=query.get("_HLS_skip") in ("YES", "v2"), packed=packed)
+        headers = (_VARY, (b"content-encoding", b"gzip")) if packed else (_VARY,)
+        lifetime = request.cached(b"no-cache" if asked is None else _ONCE)
+        return Answer(200, MEDIA_TYPE, [body], lifetime, headers=headers)
+
+    async def _part(self, request: Request, found: re.Match[str]) -> Answer | None:
+        window = request.window
+        if window is None or found["session"] != window.session:
+            return None
+        place = int(found["msn"]), int(found["part"])
+        part = window.part(*place)
+        if part is None and place == window.edge and not window.ended:
+            await _arrival(window, *place)  # what the playlist hinted at
+            part = window.part(*place)
+        if part is None:
+            return None
+        return Answer(200, _MEDIA, [part.data], request.cached(IMMUTABLE))
+
+    async def _segment(self, request: Request, found: re.Match[str]) -> Answer | None:
+        window = request.window
+        if window is None or found["session"] != window.session:
+            return None
+        segment = window.segment(int(found["msn"]))
+        if segment is None or not segment.ended:
+            return None
+        if segment.parts:
+            data = [part.data for part in segment.parts]
+        else:
+            old = await self._edge.old_segment(request.stream.public_id, window, segment)
+            if old is None:
+                return None
+            data = [old]
+        return Answer(200, _MEDIA, data, request.cached(IMMUTABLE), ranges=True)
+
+    async def _init(self, request: Request, found: re.Match[str]) -> Answer | None:
+        window = request.window
+        if window is None or found["session"] != window.session:
+            return None
+        init = window.inits.get(int(found["number"]))
+        if init is None:
+            return None
+        return Answer(200, _MEDIA, [init.data], request.cached(IMMUTABLE))
+
+    async def _thumbnail(self, request: Request, _: re.Match[str]) -> Answer | None:
+        key = request.stream.thumbnail_key
+        if key is None:
+            return None
+        picture = await self._store.read(key)
+        return Answer(200, b"image/jpeg", [picture], request.cached(b"public, max-age=5"))
+
+
+def _wanted(query: dict[str, str]) -> tuple[int, int | None] | None:
+    """Return what a playlist is to have (6.2.5.2). Raises Problem 400."""
+    msn, part = query.get("_HLS_msn"), query.get("_HLS_part")
+    for name, value in (("_HLS_msn", msn), ("_HLS_part", part)):
+        if value is not None and not (value.isascii() and value.isdecimal() and len(value) < 10):
+            raise _invalid(name, "This value must be a whole number.")
+    if part is not None and msn is None:
+        raise _invalid("_HLS_part", "This value needs _HLS_msn beside it.")
+    return None if msn is None else (int(msn), None if part is None else int(part))
+
+
+async def _come(window: Window, msn: int, part: int | None) -> bool:
+    """Wait until a playlist has what was asked for; False: it does not come.
+
+    Raises:
+        Problem: 400, it is so far ahead that it cannot be meant.
+    """
+    newest, parts = window.edge
+    targets = window.targets
+    assert targets is not None  # noqa: S101 - a playable window has them
+    ahead = max(3, -(-3000 // targets.part_ms))
+    if msn > newest + 1 or (part is not None and msn >= newest and part > parts + ahead):
+        raise _invalid("_HLS_msn", "This segment is too far ahead.")
+    try:
+        async with asyncio.timeout(_PATIENCE_TARGETS * targets.segment_s):
+            while not window.ended:
+                segment = window.segment(msn)
+                known = len(segment.parts) if segment and segment.ended else 0
+                if part is not None and known and part >= known:
+                    msn, part = msn + 1, 0  # it ended before: the next one's first
+                if window.holds(msn, part):
+                    return True
+                await asyncio.shield(window.wait(msn, part))
+    except TimeoutError:
+        return False
+    return True
+
+
+async def _arrival(window: Window, msn: int, part: int) -> None:
+    """Wait for a part that was hinted at, or for the end of its segment without it."""
+    targets = window.targets
+    assert targets is not None  # noqa: S101 - a playable window has them
+    try:
+        async with asyncio.timeout(_PATIENCE_TARGETS * targets.segment_s):
+            await asyncio.shield(window.wait(msn, part))
+    except TimeoutError:
+        return
+
+
+def _invalid(name: str, detail: str) -> Problem:
+    return bad_request([invalid_attribute(name, detail)])

@@ -1,0 +1,111 @@
+"""Playlists of live streams, rendered once for all viewers of a version."""
+
+import gzip
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from telecine.formats.hls.lowlatency import (
+    PARTS_TARGETS,
+    LivePart,
+    LivePlaylist,
+    LiveSegment,
+    render_live,
+)
+from telecine.formats.hls.playlist import Master, Variant, render_master
+from telecine.live.window import Segment, Window
+
+PLAYLIST_NAME = "index.m3u8"
+_AUDIO_BPS = 64_000
+
+
+def folder(public_id: str, rendition: str) -> str:
+    """Return the folder of a rendition: it hangs on the root of all live streams."""
+    return f"{public_id}_{rendition}"
+
+
+def master(public_id: str, rendition: str, window: Window) -> str:
+    """Return the multivariant playlist of an event."""
+    newest = window.inits[window.segments[-1].init]
+    measured = max(window.peak_bps, _AUDIO_BPS)
+    variant = Variant(
+        uri=f"{folder(public_id, rendition)}/{PLAYLIST_NAME}",
+        bandwidth_bps=measured * 11 // 10,
+        codecs=newest.codecs,
+        width_px=newest.width_px,
+        height_px=newest.height_px,
+        frame_rate=None,
+    )
+    return render_master(Master(renditions=[variant]))
+
+
+@dataclass(slots=True)
+class Rendered:
+    """The playlists of one window: plain and compressed, whole and delta."""
+
+    version: int = -1
+    bodies: dict[tuple[bool, bool], bytes] = field(default_factory=dict)
+    finished: dict[int, LiveSegment] = field(default_factory=dict)
+
+    def body(self, window: Window, *, skip: bool, packed: bool) -> bytes:
+        """Return a playlist of the window as it is now."""
+        if self.version != window.version:
+            self.version = window.version
+            self.bodies.clear()
+        found = self.bodies.get((skip, packed))
+        if found is None:
+            if packed:
+                # The level that costs least: a part is a fifth of a second old already.
+                plain = self.body(window, skip=skip, packed=False)
+                found = gzip.compress(plain, 1, mtime=0)
+            else:
+                found = render_live(self._playlist(window), skip=skip).encode()
+            self.bodies[skip, packed] = found
+        return found
+
+    def _playlist(self, window: Window) -> LivePlaylist:
+        targets = window.targets
+        assert targets is not None  # noqa: S101 - a playable window has them
+        with_parts_ms = (PARTS_TARGETS + 1) * targets.segment_s * 1000
+        segments, age_ms = [], 0
+        for segment in reversed(window.segments):
+            old = age_ms > with_parts_ms
+            segments.append(self._segment(window, segment, parts=not old))
+            age_ms += segment.duration_ms
+        first = window.segments[0].msn
+        for msn in [msn for msn in self.finished if msn < first]:
+            del self.finished[msn]
+        msn, part = window.edge
+        return LivePlaylist(
+            target_duration_s=targets.segment_s,
+            part_target_ms=targets.part_ms,
+            media_sequence=first,
+            discontinuity_sequence=window.discontinuities_gone,
+            segments=segments[::-1],
+            hint_uri=None if window.ended else f"{window.session}-{msn}.{part}.m4s",
+        )
+
+    def _segment(self, window: Window, segment: Segment, *, parts: bool) -> LiveSegment:
+        if not parts and (found := self.finished.get(segment.msn)) is not None:
+            return found
+        name = f"{window.session}-{segment.msn}"
+        made = LiveSegment(
+            uri=f"{name}.m4s",
+            duration_ms=segment.duration_ms,
+            map_uri=f"{window.session}-init-{segment.init}.mp4",
+            discontinuity=segment.discontinuity,
+            begins_at=datetime.fromtimestamp(segment.received_ms / 1000, UTC),
+            ended=segment.ended,
+            parts=[
+                LivePart(
+                    uri=f"{name}.{part.number}.m4s",
+                    duration_ms=part.duration_ms,
+                    independent=part.independent,
+                )
+                for part in segment.parts
+            ]
+            if parts
+            else (),
+        )
+        if not parts:
+            self.finished[segment.msn] = made
+        return made

@@ -1,0 +1,182 @@
+"""The memory of the process that broadcasts (`live.ports.Broadcasts`), in rows and objects.
+
+What the database or the store refuses for the moment is tried again: media goes on
+meanwhile, and whatever is written down twice is written down once.
+"""
+
+import asyncio
+import mmap
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+from uuid import UUID
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from telecine import ids
+from telecine.db.engine import Database
+from telecine.domains.live_streams import broadcasting
+from telecine.domains.live_streams.broadcasting import SHORTEST_RECORDING, Finished
+from telecine.formats.errors import FormatError
+from telecine.formats.mp4.multitrack import Whole, whole_fragments
+from telecine.live.ports import RecordingPlace, Stream
+from telecine.storage.local import LocalStore
+from telecine.storage.store import Store, StoreError
+
+log = structlog.get_logger()
+
+RECORDINGS = "live/"
+"""The folder of files that are being written, in the store that holds them."""
+
+SANDBOX_EVENT_S = 30 * 60.0
+_PAUSES_S = (0.2, 0.5, 1.0, 2.0, 5.0)
+
+T = TypeVar("T")
+
+
+class StoredBroadcasts:
+    """Remembers events of the process `node`.
+
+    `recordings` holds files while they are written; it may be `store` itself.
+    """
+
+    def __init__(self, db: Database, store: Store, recordings: LocalStore, node: str) -> None:
+        self._db = db
+        self._store = store
+        self._recordings = recordings
+        self._node = node
+
+    async def authorise(self, stream_key: str) -> Stream | None:
+        """Return the stream of a key; None: there is none, or nobody can say."""
+        try:
+            async with self._db.transaction() as tx:
+                found = await broadcasting.authorised(tx, stream_key)
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("publisher refused", reason=type(error).__name__)
+            return None
+        if found is None:
+            return None
+        row, environment = found
+        longest_s = SANDBOX_EVENT_S if broadcasting.is_sandbox(environment) else None
+        return Stream(row.project_id, row.public_id, row.record is not False, longest_s)
+
+    async def started(self, stream: Stream) -> UUID | None:
+        """Record the begin of an event."""
+
+        async def begin() -> UUID | None:
+            async with self._db.transaction() as tx:
+                event = await broadcasting.begin(
+                    tx, stream.project_id, stream.public_id, self._node
+                )
+                return None if event is None else event.id
+
+        return await _insist(begin)
+
+    async def ended(self, event: UUID) -> None:
+        """Record the end of an event."""
+
+        async def end() -> None:
+            async with self._db.transaction() as tx:
+                await broadcasting.end(tx, event)
+
+        await _insist(end)
+
+    async def recording_started(self, event: UUID, *, kept: bool) -> RecordingPlace:
+        """Record that a file begins to be written."""
+
+        async def begin() -> RecordingPlace:
+            async with self._db.transaction() as tx:
+                row = await broadcasting.begin_recording(
+                    tx, event, f"{RECORDINGS}{ids.nonce()}", kept=kept
+                )
+                return RecordingPlace(row.id, row.key)
+
+        return await _insist(begin)
+
+    async def recording_ended(
+        self, recording: UUID, key: str, size_bytes: int, duration_s: float
+    ) -> None:
+        """Make the video of a finished file, which stays where it is as well."""
+        if duration_s < SHORTEST_RECORDING.total_seconds():
+            await _insist(lambda: self._drop(recording, None))
+            return
+        finished = Finished(recording, size_bytes, duration_s)
+        video_id = ids.public_id("vi")
+
+        async def make() -> str | None:
+            async with self._db.transaction() as tx:
+                project_id = await broadcasting.project_of(tx, recording)
+            target = broadcasting.video_key(project_id, video_id)
+            await self._publish(key, target)
+            async with self._db.transaction() as tx:
+                return await broadcasting.recorded(tx, finished, video_id, target)
+
+        made = await _insist(make)
+        if made is not None:
+            log.info("recording finished", video=made, seconds=round(duration_s, 1))
+
+    async def recording_dropped(self, recording: UUID, key: str) -> None:
+        """Delete a file that nobody needs any more, and no video comes of if none has."""
+        await _insist(lambda: self._drop(recording, None))
+        await _insist(lambda: self._recordings.delete([key]))
+
+    async def recover(self) -> None:
+        """Finish what a process of this name left behind when it was killed."""
+        async with self._db.transaction() as tx:
+            recordings = await broadcasting.unfinished_recordings(tx, self._node)
+            events = await broadcasting.unfinished(tx, self._node)
+        for event in events:
+            await self.ended(event.id)
+        for row in recordings:
+            path = self._recordings.local_path(row.key)
+            try:
+                whole = await asyncio.to_thread(_salvage, path)
+            except (OSError, FormatError) as error:
+                reason = f"{type(error).__name__}: {error}"
+                log.warning("recording lost", key=row.key, reason=reason)
+                await self._drop(row.id, reason)
+                continue
+            if row.kept:
+                await self.recording_ended(row.id, row.key, whole.size_bytes, whole.duration_s)
+            await self.recording_dropped(row.id, row.key)
+        left = [entry.key async for entry in self._recordings.list(RECORDINGS)]
+        await self._recordings.delete(left)
+
+    async def _drop(self, recording: UUID, reason: str | None) -> None:
+        async with self._db.transaction() as tx:
+            await broadcasting.dropped(tx, recording, reason)
+
+    async def _publish(self, key: str, target: str) -> None:
+        if isinstance(self._store, LocalStore) and self._store.root == self._recordings.root:
+            await self._store.copy(key, target)  # a second name of the same file
+            return
+        async with self._store.writer(target) as writer:
+            async for piece in self._recordings.stream(key):
+                await writer.write(piece)
+
+
+def _salvage(path: Path) -> Whole:
+    """Cut a file off behind its last whole fragment."""
+    with path.open("r+b") as file:
+        if not os.fstat(file.fileno()).st_size:
+            return Whole(0, 0.0)
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+            whole = whole_fragments(memoryview(mapped))
+        file.truncate(whole.size_bytes)
+        os.fsync(file.fileno())
+    return whole
+
+
+async def _insist(work: Callable[[], Awaitable[T]]) -> T:
+    """Do something until database and store let it be done."""
+    failures = 0
+    while True:
+        try:
+            return await work()
+        except (SQLAlchemyError, StoreError, OSError) as error:
+            reason = type(error).__name__
+            log.warning("broadcast not recorded yet", reason=reason)
+            await asyncio.sleep(_PAUSES_S[min(failures, len(_PAUSES_S) - 1)])
+            failures += 1

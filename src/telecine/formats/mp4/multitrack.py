@@ -1,0 +1,142 @@
+"""Fragmented MP4 with several tracks, a few samples at a time: what live streams are made of.
+
+`formats.mp4.fragment` does the same for one track of thousands of samples.
+"""
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from telecine.formats.mp4.boxes import Buffer, FormatError, box, find, full_box, iter_boxes, read
+from telecine.formats.mp4.fragment import NON_SYNC, SYNC
+from telecine.formats.mp4.headers import TrackHeader, mvhd, trak
+
+_ROW = struct.Struct(">IIIi")
+_DURATION, _SIZE, _FLAGS, _OFFSET = 0x100, 0x200, 0x400, 0x800
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """A track of an init segment. `stsd`: the body of that box."""
+
+    header: TrackHeader
+    stsd: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One sample; times in ticks of its track. `offset`: from its dts to its pts, signed."""
+
+    duration: int
+    offset: int
+    key: bool
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Samples of one track, back to back from `decode_time` on."""
+
+    track_id: int
+    decode_time: int
+    samples: Sequence[Sample]
+
+
+def movie_init(tracks: Sequence[Track]) -> bytes:
+    """Return `ftyp` and `moov` of a movie whose samples all come in fragments."""
+    traks, defaults = [], []
+    for track in tracks:
+        stbl = box(
+            b"stbl",
+            box(b"stsd", track.stsd),
+            full_box(b"stts", 0, 0, bytes(4)),
+            full_box(b"stsc", 0, 0, bytes(4)),
+            full_box(b"stsz", 0, 0, bytes(8)),
+            full_box(b"stco", 0, 0, bytes(4)),
+        )
+        traks.append(trak(track.header, stbl))
+        trex = struct.pack(">IIIII", track.header.track_id, 1, 0, 0, 0)
+        defaults.append(full_box(b"trex", 0, 0, trex))
+    following = max(track.header.track_id for track in tracks) + 1
+    ftyp = box(b"ftyp", b"iso6", bytes(4), b"iso6", b"cmfc", b"cmf2", b"mp41")
+    moov = box(b"moov", mvhd(1000, 0, following), *traks, box(b"mvex", *defaults))
+    return ftyp + moov
+
+
+def movie_fragment(sequence: int, runs: Sequence[Run]) -> bytes:
+    """Return a `moof` and the `mdat` behind it. Raises FormatError where it is too large."""
+    # moof 8, mfhd 16; of each run traf 8, tfhd 16, tfdt 20, trun 20 and its rows.
+    moof_bytes = 24 + sum(64 + _ROW.size * len(run.samples) for run in runs)
+    offset = moof_bytes + 8
+    trafs, payload = [], []
+    for run in runs:
+        rows = []
+        for sample in run.samples:
+            flags = SYNC if sample.key else NON_SYNC
+            rows.append(_ROW.pack(sample.duration, len(sample.data), flags, sample.offset))
+            payload.append(sample.data)
+        fields = _DURATION | _SIZE | _FLAGS | _OFFSET | 1
+        head = struct.pack(">Ii", len(rows), offset)
+        trafs.append(
+            box(
+                b"traf",
+                full_box(b"tfhd", 0, 0x020000, run.track_id.to_bytes(4)),  # from its moof
+                full_box(b"tfdt", 1, 0, run.decode_time.to_bytes(8)),
+                full_box(b"trun", 1, fields, head, *rows),
+            )
+        )
+        offset += sum(len(sample.data) for sample in run.samples)
+    moof = box(b"moof", full_box(b"mfhd", 0, 0, sequence.to_bytes(4)), *trafs)
+    size = offset - moof_bytes
+    if size > 0xFFFFFFFF:
+        raise FormatError(f"a fragment of {size} bytes")
+    return b"".join((moof, struct.pack(">I4s", size, b"mdat"), *payload))
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """How much of a file that was being written is usable."""
+
+    size_bytes: int
+    duration_s: float
+
+
+def whole_fragments(data: Buffer) -> Whole:
+    """Return where the last whole fragment ends: the writer may have been killed behind it.
+
+    The duration is that of the first track, to the begin of its last fragment.
+    """
+    at, end, timescale = 0, 0, 0
+    moof: int | None = None
+    first = last = None
+    while at + 8 <= len(data):
+        size, kind = struct.unpack_from(">I4s", data, at)
+        if size < 8 or at + size > len(data):
+            break
+        if kind == b"moov":
+            timescale, end = _timescale(data, at, at + size), at + size
+        elif kind == b"moof":
+            moof = at
+        elif kind == b"mdat" and moof is not None:
+            end = at + size
+            last = _decode_time(data, moof, at)
+            first = last if first is None else first
+            moof = None
+        at += size
+    if first is None or last is None or not timescale:
+        return Whole(end, 0.0)
+    return Whole(end, (last - first) / timescale)
+
+
+def _timescale(data: Buffer, start: int, end: int) -> int:
+    mdhd = find(data, [b"moov", b"trak", b"mdia", b"mdhd"], start, end)
+    if mdhd is None:
+        return 0
+    (version,) = read("B", data, mdhd.body, mdhd.end)
+    return read("I", data, mdhd.body + (20 if version else 12), mdhd.end)[0]
+
+
+def _decode_time(data: Buffer, start: int, end: int) -> int | None:
+    found = next(iter_boxes(data, start, end), None)
+    tfdt = found and find(data, [b"traf", b"tfdt"], found.body, found.end)
+    return read("Q", data, tfdt.body + 4, tfdt.end)[0] if tfdt else None

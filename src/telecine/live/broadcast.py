@@ -1,0 +1,153 @@
+"""One live event: from its first media until it is completed, or stays away too long."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Protocol
+from uuid import UUID
+
+import structlog
+
+from telecine import clock, ids
+from telecine.formats.flv.packets import Packet
+from telecine.live.model import Output, Part, Place
+from telecine.live.packager import Packager
+from telecine.live.ports import Broadcasts, Stream
+from telecine.live.record import Recorder
+from telecine.live.window import Window
+from telecine.storage.local import LocalStore
+
+log = structlog.get_logger()
+
+SILENCE_S = 3.0
+"""After so long without media another publisher may take over."""
+
+SOURCE = "source"
+"""The rendition that is what the encoder sends."""
+
+Sink = Callable[[Output], None]
+"""Takes what is packaged, at once and without waiting: its own queue is its own affair."""
+
+
+class Publisher(Protocol):
+    """The connection of an encoder."""
+
+    def close(self, reason: str) -> None:
+        """End it."""
+
+
+class Broadcast:
+    """The media of one event and who takes it.
+
+    `window_ms`: how far viewers can go back. No media waits here: `push` cuts, stores and
+    wakes in one go.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        broadcasts: Broadcasts,
+        store: LocalStore,
+        part_ms: int,
+        window_ms: int,
+    ) -> None:
+        self.stream = stream
+        self.session = ids.nonce()
+        self.window = Window(self.session, window_ms)
+        self.publisher: Publisher | None = None
+        self.event: UUID | None = None
+        self.over = asyncio.Event()
+        self.begun_s = clock.monotonic_s()
+        self._media_s = 0.0
+        self._broadcasts = broadcasts
+        self._store = store
+        self._packager = Packager(part_ms)
+        self._recorder = Recorder(
+            broadcasts, store, self.window, stream.public_id, kept=stream.record
+        )
+        self._sinks: list[Sink] = [self.window.take, self._recorder.take]
+        self._begun = asyncio.Event()
+
+    @property
+    def begun(self) -> bool:
+        """Tell whether there was any media that could be used."""
+        return self._begun.is_set()
+
+    @property
+    def silent(self) -> bool:
+        """Tell whether the publisher may be taken for dead."""
+        return clock.monotonic_s() - self._media_s > SILENCE_S
+
+    def attach(self, publisher: Publisher) -> None:
+        """Make a connection the one that media comes from."""
+        former, self.publisher = self.publisher, publisher
+        self._media_s = clock.monotonic_s()
+        if former is not None:
+            self._give(self._packager.interrupt())
+            former.close("another publisher took over")
+
+    def detach(self, publisher: Publisher) -> bool:
+        """Note that a connection is gone; tell whether it was the current one."""
+        if self.publisher is not publisher:
+            return False
+        self.publisher = None
+        self._give(self._packager.interrupt())
+        return True
+
+    def expect(self, *, video: bool, audio: bool, size_px: tuple[int, int]) -> None:
+        """Take what the encoder says of its tracks."""
+        self._packager.expect(video=video, audio=audio, size_px=size_px)
+
+    def push(self, time_ms: int, packet: Packet) -> None:
+        """Take a packet. Raises FormatError."""
+        self._media_s = clock.monotonic_s()
+        self._give(self._packager.push(time_ms, packet, clock.unix_ms()))
+
+    def add(self, sink: Sink) -> None:
+        """Give a sink everything from now on."""
+        self._sinks.append(sink)
+
+    def remove(self, sink: Sink) -> None:
+        """Give a sink nothing any more."""
+        if sink in self._sinks:
+            self._sinks.remove(sink)
+
+    def end(self) -> None:
+        """End the event; `run` reports it."""
+        if not self.over.is_set():
+            self._give(self._packager.end())
+            self.over.set()
+            self._begun.set()
+
+    async def run(self) -> None:
+        """Report the event's begin, record it, report its end."""
+        await self._begun.wait()
+        if not self.window.segments:
+            return
+        self.event = await self._broadcasts.started(self.stream)
+        if self.event is None:
+            self.end()
+            if self.publisher is not None:
+                self.publisher.close("the stream is gone, or on the air elsewhere")
+            return
+        log.info("broadcast started", stream=self.stream.public_id)
+        async with asyncio.TaskGroup() as group:
+            recording = group.create_task(self._recorder.run(self.event))
+            await self.over.wait()
+            await self._broadcasts.ended(self.event)
+            await recording
+        log.info("broadcast ended", stream=self.stream.public_id)
+
+    async def forget(self) -> None:
+        """Drop what is only kept for viewers who go back."""
+        await self._recorder.drop()
+
+    async def read(self, place: Place) -> bytes:
+        """Return the bytes of an old segment. Raises StoreError."""
+        return await self._store.read(place.key, place.offset, place.offset + place.size_bytes)
+
+    def _give(self, outputs: Iterable[Output]) -> None:
+        for output in outputs:
+            for sink in tuple(self._sinks):
+                sink(output)
+            if isinstance(output, Part):
+                self._begun.set()

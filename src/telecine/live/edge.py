@@ -1,0 +1,147 @@
+"""What a process holds of the events that its viewers watch: each is pulled once.
+
+Nothing is asked of an owner for streams that nobody watches.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from telecine import clock
+from telecine.live.frames import FrameError, frame, read_frame, unpack
+from telecine.live.window import Segment, Window
+
+log = structlog.get_logger()
+
+IDLE_S = 30.0
+"""A mirror that no viewer asked for so long is dropped."""
+
+ASK_AGAIN_S = 0.3
+"""How often an owner is asked for a stream that is not on the air while viewers wait."""
+
+ANSWER_S = 3.0
+_LIMIT_BYTES = 1 << 20
+
+
+class Mirror:
+    """The window of one stream, None while it is not on the air."""
+
+    def __init__(self) -> None:
+        self.window: Window | None = None
+        self.asked = asyncio.Event()
+        self.used_s = clock.monotonic_s()
+
+
+class Edge:
+    """Follows the owner behind the socket `path`; `run` in the background."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._mirrors: dict[str, Mirror] = {}
+        self._group: asyncio.TaskGroup | None = None
+
+    async def run(self) -> None:
+        """Keep mirrors up to date until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            await asyncio.Event().wait()
+
+    async def window(self, public_id: str) -> Window | None:
+        """Return what can be watched of a stream, None if it is not on the air."""
+        mirror = self._mirrors.get(public_id)
+        if mirror is None:
+            if self._group is None:
+                return None
+            mirror = self._mirrors[public_id] = Mirror()
+            self._group.create_task(self._keep(public_id, mirror))
+        mirror.used_s = clock.monotonic_s()
+        if not mirror.asked.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(mirror.asked.wait(), ANSWER_S)
+        return mirror.window
+
+    async def old_segment(self, public_id: str, window: Window, segment: Segment) -> bytes | None:
+        """Return a segment that is no longer in memory, None if the owner lost it too."""
+        asked = frame("read", stream=public_id, session=window.session, msn=segment.msn)
+        async with self._asking(asked) as reader:
+            answer = await read_frame(reader) if reader is not None else None
+        return answer[1] if answer is not None and answer[0]["kind"] == "data" else None
+
+    @contextlib.asynccontextmanager
+    async def _asking(self, question: bytes) -> AsyncIterator[asyncio.StreamReader | None]:
+        try:
+            reader, writer = await asyncio.open_unix_connection(self._path, limit=_LIMIT_BYTES)
+        except OSError:  # the owner is being started again
+            yield None
+            return
+        try:
+            writer.write(question)
+            yield reader
+        finally:
+            writer.close()
+
+    async def _keep(self, public_id: str, mirror: Mirror) -> None:
+        """Mirror a stream for as long as viewers ask for it."""
+        try:
+            while clock.monotonic_s() - mirror.used_s < IDLE_S:
+                try:
+                    await self._follow(public_id, mirror)
+                except FrameError as error:
+                    log.warning("mirror failed", stream=public_id, reason=str(error))
+                mirror.asked.set()
+                await asyncio.sleep(ASK_AGAIN_S)
+        finally:
+            self._mirrors.pop(public_id, None)
+
+    async def _follow(self, public_id: str, mirror: Mirror) -> None:
+        """Take over what the owner says, until it has nothing more to say."""
+        known = mirror.window.session if mirror.window and mirror.window.ended else None
+        fresh: Window | None = None
+        async with self._asking(frame("follow", stream=public_id, known=known)) as reader:
+            async for head, data in _frames(reader, mirror):
+                if head["kind"] == "none":
+                    mirror.window = None
+                    return
+                if head["kind"] == "same":
+                    return
+                if head["kind"] == "event":
+                    fresh = Window(head["session"], head["length_ms"], mirrored=True)
+                    fresh.discontinuities_gone = head["discontinuities_gone"]
+                    fresh.peak_bps = head["peak_bps"]
+                    continue
+                if fresh is None:
+                    raise FrameError(f"{head['kind']} before its event")
+                told = unpack(head, data)
+                if isinstance(told, Segment):
+                    fresh.restore(told)
+                else:
+                    fresh.take(told)
+                if fresh is not mirror.window and fresh.playable:
+                    mirror.window = fresh
+                    mirror.asked.set()
+        if fresh is None or not fresh.ended:
+            mirror.window = None  # its owner is gone
+
+
+async def _frames(
+    reader: asyncio.StreamReader | None, mirror: Mirror
+) -> AsyncIterator[tuple[dict[str, Any], bytes]]:
+    """Yield frames until there are no more, or nobody watches the mirror any more."""
+    if reader is None:
+        return
+    pending = asyncio.ensure_future(read_frame(reader))
+    try:
+        while clock.monotonic_s() - mirror.used_s < IDLE_S:
+            done, _ = await asyncio.wait({pending}, timeout=IDLE_S / 4)
+            if done:
+                found = pending.result()
+                if found is None:
+                    return
+                yield found
+                pending = asyncio.ensure_future(read_frame(reader))
+    finally:
+        pending.cancel()

@@ -1,0 +1,75 @@
+"""What a broadcast is made of, as values that its owner makes and its edges mirror."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+MS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Init:
+    """An init segment; `number` counts those of an event. `codecs`: RFC 6381 names."""
+
+    number: int
+    data: bytes
+    codecs: str
+    width_px: int
+    height_px: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A partial segment: whole fragments of MP4.
+
+    `number` counts within segment `msn`. The first part of a segment tells what is true of
+    all of it: its init segment, whether the timeline breaks before it, and when its first
+    sample was received (Unix time). `ends`: it is the last one of its segment.
+    """
+
+    msn: int
+    number: int
+    duration_ms: int
+    independent: bool
+    init: int
+    discontinuity: bool
+    received_ms: int
+    data: bytes
+    ends: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentEnd:
+    """The segment has all its parts; also told by its last part, if that was known."""
+
+    msn: int
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """What an event promises from its first whole segment on; it never changes."""
+
+    part_ms: int
+    segment_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where bytes of a segment lie in a recording: an object, and [offset, offset + size)."""
+
+    key: str
+    offset: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The event is over."""
+
+
+Output = Init | Part | SegmentEnd | Targets | Ended
+"""What a packager makes, in its order."""
+
+
+def seconds(milliseconds: int) -> Fraction:
+    """Return milliseconds as exact seconds."""
+    return Fraction(milliseconds, MS)

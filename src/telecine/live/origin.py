@@ -1,0 +1,117 @@
+"""The door of the process that owns events, for the edges on this machine.
+
+An edge asks with one frame: to follow a stream, which gives its window and then all that
+is added; or for a segment that nobody holds in memory any more.
+"""
+
+import asyncio
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from telecine.live.broadcast import Broadcast
+from telecine.live.frames import FrameError, frame, pack, read_frame
+from telecine.live.model import Ended, Output
+from telecine.live.studio import Studio
+from telecine.storage.store import StoreError
+
+log = structlog.get_logger()
+
+BACKLOG_BYTES = 64 << 20
+"""An edge that has not read so much is cut off; it comes back and begins anew."""
+
+
+class Origin:
+    """Serves edges on a Unix socket at `path`."""
+
+    def __init__(self, studio: Studio, path: Path) -> None:
+        self._studio = studio
+        self._path = path
+
+    async def serve(self) -> asyncio.Server:
+        """Begin to listen; a socket that a killed process left is replaced."""
+        self._path.unlink(missing_ok=True)
+        server = await asyncio.start_unix_server(self._connected, self._path)
+        self._path.chmod(0o600)
+        return server
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            asked = await read_frame(reader)
+            if asked is not None:
+                await self._answer(asked[0], reader, writer)
+        except FrameError as error:
+            log.warning("edge refused", reason=str(error))
+        except ConnectionError:
+            pass  # the edge is gone
+        finally:
+            writer.close()
+
+    async def _answer(
+        self, head: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        event = self._studio.event(str(head.get("stream")))
+        if event is None or not event.window.playable:
+            writer.write(frame("none"))
+        elif head["kind"] == "read":
+            writer.write(await self._old_segment(event, head))
+        elif event.over.is_set() and head.get("known") == event.session:
+            writer.write(frame("same"))
+        else:
+            await _follow(event, reader, writer)
+        await writer.drain()
+
+    async def _old_segment(self, event: Broadcast, head: dict[str, Any]) -> bytes:
+        segment = event.window.segment(int(head["msn"]))
+        if segment is None or head["session"] != event.session:
+            return frame("none")
+        data = segment.data
+        if data is None and segment.place is not None:
+            try:
+                data = await event.read(segment.place)
+            except StoreError as error:
+                log.warning("segment lost", stream=event.stream.public_id, reason=str(error))
+        return frame("none") if data is None else frame("data", data)
+
+
+async def _follow(
+    event: Broadcast, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    over = asyncio.Event()
+
+    def sink(output: Output) -> None:
+        writer.write(pack(output))
+        if isinstance(output, Ended):
+            over.set()
+        elif writer.transport.get_write_buffer_size() > BACKLOG_BYTES:
+            log.warning("edge cut off", stream=event.stream.public_id)
+            writer.transport.abort()
+            over.set()
+
+    window = event.window
+    writer.write(
+        frame(
+            "event",
+            session=event.session,
+            length_ms=window.length_ms,
+            discontinuities_gone=window.discontinuities_gone,
+            peak_bps=window.peak_bps,
+        )
+    )
+    for output in window.snapshot():
+        writer.write(pack(output))
+    if window.ended:
+        return
+    event.add(sink)
+    leaving = asyncio.ensure_future(reader.read())
+    ending = asyncio.ensure_future(over.wait())
+    try:
+        await asyncio.wait({leaving, ending}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        event.remove(sink)
+        for each in (leaving, ending):
+            each.cancel()
+            with contextlib.suppress(asyncio.CancelledError, ConnectionError):
+                await each

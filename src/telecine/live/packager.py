@@ -1,0 +1,340 @@
+"""Cuts what an encoder sends into segments and parts: no sockets, no clocks.
+
+Times of an encoder are milliseconds of 32 bits that may jump. Ours go on from what was
+last written, so that the parts of an event make one MP4 whatever happened between.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from telecine.formats.codecs.live_tracks import (
+    TrackFormat,
+    audio_format,
+    opus_ticks,
+    video_format,
+)
+from telecine.formats.flv.packets import Coded, Config, Packet
+from telecine.formats.mp4.headers import TrackHeader
+from telecine.formats.mp4.multitrack import Run, Sample, Track, movie_fragment, movie_init
+from telecine.live.model import Ended, Init, Output, Part, SegmentEnd, Targets
+
+VIDEO_ID, AUDIO_ID = 1, 2
+
+TOLERANCE_MS = 3
+"""Encoders' milliseconds make six frames of 30 Hz last 199 to 201 ms."""
+
+CONFIG_WAIT_MS = 500
+"""How long the configuration of a second track is waited for."""
+
+JUMP_MS = 2000
+"""A step between neighbours above which the encoder's clock jumped, or backward."""
+
+SEGMENT_MS = 1000
+"""A key frame begins a segment if the last one has lasted so long."""
+
+AUDIO_SEGMENT_MS = 2000
+LONGEST_SEGMENT_MS = 10_000
+_SHORTEST_TARGET_S = 2
+_DRIFT_MS = 200
+_MAX_EARLY = 2000
+_USUAL_FRAME_MS = 33
+_TICKS_MS = 120
+
+
+@dataclass(slots=True)
+class _Held:
+    """A picture whose duration the next one tells."""
+
+    time_ms: int
+    packet: Coded
+    received_ms: int
+
+
+class Packager:
+    """One rendition, sound and pictures together. `part_ms`: how long parts are to be."""
+
+    def __init__(self, part_ms: int) -> None:
+        self._part_ms = part_ms
+        self._targets: Targets | None = None
+        self._video: TrackFormat | None = None
+        self._audio: TrackFormat | None = None
+        self._expects_video = self._expects_audio = True
+        self._size_px = (0, 0)
+        self._early: list[tuple[int, Coded, int]] = []
+        self._running = False
+        self._init = b""
+        self._inits = 0
+        self._msn = 0
+        self._sequence = 0
+        self._longest_part_ms = 0
+        self._discontinuity = False
+        self._clock_ms: int | None = None  # the encoder's, which does not wrap around
+        self._end_ms = 0  # of all that was written, on our timeline
+        self._reset_clock()
+
+    def _reset_clock(self) -> None:
+        self._running = False
+        self._shift_ms = 0  # from the encoder's time to ours
+        self._started_ms = 0
+        self._first_offset_ms = 0
+        self._last_ms: int | None = None
+        self._frame_ms = _USUAL_FRAME_MS
+        self._held: _Held | None = None
+        self._pictures: list[Sample] = []
+        self._pictures_at_ms = 0
+        self._sounds: list[Sample] = []
+        self._sounds_at = 0
+        self._next_sound: int | None = None
+        self._part_length_ms = 0
+        self._part_number = 0
+        self._segment_ms = 0
+        self._received_ms = 0
+        self._early.clear()
+
+    @property
+    def formats(self) -> tuple[TrackFormat, ...]:
+        """Return the tracks that are being written."""
+        return tuple(each for each in (self._video, self._audio) if each is not None)
+
+    def expect(self, *, video: bool, audio: bool, size_px: tuple[int, int]) -> None:
+        """Take what an encoder says of its tracks before it sends them."""
+        self._expects_video, self._expects_audio, self._size_px = video, audio, size_px
+
+    def push(self, time_ms: int, packet: Packet, received_ms: int) -> Iterator[Output]:
+        """Take a packet; yield what it completes.
+
+        Raises:
+            FormatError: a codec or configuration that is not for us.
+        """
+        if packet.track:
+            return  # further tracks are renditions of their own
+        if isinstance(packet, Config):
+            yield from self._configure(packet)
+            return
+        last = self._clock_ms
+        time_ms = self._clock_ms = time_ms if last is None else last + _step(last, time_ms)
+        if self._running:
+            yield from self._take(time_ms, packet, received_ms)
+        else:
+            yield from self._wait(time_ms, packet, received_ms)
+
+    def interrupt(self) -> Iterator[Output]:
+        """Write what is held: nothing follows, or something that does not join on."""
+        if self._running:
+            if self._held is not None:
+                self._close_picture(self._frame_ms)
+            yield from self._end_segment()
+            self._discontinuity = self._msn > 0
+        self._reset_clock()
+
+    def end(self) -> Iterator[Output]:
+        """End the event."""
+        yield from self.interrupt()
+        yield Ended()
+
+    def _configure(self, packet: Config) -> Iterator[Output]:
+        known = self._video if packet.video else self._audio
+        if known is not None and known.codec == packet.codec and known.record == packet.record:
+            return
+        if packet.video:
+            found = video_format(packet.codec, packet.record, self._size_px)
+        else:
+            found = audio_format(packet.codec, packet.record)
+        if self._running:
+            yield from self.interrupt()
+        if packet.video:
+            self._video = found
+        else:
+            self._audio = found
+
+    def _wait(self, time_ms: int, packet: Coded, received_ms: int) -> Iterator[Output]:
+        """Keep what comes until both tracks are known, or one has not come in time."""
+        if packet.video:
+            if self._video is None or (not packet.key and not self._has_key()):
+                return
+        elif self._audio is None:
+            return
+        self._early.append((time_ms, packet, received_ms))
+        waited = abs(time_ms - self._early[0][0]) >= CONFIG_WAIT_MS
+        ready = (self._audio is not None or not self._expects_audio or waited) and (
+            self._has_key() or (self._video is None and (not self._expects_video or waited))
+        )
+        if not ready:
+            if len(self._early) >= _MAX_EARLY or (waited and self._video is not None):
+                # Sound without a key frame: what is old is of no use.
+                del self._early[: max(1, len(self._early) // 2)]
+            return
+        early = self._early.copy()
+        first = next((i for i, (_, each, _) in enumerate(early) if each.video), 0)
+        yield from self._start(*early[first])
+        self._early.clear()
+        for earlier in early:
+            yield from self._take(*earlier)
+
+    def _has_key(self) -> bool:
+        return any(packet.video and packet.key for _, packet, _ in self._early)
+
+    def _start(self, time_ms: int, packet: Coded, received_ms: int) -> Iterator[Output]:
+        self._running = True
+        self._started_ms = self._end_ms
+        self._shift_ms = self._end_ms - time_ms
+        self._first_offset_ms = packet.offset_ms if packet.video else 0
+        self._received_ms = received_ms
+        tracks, codecs = [], []
+        for number, each in ((VIDEO_ID, self._video), (AUDIO_ID, self._audio)):
+            if each is not None:
+                header = TrackHeader(
+                    track_id=number,
+                    video=each.video,
+                    timescale=each.timescale,
+                    width_px=each.width_px,
+                    height_px=each.height_px,
+                )
+                tracks.append(Track(header, each.stsd))
+                codecs.append(each.codecs)
+        width, height = (self._video.width_px, self._video.height_px) if self._video else (0, 0)
+        data = movie_init(tracks)
+        if data != self._init:
+            self._init = data
+            self._inits += 1
+            yield Init(self._inits - 1, data, ",".join(codecs), width, height)
+        self._begin_segment()
+
+    def _take(self, time_ms: int, packet: Coded, received_ms: int) -> Iterator[Output]:
+        lead = packet.video == (self._video is not None)
+        if lead:
+            before, self._last_ms = self._last_ms, time_ms
+            if before is not None and not 0 <= time_ms - before <= JUMP_MS:
+                yield from self.interrupt()
+                yield from self._wait(time_ms, packet, received_ms)
+                return
+        if packet.video:
+            yield from self._picture(time_ms, packet, received_ms)
+        elif self._audio is not None:
+            yield from self._sound(time_ms, packet, received_ms)
+
+    def _picture(self, time_ms: int, packet: Coded, received_ms: int) -> Iterator[Output]:
+        if self._held is not None:
+            length_ms = max(1, time_ms - self._held.time_ms)
+            self._close_picture(length_ms)
+            if self._cuts_before(packet.key, length_ms):
+                yield from self._end_segment()
+                self._received_ms = received_ms
+                self._begin_segment()
+            elif self._part_length_ms + length_ms > self._limit_ms():
+                yield from self._end_part()
+        self._held = _Held(time_ms, packet, received_ms)
+
+    def _cuts_before(self, key: bool, next_ms: int) -> bool:
+        if key and self._segment_ms >= SEGMENT_MS - 50:
+            return True
+        longest = LONGEST_SEGMENT_MS
+        if self._targets is not None:
+            # EXTINF is rounded before it is compared (RFC 8216bis, 4.4.3.1).
+            longest = self._targets.segment_s * 1000 + 400
+        return self._segment_ms + next_ms > longest
+
+    def _limit_ms(self) -> int:
+        return self._targets.part_ms if self._targets else self._part_ms + TOLERANCE_MS
+
+    def _close_picture(self, length_ms: int) -> None:
+        held = self._held
+        assert held is not None  # noqa: S101 - the callers' condition
+        if not self._pictures:
+            self._pictures_at_ms = self._end_ms
+        packet = held.packet
+        offset = (packet.offset_ms - self._first_offset_ms) * _TICKS_MS
+        self._pictures.append(Sample(length_ms * _TICKS_MS, offset, packet.key, packet.data))
+        self._frame_ms = length_ms
+        self._advance(length_ms)
+        self._held = None
+
+    def _advance(self, length_ms: int) -> None:
+        self._end_ms += length_ms
+        self._part_length_ms += length_ms
+        self._segment_ms += length_ms
+
+    def _sound(self, time_ms: int, packet: Coded, received_ms: int) -> Iterator[Output]:
+        track = self._audio
+        assert track is not None  # noqa: S101 - the caller's condition
+        ticks = track.packet_ticks or opus_ticks(packet.data)
+        due = (time_ms + self._shift_ms) * track.timescale // 1000
+        drift = _DRIFT_MS * track.timescale // 1000
+        if self._next_sound is None or due - self._next_sound > drift:
+            if self._sounds and self._next_sound is not None:
+                # A run of samples has no holes: its last one fills this.
+                last = self._sounds[-1]
+                self._sounds[-1] = replace(last, duration=last.duration + due - self._next_sound)
+            self._next_sound = due
+        elif due - self._next_sound < -drift:
+            return  # from before the picture, or sent twice
+        if self._next_sound * 1000 < self._started_ms * track.timescale:
+            self._next_sound = None
+            return
+        if self._video is None:
+            yield from self._lead_with_sound(track, ticks, received_ms)
+        if not self._sounds:
+            self._sounds_at = self._next_sound
+        self._sounds.append(Sample(ticks, 0, True, packet.data))
+        self._next_sound += ticks
+        if self._video is None:
+            self._advance(self._next_sound * 1000 // track.timescale - self._end_ms)
+
+    def _lead_with_sound(
+        self, track: TrackFormat, ticks: int, received_ms: int
+    ) -> Iterator[Output]:
+        """Cut by the sound, where there are no pictures."""
+        length_ms = ticks * 1000 // track.timescale + 1
+        if self._segment_ms + length_ms > AUDIO_SEGMENT_MS:
+            yield from self._end_segment()
+            self._received_ms = received_ms
+            self._begin_segment()
+        elif self._part_length_ms + length_ms > self._limit_ms():
+            yield from self._end_part()
+
+    def _begin_segment(self) -> None:
+        self._segment_ms = self._part_number = 0
+
+    def _end_part(self, *, ends: bool = False) -> Iterator[Output]:
+        runs = []
+        if self._pictures:
+            first = self._pictures_at_ms * _TICKS_MS
+            runs.append(Run(VIDEO_ID, first, self._pictures))
+        if self._sounds:
+            runs.append(Run(AUDIO_ID, self._sounds_at, self._sounds))
+        if not runs or not self._part_length_ms:
+            return
+        self._sequence += 1
+        yield Part(
+            msn=self._msn,
+            number=self._part_number,
+            duration_ms=self._part_length_ms,
+            independent=self._video is None or (bool(self._pictures) and self._pictures[0].key),
+            init=self._inits - 1,
+            discontinuity=self._discontinuity,
+            received_ms=self._received_ms,
+            data=movie_fragment(self._sequence, runs),
+            ends=ends,
+        )
+        self._part_number += 1
+        self._longest_part_ms = max(self._longest_part_ms, self._part_length_ms)
+        self._part_length_ms = 0
+        self._pictures, self._sounds = [], []
+
+    def _end_segment(self) -> Iterator[Output]:
+        yield from self._end_part(ends=True)
+        if not self._part_number:
+            return
+        if self._targets is None:
+            longest = max(_SHORTEST_TARGET_S, -(-self._segment_ms // 1000))
+            self._targets = Targets(self._longest_part_ms + TOLERANCE_MS, longest)
+            yield self._targets
+        yield SegmentEnd(self._msn)
+        self._msn += 1
+        self._discontinuity = False
+
+
+def _step(before_ms: int, after_ms: int) -> int:
+    """Return the difference of two times of 32 bits that wrap around."""
+    step = (after_ms - before_ms) & 0xFFFFFFFF
+    return step - (1 << 32) if step >= 1 << 31 else step

@@ -1,0 +1,50 @@
+"""What live asks of those above it: may they publish, and what is to be remembered."""
+
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A live stream that somebody may publish to.
+
+    `record`: whether its events become videos. `longest_s`: when they end by themselves.
+    """
+
+    project_id: UUID
+    public_id: str
+    record: bool
+    longest_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingPlace:
+    """A recording: its row, and the object to write."""
+
+    id: UUID
+    key: str
+
+
+class Broadcasts(Protocol):
+    """The memory of what is broadcast. Everything may be called again after a failure."""
+
+    async def authorise(self, stream_key: str) -> Stream | None:
+        """Return the stream of a key; None: there is none, or it is disabled."""
+
+    async def started(self, stream: Stream) -> UUID | None:
+        """Note that media arrives; None: the stream is gone, or another node has it."""
+
+    async def ended(self, event: UUID) -> None:
+        """Note that an event is over."""
+
+    async def recording_started(self, event: UUID, *, kept: bool) -> RecordingPlace:
+        """Note that a file begins to be written, and learn where."""
+
+    async def recording_ended(
+        self, recording: UUID, key: str, size_bytes: int, duration_s: float
+    ) -> None:
+        """Make what is to be made of a finished file, which stays readable under its key."""
+
+    async def recording_dropped(self, recording: UUID, key: str) -> None:
+        """Delete a file that is no longer needed under its key."""

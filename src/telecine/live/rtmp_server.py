@@ -1,0 +1,157 @@
+"""The socket of an encoder that speaks RTMP: reads, bounds what it may delay, hands on."""
+
+import asyncio
+from typing import cast
+
+import structlog
+
+from telecine import ids
+from telecine.formats.errors import FormatError
+from telecine.formats.flv.packets import Packet, audio_packets, video_packets
+from telecine.live.broadcast import Broadcast
+from telecine.live.studio import Studio
+from telecine.protocols.errors import ProtocolError
+from telecine.protocols.rtmp.handshake import RANDOM_BYTES
+from telecine.protocols.rtmp.session import (
+    Event,
+    Media,
+    Metadata,
+    Publish,
+    PublishSession,
+    Unpublish,
+)
+
+log = structlog.get_logger()
+
+HANDSHAKE_S = 5.0
+PUBLISH_S = 10.0
+IDLE_S = 15.0
+APP = "s"
+
+
+class RtmpConnection(asyncio.Protocol):
+    """One connection. Whatever it does wrong ends it, and nothing else."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+        self._session = PublishSession(ids.random_bytes(RANDOM_BYTES))
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+        self._admission: asyncio.Task[None] | None = None
+        self._broadcast: Broadcast | None = None
+        self._media_s = 0.0
+        self._peer = ""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Give the encoder time to shake hands."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._peer = str((transport.get_extra_info("peername") or ("",))[0])
+        self._arm(HANDSHAKE_S)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the studio."""
+        del exc
+        self._disarm()
+        self._transport = None
+        if self._admission is not None:
+            self._admission.cancel()
+        self._leave()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what was read."""
+        shaken = self._session.shaken
+        try:
+            for event in self._session.receive(data):
+                self._handle(event)
+        except (ProtocolError, FormatError) as error:
+            self._send()
+            self.close(str(error))
+            return
+        if self._session.shaken and not shaken:
+            self._arm(PUBLISH_S)
+        self._send()
+
+    def close(self, reason: str) -> None:
+        """End the connection; what was said last is still sent."""
+        if self._transport is not None and not self._transport.is_closing():
+            stream = self._broadcast.stream.public_id if self._broadcast else None
+            log.info("rtmp closed", peer=self._peer, stream=stream, reason=reason)
+            self._transport.close()
+
+    def _handle(self, event: Event) -> None:
+        if isinstance(event, Media):
+            self._media_s = self._loop.time()
+            if self._broadcast is not None and not self._broadcast.over.is_set():
+                for packet in _packets(event):
+                    self._broadcast.push(event.timestamp_ms, packet)
+        elif isinstance(event, Publish):
+            assert self._transport is not None  # noqa: S101 - data came through it
+            self._transport.pause_reading()
+            self._admission = self._loop.create_task(self._admit(event))
+        elif isinstance(event, Metadata) and self._broadcast is not None:
+            self._expect(self._broadcast, event)
+        elif isinstance(event, Unpublish):
+            self._leave()
+
+    def _expect(self, broadcast: Broadcast, told: Metadata) -> None:
+        size = told.values.get("width"), told.values.get("height")
+        width, height = (
+            int(each) if isinstance(each, float) and 0 < each < 1 << 15 else 0 for each in size
+        )
+        broadcast.expect(
+            video="videocodecid" in told.values,
+            audio="audiocodecid" in told.values,
+            size_px=(width, height),
+        )
+
+    async def _admit(self, asked: Publish) -> None:
+        known = asked.app == APP or asked.app.startswith(APP + "/")
+        broadcast = await self._studio.admit(asked.key, self) if known else None
+        self._admission = None
+        if self._transport is None:
+            if broadcast is not None:
+                self._studio.gone(broadcast, self)
+            return
+        if broadcast is None:
+            self._session.refuse()
+            self._send()
+            self.close("no stream has that key, or it is in use")
+            return
+        self._broadcast = broadcast
+        self._session.accept()
+        self._send()
+        log.info("rtmp publishes", peer=self._peer, stream=broadcast.stream.public_id)
+        self._media_s = self._loop.time()
+        self._arm(IDLE_S)
+        self._transport.resume_reading()
+
+    def _leave(self) -> None:
+        if self._broadcast is not None:
+            self._studio.gone(self._broadcast, self)
+            self._broadcast = None
+
+    def _send(self) -> None:
+        waiting = self._session.to_send()
+        if waiting and self._transport is not None:
+            self._transport.write(waiting)
+
+    def _arm(self, seconds: float) -> None:
+        self._disarm()
+        self._deadline = self._loop.call_later(seconds, self._late)
+
+    def _disarm(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _late(self) -> None:
+        quiet_s = self._loop.time() - self._media_s
+        if self._media_s and quiet_s < IDLE_S:
+            self._arm(IDLE_S - quiet_s)
+        else:
+            self.close("nothing came in time")
+
+
+def _packets(media: Media) -> list[Packet]:
+    return video_packets(media.payload) if media.video else audio_packets(media.payload)

@@ -1,0 +1,190 @@
+"""The stretch of an event that can be watched: parts in memory, older segments elsewhere.
+
+The owner of an event and the edges that mirror it hold the same window.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from telecine.live.model import Ended, Init, Output, Part, Place, SegmentEnd, Targets
+
+PARTS_KEPT_TARGETS = 3
+"""Parts are named in playlists for so many target durations, and served for as long again."""
+
+MEMORY_TARGETS = 8
+"""How much of the newest media is held in memory, in target durations."""
+
+
+@dataclass(slots=True)
+class Segment:
+    """One segment: complete once `ended`; `places` tells where it lies when memory lets go."""
+
+    msn: int
+    init: int
+    discontinuity: bool
+    received_ms: int
+    parts: list[Part] = field(default_factory=list)
+    duration_ms: int = 0
+    ended: bool = False
+    place: Place | None = None
+
+    @property
+    def data(self) -> bytes | None:
+        """Return its bytes, None if they are no longer in memory."""
+        return b"".join(part.data for part in self.parts) if self.parts else None
+
+
+class Window:
+    """The media of one rendition of one event. `length_ms`: how far viewers can go back.
+
+    `session` is in the names of everything that is served from it. `mirrored`: another window
+    has what this one lets go of. Waiters of a part share one future.
+    """
+
+    def __init__(self, session: str, length_ms: int, *, mirrored: bool = False) -> None:
+        self._mirrored = mirrored
+        self.session = session
+        self.length_ms = length_ms
+        self.segments: deque[Segment] = deque()
+        self.inits: dict[int, Init] = {}
+        self.targets: Targets | None = None
+        self.ended = False
+        self.discontinuities_gone = 0
+        self.duration_ms = 0
+        self.peak_bps = 0
+        self.version = 0
+        self._waiters: dict[tuple[int, int], asyncio.Future[None]] = {}
+
+    def take(self, output: Output) -> None:
+        """Add what the packager made, and wake who waits for it."""
+        self.version += 1
+        if isinstance(output, Init):
+            self.inits[output.number] = output
+        elif isinstance(output, Part):
+            self._take_part(output)
+        elif isinstance(output, SegmentEnd):
+            if not self.segments[-1].ended:
+                self._take_end()
+        elif isinstance(output, Targets):
+            self.targets = output
+        else:
+            self._end(output)
+
+    @property
+    def playable(self) -> bool:
+        """Tell whether there is a whole segment, before which no player should come."""
+        return self.targets is not None and bool(self.segments) and self.segments[0].ended
+
+    @property
+    def edge(self) -> tuple[int, int]:
+        """Return (msn, part) of the part that comes next."""
+        if not self.segments:
+            return 0, 0
+        last = self.segments[-1]
+        return (last.msn + 1, 0) if last.ended else (last.msn, len(last.parts))
+
+    def segment(self, msn: int) -> Segment | None:
+        """Return a segment of the window, None if it is not there."""
+        if not self.segments:
+            return None
+        index = msn - self.segments[0].msn
+        return self.segments[index] if 0 <= index < len(self.segments) else None
+
+    def part(self, msn: int, number: int) -> Part | None:
+        """Return a part, None if it is not there or no longer."""
+        found = self.segment(msn)
+        return found.parts[number] if found and number < len(found.parts) else None
+
+    def holds(self, msn: int, number: int | None) -> bool:
+        """Tell whether a playlist with that segment, or that part of it, can be served."""
+        next_msn, next_part = self.edge
+        if number is None:
+            return msn < next_msn
+        return (msn, number) < (next_msn, next_part) or self.ended
+
+    def wait(self, msn: int, number: int | None) -> asyncio.Future[None]:
+        """Return the future of a part, or of a segment's end; it is shared, so shield it."""
+        key = (msn, number) if number is not None else (msn + 1, -1)
+        future = self._waiters.get(key)
+        if future is None:
+            future = self._waiters[key] = asyncio.get_running_loop().create_future()
+        return future
+
+    def _take_part(self, part: Part) -> None:
+        if not self.segments or self.segments[-1].msn != part.msn:
+            fresh = Segment(part.msn, part.init, part.discontinuity, part.received_ms)
+            self.segments.append(fresh)
+        segment = self.segments[-1]
+        segment.parts.append(part)
+        segment.duration_ms += part.duration_ms
+        self.duration_ms += part.duration_ms
+        if part.ends:
+            self._take_end()
+        else:
+            self._wake((part.msn, part.number))
+
+    def _take_end(self) -> None:
+        last = self.segments[-1]
+        last.ended = True
+        size = sum(len(part.data) for part in last.parts)
+        self.peak_bps = max(self.peak_bps, size * 8000 // max(1, last.duration_ms))
+        self._wake((last.msn + 1, -1))
+        self._forget()
+
+    def _end(self, _: Ended) -> None:
+        self.ended = True
+        self._wake((1 << 62, 0))
+
+    def _wake(self, reached: tuple[int, int]) -> None:
+        for key in [key for key in self._waiters if key <= reached]:
+            future = self._waiters.pop(key)
+            if not future.done():
+                future.set_result(None)
+
+    def _forget(self) -> None:
+        """Let go of segments behind the window, and of bytes that lie elsewhere too."""
+        target_ms = (self.targets.segment_s if self.targets else 2) * 1000
+        total = sum(each.duration_ms for each in self.segments)
+        while total - self.segments[0].duration_ms > max(self.length_ms, 4 * target_ms):
+            total -= self._drop_first()
+        age_ms, lost = 0, 0
+        for segment in reversed(self.segments):
+            if age_ms > MEMORY_TARGETS * target_ms:
+                if not segment.parts:
+                    break
+                if self._mirrored or segment.place is not None:
+                    segment.parts = []
+                elif age_ms > 2 * MEMORY_TARGETS * target_ms:
+                    lost = segment.msn + 1  # nobody records it: the window is shorter
+                    break
+            age_ms += segment.duration_ms
+        while self.segments[0].msn < lost:
+            self._drop_first()
+
+    def _drop_first(self) -> int:
+        gone = self.segments.popleft()
+        self.discontinuities_gone += gone.discontinuity
+        return gone.duration_ms
+
+    def snapshot(self) -> Iterator[Output | Segment]:
+        """Yield what makes an equal window, oldest first; old segments without bytes."""
+        yield from self.inits.values()
+        if self.targets is not None:
+            yield self.targets
+        for segment in self.segments:
+            if segment.parts:
+                yield from segment.parts
+                if segment.ended:
+                    yield SegmentEnd(segment.msn)
+            else:
+                yield segment
+        if self.ended:
+            yield Ended()
+
+    def restore(self, segment: Segment) -> None:
+        """Add an old segment that another window told of."""
+        self.segments.append(segment)
+        self.duration_ms += segment.duration_ms
+        self.version += 1

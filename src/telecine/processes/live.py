@@ -1,0 +1,115 @@
+"""The process that takes encoders' media: started by the supervisor."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Sequence
+from functools import partial
+
+import structlog
+import uvloop
+
+from telecine.db.engine import Database
+from telecine.db.notify import Listener
+from telecine.domains.live_streams import broadcasting
+from telecine.domains.live_streams.events import StoredBroadcasts
+from telecine.domains.live_streams.operations import LIVE_CHANGED
+from telecine.live.origin import Origin
+from telecine.live.rtmp_server import RtmpConnection
+from telecine.live.studio import Studio
+from telecine.processes import control
+from telecine.processes.control import Briefing, Child
+from telecine.processes.onair import node_name, owner_socket
+from telecine.settings import Settings
+from telecine.storage.local import LocalStore
+from telecine.storage.open import open_store
+from telecine.storage.store import Store
+
+log = structlog.get_logger()
+
+_CONNECTIONS = 5
+
+
+def recordings(settings: Settings, store: Store) -> LocalStore:
+    """Return the store of files that are being written: the store itself, if it is a disk."""
+    if isinstance(store, LocalStore):
+        return store
+    return LocalStore(settings.data / "recordings", settings.disk_reserve_mib << 20)
+
+
+class _Reviews:
+    """Ends events whose end somebody asked for, in whatever process."""
+
+    def __init__(self, db: Database, studio: Studio, group: asyncio.TaskGroup) -> None:
+        self._db = db
+        self._studio = studio
+        self._group = group
+
+    def all(self) -> None:
+        """Look at every event: notifications may have been missed."""
+        for public_id in self._studio.on_air:
+            self.of(public_id)
+
+    def of(self, public_id: str) -> None:
+        """Look at the event of a stream that has changed."""
+        if public_id in self._studio.on_air:
+            group = self._group
+            group.create_task(self._review(public_id))
+
+    async def _review(self, public_id: str) -> None:
+        async with self._db.transaction() as tx:
+            stream, event = await broadcasting.wanted(tx, public_id)
+        ours = self._studio.event(public_id)
+        if ours is None or ours.event is None:
+            return
+        asked = event is not None and event.id == ours.event and event.completed_at is not None
+        if stream is None or asked:
+            log.info("broadcast completed", stream=public_id, deleted=stream is None)
+            self._studio.complete(public_id)
+
+
+async def broadcast(child: Child, briefing: Briefing) -> None:
+    """Take media until SIGTERM; then end all events and finish their recordings."""
+    settings, stopping = child.settings, asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    db = Database(briefing.database_url, pool_size=_CONNECTIONS)
+    store = open_store(settings.storage, os.environ, reserve_bytes=settings.disk_reserve_mib << 20)
+    files = recordings(settings, store)
+    memory = StoredBroadcasts(db, store, files, node_name(settings.data))
+    await memory.recover()
+    studio = Studio(
+        memory,
+        files,
+        part_ms=settings.live_part_ms,
+        window_s=settings.live_rewind_s,
+        grace_s=settings.live_grace_s,
+    )
+    listener = Listener(briefing.database_url)
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.TaskGroup() as group:
+            reviews = _Reviews(db, studio, group)
+            listener.subscribe(LIVE_CHANGED, reviews.of)
+            listener.watch(reviews.all, lambda: None)
+            listening = group.create_task(listener.run())
+            origin = await Origin(studio, owner_socket(settings.data)).serve()
+            doors = [
+                await loop.create_server(partial(RtmpConnection, studio), sock=each)
+                for each in child.listeners
+            ]
+            child.announce_ready()
+            await stopping.wait()
+            for door in doors:
+                door.close()
+            await studio.close()
+            origin.close()
+            listening.cancel()
+    finally:
+        await db.close()
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run this process."""
+    child = control.join(arguments)
+    uvloop.run(broadcast(child, child.wait_for_briefing()))

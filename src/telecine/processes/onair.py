@@ -1,0 +1,37 @@
+"""Where the processes of one machine meet about live streams."""
+
+import os
+import socket
+import tempfile
+from pathlib import Path
+
+from telecine import ids
+
+_SOCKET_PATH_BYTES = 100  # sun_path holds 108
+_NAME = "live.sock"
+
+
+def owner_socket(data: Path) -> Path:
+    """Return where the process that owns events listens for edges.
+
+    In the data folder, or where its path is too long for a socket, in a folder of our own
+    that nobody else can have made.
+    """
+    path = data / _NAME
+    if len(os.fsencode(path)) <= _SOCKET_PATH_BYTES:
+        return path
+    folder = Path(tempfile.gettempdir()) / f"telecine-{os.getuid()}-{_short(data)}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.stat().st_uid != os.getuid():
+        msg = f"{folder} belongs to somebody else"
+        raise PermissionError(msg)
+    return folder / _NAME
+
+
+def node_name(data: Path) -> str:
+    """Return the name under which events of this machine and data folder are recorded."""
+    return f"{socket.gethostname()}:{_short(data)}"
+
+
+def _short(data: Path) -> str:
+    return ids.digest(str(data)).hex()[:12]
