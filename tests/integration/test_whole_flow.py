@@ -10,9 +10,11 @@ from io import BytesIO
 from pathlib import Path
 
 import av
+import httpx
 import numpy as np
 import numpy.typing as npt
 import pytest
+from PIL import Image
 
 from telecine import ids
 from telecine.formats.codecs import aac, h264
@@ -22,7 +24,7 @@ from telecine.formats.mp4.boxes import iter_boxes
 from telecine.formats.mp4.fragment import Moof, read_init, read_moof
 from telecine.formats.mp4.sample_entry import entry_box
 from tests.fixtures.customer import MASTER, Customer, Json, Presentation, Stream, finished
-from tests.fixtures.media import FFMPEG, barcode_mp4, frame_numbers, make_clip
+from tests.fixtures.media import FFMPEG, barcode_mp4, frame_numbers, make_clip, read_numbers
 from tests.fixtures.s3_server import BUCKET
 from tests.fixtures.server import running_telecine
 from tests.fixtures.waiting import until
@@ -291,6 +293,72 @@ async def test_there_is_a_thumbnail(shown: Shown) -> None:
     with av.open(BytesIO(answer.content), mode="r") as container:
         picture = next(container.decode(video=0))
     assert (picture.width, picture.height) == (640, 360)
+
+
+async def storyboard(shown: Shown) -> httpx.Response:
+    """Return the list of tiles once it is there."""
+    answer = shown.customer.get(shown.video_id, "storyboard.vtt")
+
+    async def there() -> bool:
+        nonlocal answer
+        answer = shown.customer.get(shown.video_id, "storyboard.vtt")
+        assert answer.status_code in (200, 202)
+        return answer.status_code == 200
+
+    await until(there)
+    return answer
+
+
+async def test_the_storyboard_shows_what_is_played_at_each_time(shown: Shown) -> None:
+    answer = await storyboard(shown)
+    assert answer.headers["content-type"] == "text/vtt; charset=utf-8"
+    assert answer.headers["cache-control"] == "public, max-age=60"
+    cues = re.findall(r"(\S+) --> (\S+)\n(\S+)#xywh=(\d+),(\d+),(\d+),(\d+)", answer.text)
+    # The key frames of the clip, or a grid of ours.
+    cuts = [0, 130, 260, FRAMES] if shown.clip.suffix == ".mp4" else [0, 60, 120, 240, 360, FRAMES]
+    assert [seconds(start) for start, *_ in cues] == pytest.approx(
+        [cut / RATE_HZ for cut in cuts[:-1]], abs=0.001
+    )
+    assert [end for _, end, *_ in cues[:-1]] == [start for start, *_ in cues[1:]]
+    assert seconds(cues[-1][1]) == FRAMES / RATE_HZ
+    (name,) = {cue[2] for cue in cues}
+    sheet = shown.customer.get(shown.video_id, name)
+    assert sheet.headers["content-type"] == "image/jpeg"
+    assert sheet.headers["cache-control"].endswith("immutable")
+    with Image.open(BytesIO(sheet.content)) as image:
+        luma = np.asarray(image.convert("L"))
+    tiles = [(int(y), int(x), int(h), int(w)) for *_, x, y, w, h in cues]
+    seen = np.stack([luma[y : y + h, x : x + w] for y, x, h, w in tiles])
+    assert seen.shape == (len(cuts) - 1, 90, 160)
+    assert read_numbers(seen) == cuts[:-1]
+    for found in (answer, sheet):
+        again = shown.customer.get(
+            shown.video_id, found.url.path.rpartition("/")[2],
+            **{"If-None-Match": found.headers["etag"]},
+        )  # fmt: skip
+        assert again.status_code == 304
+    for path in ("storyboard-1-1.jpg", "storyboard-2-0.jpg", "storyboard-1.jpg"):
+        assert shown.customer.get(shown.video_id, path).status_code == 404
+
+
+def seconds(time: str) -> float:
+    hours, minutes, rest = time.split(":")
+    return int(hours) * 3600 + int(minutes) * 60 + float(rest)
+
+
+async def test_the_storyboard_of_a_private_video_needs_its_token(shown: Shown) -> None:
+    http, url = shown.customer.http, f"/videos/{shown.video_id}"
+    await storyboard(shown)
+    hidden = http.patch(url, json={"public": False}).json()
+    try:
+        folder = hidden["assets"]["thumbnail"].rpartition("/")[0]
+        for name in ("storyboard.vtt", "storyboard-1-0.jpg"):
+            opened = http.get(f"{folder}/{name}")
+            assert opened.status_code == 200
+            assert opened.headers["cache-control"] == "private, no-store"
+            assert shown.customer.get(shown.video_id, name).status_code == 404
+    finally:
+        assert http.patch(url, json={"public": True}).status_code == 200
 
 
 async def test_only_what_lies_elsewhere_is_copied_to_the_disk(shown: Shown) -> None:

@@ -6,6 +6,8 @@ export interface Media {
   poster: string | null;
   /** Where the file can be downloaded; null when that is not allowed. */
   mp4: string | null;
+  /** WebVTT list of small pictures; answers 202 until they are made. Null: no pictures. */
+  storyboard: string | null;
 }
 
 /** Reads the JSON island; a page without one is a bug of the server. */

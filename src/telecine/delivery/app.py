@@ -17,6 +17,7 @@ from telecine.delivery.mp4 import Downloads
 from telecine.delivery.segments import Segments, StoredRange
 from telecine.delivery.transport import TransportView
 from telecine.delivery.wishes import NotStoredYet
+from telecine.domains.encodings.models import RenditionState
 from telecine.domains.encodings.queries import AUDIO
 from telecine.problems import not_found, problem
 from telecine.storage.store import ObjectMissing, Store, StoreError
@@ -37,6 +38,7 @@ _VARIANT = re.compile(r"/hls/(?P<quality>\d{1,4}p)/manifest\.m3u8")
 _MASTER = re.compile(r"/hls/manifest\.m3u8")
 _AUDIO = re.compile(rf"/hls/{AUDIO}/{AUDIO}\.m3u8")
 _THUMBNAIL = re.compile(r"/thumbnail\.jpg")
+_STORYBOARD = re.compile(r"/storyboard(?:\.vtt|-(?P<epoch>\d{1,9})-(?P<n>\d{1,3})\.jpg)")
 _MP4 = re.compile(r"/mp4/(?:\d{1,4}p?/)?source\.mp4")
 
 PageRenderer = Callable[[Scope, Media | None, str | None], Awaitable[Answer]]
@@ -105,6 +107,7 @@ class Delivery:
             (_TRANSPORT, self._transport_segment),
             (_MP4, self._mp4),
             (_THUMBNAIL, self._thumbnail),
+            (_STORYBOARD, self._storyboard),
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -163,9 +166,7 @@ class Delivery:
     async def _master(self, request: Request, _: re.Match[str]) -> Answer | None:
         media = request.media
         if media.asset is None:
-            # Not an error: the video has no usable source yet, players come back.
-            stage = ((answers.STAGE, media.stage.encode()),)
-            return None if media.failed else Answer(202, headers=stage)
+            return _not_yet(media)
         body = playlists.master(media.asset, transport=request.transport)
         return self._playlist(request, body, complete=media.asset.complete)
 
@@ -245,6 +246,35 @@ class Delivery:
         cache = request.cache_scope or b"public, max-age=60"
         parts = [StoredRange(key, 0, size)]
         return Answer(200, b"image/jpeg", parts, cache, etag, ranges=True)
+
+    async def _storyboard(self, request: Request, found: re.Match[str]) -> Answer | None:
+        asset, number = request.media.asset, found["n"]
+        if asset is None and number is None:
+            return _not_yet(request.media)
+        if asset is None or not asset.plan.renditions:
+            return None
+        if number is not None and int(found["epoch"]) != asset.epoch:
+            return None
+        if asset.storyboard_offsets is None and number is None:
+            lowest = asset.renditions[asset.plan.renditions[0].name]
+            return None if lowest.state == RenditionState.FAILED else _not_yet(request.media)
+        offsets, part = asset.storyboard_offsets or (), 0 if number is None else int(number) + 1
+        if asset.storyboard_key is None or part + 1 >= len(offsets):
+            return None
+        parts = [
+            StoredRange(asset.storyboard_key, offsets[part], offsets[part + 1] - offsets[part])
+        ]
+        etag = _etag(asset, "storyboard", number or "list")
+        if number is None:
+            cache = request.cache_scope or b"public, max-age=60"
+            return Answer(200, b"text/vtt; charset=utf-8", parts, cache, etag)
+        cache = request.cache_scope or answers.IMMUTABLE
+        return Answer(200, b"image/jpeg", parts, cache, etag, ranges=True)
+
+
+def _not_yet(media: Media) -> Answer | None:
+    """Answer without a body: not an error, what is asked for comes, players come back."""
+    return None if media.failed else Answer(202, headers=((answers.STAGE, media.stage.encode()),))
 
 
 def _etag(asset: AssetView, name: str, item: str) -> bytes:

@@ -52,7 +52,8 @@ def _web_address(text: str | None) -> str | None:
 class EmbedPage:
     """What a page says and plays. URLs are absolute, or paths on the page's host.
 
-    `mp4_url` is None where downloading is not allowed.
+    `mp4_url` is None where downloading is not allowed, `storyboard_url` (202 until it is
+    made) where there are no pictures.
     """
 
     media_id: str
@@ -60,6 +61,7 @@ class EmbedPage:
     hls_url: str
     poster_url: str | None
     mp4_url: str | None = None
+    storyboard_url: str | None = None
     description: str = ""
     panoramic: bool = False
     live: bool = False
@@ -73,6 +75,7 @@ class EmbedPage:
             "hls": self.hls_url,
             "poster": self.poster_url,
             "mp4": self.mp4_url,
+            "storyboard": self.storyboard_url,
             "panoramic": self.panoramic,
             "live": self.live,
             "theme": self.theme.as_json(),
@@ -90,7 +93,13 @@ def render_embed(page: EmbedPage) -> HTMLResponse:
         )
     except NotBuilt:
         return _message(503, "No player here", "This installation was made without the front end.")
-    urls = (page.hls_url, page.poster_url, page.mp4_url, page.theme.logo_url)
+    urls = (
+        page.hls_url,
+        page.poster_url,
+        page.mp4_url,
+        page.storyboard_url,
+        page.theme.logo_url,
+    )
     return HTMLResponse(html, headers=_headers(_origins(urls)))
 
 

@@ -8,7 +8,7 @@ moment behind. While the notifying connection is down nothing is kept.
 import asyncio
 import enum
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -60,6 +60,9 @@ class AssetView:
     source: Extents
     renditions: Mapping[str, RenditionView]
     still_key: str | None
+    storyboard_key: str | None
+    storyboard_offsets: Sequence[int] | None
+    """Of the list of tiles, of each sheet, and the end; None: not made yet; empty: none."""
 
     @property
     def complete(self) -> bool:
@@ -170,6 +173,8 @@ class MediaCache:
             source=Extents(self._store, [Extent.from_json(stored) for stored in extents]),
             renditions={row.name: _view(row) for row in rows},
             still_key=asset.still_key,
+            storyboard_key=asset.storyboard_key,
+            storyboard_offsets=asset.storyboard_offsets,
         )
         return self._keep(generation, public_id, Media(video, view, Stage.READY, theme))
 

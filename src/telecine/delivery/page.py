@@ -30,14 +30,15 @@ class PlayerPages:
         if private and not (token and self._opens(token, public_id)):
             return page_answer(render_missing())
         folder = f"{self._media_base}/vod/{public_id}" + (f"/token/{token}" if private else "")
-        mp4 = media.video.mp4_support and media.asset is not None and media.asset.plan.renditions
+        pictures = media.asset is not None and media.asset.plan.renditions
         page = EmbedPage(
             media_id=public_id,
             title=media.video.title,
             description=media.video.description,
             hls_url=f"{folder}/hls/manifest.m3u8",
             poster_url=f"{folder}/thumbnail.jpg" if media.thumbnail_key else None,
-            mp4_url=f"{folder}/mp4/source.mp4" if mp4 else None,
+            mp4_url=f"{folder}/mp4/source.mp4" if pictures and media.video.mp4_support else None,
+            storyboard_url=f"{folder}/storyboard.vtt" if pictures else None,
             panoramic=media.video.panoramic,
             theme=self._theme(media),
         )

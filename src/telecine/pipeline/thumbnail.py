@@ -1,8 +1,12 @@
 """Stills: one picture of a video as a JPEG, watermarks included."""
 
+from bisect import bisect_right
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
+
+import numpy as np
 
 from telecine.ffmpeg.errors import MediaError
 from telecine.ffmpeg.runner import Limits, Runner, output_url
@@ -10,6 +14,7 @@ from telecine.ffmpeg.safety import INPUT_FLAGS
 from telecine.pipeline import argv
 from telecine.pipeline.feed import FeedError, excerpt, feed_excerpt
 from telecine.pipeline.filters import Source, burnt_in, conversion, grid
+from telecine.pipeline.first_picture import SIZE_PX, look, most_telling
 from telecine.pipeline.model import Plan, Probe, VideoTrack
 from telecine.pipeline.reader import SourceReader
 from telecine.pipeline.sample_index import SampleIndex
@@ -18,11 +23,35 @@ MAX_WIDTH_PX = 1280
 _QUALITY = 3  # of mjpeg, 2 (best) to 31
 _LIMITS = Limits(cpu_s=60, memory_bytes=3 << 30, wall_s=60.0)
 
-_CHOICE_S = 30
-_CHOICE_PICTURES = 8
-"""Without a wish: the most telling of the first key frames of half a minute."""
-
 Attempt = tuple[list[str], AsyncIterator[bytes] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sampling:
+    """Which pictures of the beginning are looked at where nobody asks for a time."""
+
+    keys_only: bool
+    until_s: int
+    every_s: float
+
+    def steps(self, given: argv.Fed | argv.Whole, plan: Plan) -> list[str]:
+        """Return the filters that let those pictures pass."""
+        half_s = Fraction(1, 2) / plan.frame_rate
+        end_s = min(Fraction(self.until_s), plan.frames / plan.frame_rate)
+        return [
+            f"setpts='{argv.shift(given)}'",
+            f"trim=start={float(-half_s):.6f}:end={float(end_s - half_s):.6f}",
+            f"select='isnan(prev_selected_t)+gte(t-prev_selected_t,{self.every_s})'",
+        ]
+
+
+# Key frames decode alone, so many of them are cheap however far they are apart. Where there
+# are hardly any, what lies between them is decoded, for less long.
+_SAMPLINGS = (
+    _Sampling(keys_only=True, until_s=30, every_s=1.5),
+    _Sampling(keys_only=False, until_s=10, every_s=1.0),
+)
+_ENOUGH_PICTURES = 4
 
 
 async def still(
@@ -37,9 +66,10 @@ async def still(
 ) -> bytes:
     """Return a JPEG of the picture shown at `at_s` seconds of our timeline.
 
-    None chooses a telling one; a time without a picture gives the first. `source` must
-    be a local file, unless there are a time and `samples`. `watermarks` are the pictures
-    (PNG) of the plan's watermarks.
+    None chooses one of the beginning that is neither black nor blank nor blurred, the same
+    one every time; a time without a picture gives the first. `source` must be a local file,
+    unless there are a time and `samples`. `watermarks` are the pictures (PNG) of the plan's
+    watermarks.
 
     Raises:
         MediaError: no picture can be decoded.
@@ -50,7 +80,8 @@ async def still(
         raise ValueError(msg)
     failure = MediaError("no-picture", "no picture could be decoded")
     camera = _Camera(source, samples, probe.video, probe.container, plan)
-    for arguments, feed in camera.attempts(at_s):
+    chosen = await _chosen(runner, camera) if at_s is None else None
+    for arguments, feed in camera.attempts(at_s, chosen):
         picture = bytearray()
         try:
             await runner.run(
@@ -68,6 +99,31 @@ async def still(
     raise failure
 
 
+async def _chosen(runner: Runner, camera: "_Camera") -> tuple[_Sampling, int] | None:
+    """Look at the beginning; return the picture to take, None where there are none."""
+    best: tuple[_Sampling, int] | None = None
+    most = 0
+    for sampling in _SAMPLINGS:
+        small = bytearray()
+        with suppress(MediaError):  # what came before the damage is good enough
+            await runner.run(
+                camera.small(sampling),
+                limits=_LIMITS,
+                input_file=camera.source.local_path,
+                outputs=[small.extend],
+            )
+        width_px, height_px = SIZE_PX
+        pictures = len(small) // (width_px * height_px)
+        whole = np.frombuffer(small, np.uint8, pictures * width_px * height_px)
+        looks = [look(luma) for luma in whole.reshape(pictures, height_px, width_px)]
+        if pictures > most:
+            number = most_telling(looks)
+            best, most = (sampling, number), pictures
+            if pictures >= _ENOUGH_PICTURES and looks[number].tells:
+                break
+    return best
+
+
 @dataclass(frozen=True, slots=True)
 class _Camera:
     """Where pictures are taken of."""
@@ -78,12 +134,14 @@ class _Camera:
     container: str
     plan: Plan
 
-    def attempts(self, at_s: Fraction | None) -> Iterator[Attempt]:
+    def attempts(
+        self, at_s: Fraction | None, chosen: tuple[_Sampling, int] | None
+    ) -> Iterator[Attempt]:
         """Yield what to try, one after the other."""
         frame = 0
-        if at_s is None:
-            yield self._choice(), None
-        else:
+        if chosen is not None:
+            yield self._sampled(*chosen), None
+        if at_s is not None:
             frame = max(0, min(int(at_s * self.plan.frame_rate), self.plan.frames - 1))
             yield self._at(frame)
         if frame > 0 or at_s is None:
@@ -104,26 +162,32 @@ class _Camera:
         steps = grid(origin, self.plan, frame, frame + 1)
         return self._argv(given, [], steps), feed
 
-    def _choice(self) -> list[str]:
+    def _sampled(self, sampling: _Sampling, number: int) -> list[str]:
+        """Take one of the pictures that were looked at: what is decoded is the same."""
         given = argv.whole_input(self.video, self.container, 0)
-        half_s = Fraction(1, 2) / self.plan.frame_rate
-        end_s = min(Fraction(_CHOICE_S), self.plan.frames / self.plan.frame_rate)
-        steps = [
-            f"setpts='{argv.shift(given)}'",
-            f"trim=start={float(-half_s):.6f}:end={float(end_s - half_s):.6f}",
-            f"thumbnail=n={_CHOICE_PICTURES}",
-        ]
-        # Key frames decode alone, so this is cheap however long they are apart.
-        return self._argv(given, ["-skip_frame", "nokey"], steps)
+        steps = [*sampling.steps(given, self.plan), f"select='eq(n,{number})'"]
+        return self._argv(given, _decoded(sampling), steps)
 
-    def _argv(
-        self, given: argv.Fed | argv.Whole, before: Sequence[str], steps: Sequence[str]
-    ) -> list[str]:
-        size_px = self._size_px()
-        chain = f"[{argv.stream(given)}]" + ",".join((*steps, *conversion(self.video, size_px)))
-        # What JPEG means by its numbers (JFIF 1.02): BT.601, full range.
-        jpeg = "scale=out_color_matrix=bt601:out_range=pc,format=yuvj420p"
-        graph = ";".join(burnt_in(chain, self.video, self.plan, size_px)) + f",{jpeg}[o0]"
+    def small(self, sampling: _Sampling) -> list[str]:
+        """Return the arguments that write small grey pictures, one after the other."""
+        given = argv.whole_input(self.video, self.container, 0)
+        width_px, height_px = SIZE_PX
+        steps = [
+            *sampling.steps(given, self.plan),
+            f"scale={width_px}:{height_px}:flags=area",
+            "format=gray",
+        ]
+        return [
+            *self._input(given, _decoded(sampling)),
+            "-filter_complex_threads", "1",
+            "-filter_complex", f"[{argv.stream(given)}]{','.join(steps)}[o0]",
+            "-map", "[o0]",
+            "-fps_mode", "passthrough",
+            "-f", "rawvideo",
+            output_url(0),
+        ]  # fmt: skip
+
+    def _input(self, given: argv.Fed | argv.Whole, before: Sequence[str]) -> list[str]:
         return [
             "-v", "error",
             "-copyts",
@@ -131,20 +195,82 @@ class _Camera:
             *INPUT_FLAGS,
             *before,
             *argv.media_input(given),
-            *argv.pictures(self.plan, 1),
-            "-filter_complex_threads", "1",
-            "-filter_complex", graph,
-            "-map", "[o0]",
-            "-fps_mode", "passthrough",
-            "-frames:v", "1",
-            "-c:v", "mjpeg",
-            "-q:v", str(_QUALITY),
-            "-map_metadata", "-1",
-            "-f", "image2pipe",
-            output_url(0),
         ]  # fmt: skip
 
+    def _argv(
+        self, given: argv.Fed | argv.Whole, before: Sequence[str], steps: Sequence[str]
+    ) -> list[str]:
+        size_px = self._size_px()
+        chain = f"[{argv.stream(given)}]" + ",".join((*steps, *conversion(self.video, size_px)))
+        graph = ";".join(burnt_in(chain, self.video, self.plan, size_px))
+        return [*self._input(given, before), *argv.pictures(self.plan, 1), *_jpeg(graph)]
+
     def _size_px(self) -> tuple[int, int]:
-        width_px = min(self.video.width_px, MAX_WIDTH_PX)
-        shape = Fraction(self.video.height_px, self.video.width_px)
-        return width_px, max(1, round(width_px * shape))
+        return _shown_size(self.video.width_px, self.video.height_px)
+
+
+def _shown_size(width_px: int, height_px: int) -> tuple[int, int]:
+    shown_px = min(width_px, MAX_WIDTH_PX)
+    return shown_px, max(1, round(shown_px * Fraction(height_px, width_px)))
+
+
+def _jpeg(graph: str) -> list[str]:
+    """Return the arguments that write the picture which comes out of an open graph."""
+    # What JPEG means by its numbers (JFIF 1.02): BT.601, full range.
+    jpeg = "scale=out_color_matrix=bt601:out_range=pc,format=yuvj420p"
+    return [
+        "-filter_complex_threads", "1",
+        "-filter_complex", f"{graph},{jpeg}[o0]",
+        "-map", "[o0]",
+        "-fps_mode", "passthrough",
+        "-frames:v", "1",
+        "-c:v", "mjpeg",
+        "-q:v", str(_QUALITY),
+        "-map_metadata", "-1",
+        "-f", "image2pipe",
+        output_url(0),
+    ]  # fmt: skip
+
+
+def decoding_pixels(video: VideoTrack, frame: int) -> int:
+    """Return how many pixels are decoded to show a frame of the source."""
+    before = bisect_right(video.key_frames, frame) - 1
+    key = video.key_frames[before] if before >= 0 else 0
+    return (frame - key + 1) * video.coded_width_px * video.coded_height_px
+
+
+async def still_of_piece(
+    runner: Runner, init: bytes, piece: bytes, number: int, size_px: tuple[int, int]
+) -> bytes:
+    """Return a JPEG of picture `number` of one encoded piece, for a video of this size.
+
+    A piece is never longer than a few seconds, whatever the source is like.
+
+    Raises:
+        MediaError: it cannot be decoded.
+        RunnerError: the run was ended from outside, or by a limit on time.
+    """
+
+    async def feed() -> AsyncIterator[bytes]:
+        yield init
+        yield piece
+
+    width_px, height_px = _shown_size(*size_px)
+    scale = f"scale={width_px}:{height_px}:flags=bicubic,setsar=1"
+    picture = bytearray()
+    given = argv.Fed(0, 0)
+    await runner.run(
+        # By number, not by time: offsets below zero move all times of such a file.
+        ["-v", "error", *INPUT_FLAGS, *argv.media_input(given),
+         *_jpeg(f"[{argv.stream(given)}]select='eq(n,{number})',{scale}")],
+        limits=_LIMITS,
+        feed=feed(),
+        outputs=[picture.extend],
+    )  # fmt: skip
+    if not picture:
+        raise MediaError("no-picture", f"picture {number} of a piece could not be decoded")
+    return bytes(picture)
+
+
+def _decoded(sampling: _Sampling) -> list[str]:
+    return ["-skip_frame", "nokey"] if sampling.keys_only else []

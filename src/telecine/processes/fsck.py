@@ -172,6 +172,7 @@ async def _expect_asset(tx: Transaction, asset: Asset, expected: _Expected) -> N
     for kind in ("video", "audio"):
         expected.optional.add(objects.passthrough_key(asset.prefix, kind))
     expected.need(asset.still_key, owner)
+    expected.need(asset.storyboard_key, owner, (asset.storyboard_offsets or [0])[-1])
     rows = (await tx.scalars(select(Rendition).where(Rendition.asset_id == asset.id))).all()
     for row in rows:
         expected.need(row.index_key, owner)

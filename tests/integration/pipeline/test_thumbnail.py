@@ -12,9 +12,10 @@ from PIL import Image
 from telecine.ffmpeg.binary import find_ffmpeg
 from telecine.ffmpeg.runner import MediaError, Runner
 from telecine.pipeline import clip as clips
+from telecine.pipeline.encode import encode_chunk
 from telecine.pipeline.plan import PlanOptions, plan
 from telecine.pipeline.probe import Probed, probe
-from telecine.pipeline.thumbnail import still
+from telecine.pipeline.thumbnail import still, still_of_piece
 from telecine.pipeline.watermark import Length, Watermark
 from tests.integration.pipeline.clips import HEIGHT_PX, WIDTH_PX, Clip, numbers
 from tests.integration.pipeline.test_encode import X264, index_of, local
@@ -75,6 +76,52 @@ async def test_one_that_we_choose_is_of_the_part(
         chosen = await taken(runner, path, await cut(runner, path, start_ms, end_ms), None)
         assert 93 <= chosen < end_ms * 30 // 1000
     assert 0 <= await taken(runner, path, await cut(runner, path), None) < clip.pictures
+
+
+OPENINGS = {
+    "black": "drawbox=t=fill:color=black:enable='lt(t,3)',format=yuv420p",
+    "blank": "drawbox=t=fill:color=gray:enable='lt(t,3)',format=yuv420p",
+    "blurred": "gblur=sigma=24:enable='lt(t,3)',format=yuv420p",
+}
+KEYS = ("-g", "30", "-bf", "3", "-sc_threshold", "0")
+NO_KEYS = ("-g", "999", "-bf", "3", "-sc_threshold", "0")
+
+
+@pytest.mark.parametrize("keys", [KEYS, NO_KEYS], ids=["keys", "one key"])
+@pytest.mark.parametrize("opening", OPENINGS)
+async def test_an_opening_without_anything_to_see_is_passed_over(
+    runner: Runner, opening: str, keys: tuple[str, ...], tmp_path: Path
+) -> None:
+    video = (*X264, *keys)
+    clip = Clip(name="opening.mp4", video=video, late=OPENINGS[opening], audio=(), pictures=180)
+    path = clip.make(tmp_path)
+    assert 90 <= await taken(runner, path, await cut(runner, path), None) <= 150
+
+
+async def test_all_black_gives_the_first_picture(runner: Runner, tmp_path: Path) -> None:
+    black = "drawbox=t=fill:color=black,format=yuv420p"
+    path = Clip(name="black.mp4", video=(*X264, *KEYS), late=black, audio=()).make(tmp_path)
+    assert await taken(runner, path, await cut(runner, path), None) == -1
+
+
+@pytest.mark.parametrize("clip", CLIPS[:2], ids=lambda clip: clip.name)
+async def test_a_piece_gives_the_same_picture_as_the_source(
+    runner: Runner, clip: Clip, tmp_path: Path
+) -> None:
+    path = clip.make(tmp_path)
+    probed = await cut(runner, path)
+    made = plan(probed.probe, PlanOptions(passthrough=False))
+    name = made.renditions[-1].name
+    (encoded,) = await encode_chunk(
+        runner, local(path), index_of(probed), probed.probe, made, [name], 1, 3
+    )
+    for piece, data in enumerate(encoded.pieces, made.segment_pieces[1]):
+        first, end = made.piece_cuts[piece], made.piece_cuts[piece + 1]
+        for frame in (first, first + 1, (first + end) // 2, end - 1):
+            jpeg = await still_of_piece(
+                runner, encoded.init, data, frame - first, (WIDTH_PX, HEIGHT_PX)
+            )
+            assert number(jpeg) == frame
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])

@@ -93,6 +93,7 @@ def test_the_island_is_what_the_script_reads() -> None:
         "hls": "/vod/vi1/hls/manifest.m3u8",
         "poster": None,
         "mp4": None,
+        "storyboard": None,
         "panoramic": False,
         "live": False,
         "theme": {**themes.DEFAULTS, "logo": None},

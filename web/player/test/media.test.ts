@@ -7,6 +7,7 @@ const MEDIA: Media = {
   hls: '/vod/vi1/hls/manifest.m3u8',
   poster: null,
   mp4: null,
+  storyboard: null,
 };
 
 it('reads the JSON island of the page', () => {

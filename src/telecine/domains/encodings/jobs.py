@@ -65,6 +65,15 @@ class TakeStill(Job):
 
 
 @dataclass(frozen=True, slots=True)
+class MakeStoryboard(Job):
+    """Make the small pictures that are shown while a viewer seeks."""
+
+    lane, attempts, timeout_s = Lane.SYSTEM, 4, 1800.0
+
+    asset_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class SweepAsset(Job):
     """Delete what lost a race: objects of a finished asset that no row names."""
 

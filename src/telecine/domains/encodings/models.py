@@ -62,6 +62,10 @@ class Asset(Base):
     duration_s: Mapped[float | None]
     failure: Mapped[str | None]  # machine-readable reason, then detail
     still_key: Mapped[str | None]  # a picture taken from the source
+    # One object: the list of tiles, then the sheets. `offsets` as in a run; null: not made
+    # yet, empty: there is none to make.
+    storyboard_key: Mapped[str | None]
+    storyboard_offsets: Mapped[list[int] | None] = mapped_column(ARRAY(BigInteger))
     chunks: Mapped[int] = mapped_column(Integer, default=0)
     next_chunk: Mapped[int] = mapped_column(Integer, default=0)  # first one not enqueued
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())

@@ -33,6 +33,11 @@ def index_key(prefix: str, rendition: str) -> str:
     return f"{prefix}{rendition}/index-{ids.nonce()}.bin"
 
 
+def storyboard_key(prefix: str) -> str:
+    """A new key for the storyboard."""
+    return f"{prefix}storyboard-{ids.nonce()}.bin"
+
+
 def still_key(prefix: str) -> str:
     """A new key for a picture taken from the source."""
     return f"{prefix}still-{ids.nonce()}.jpg"

@@ -76,6 +76,12 @@ async def steps_of(tx: Transaction, asset_id: UUID) -> Sequence[Step]:
     return (await tx.scalars(rows)).all()
 
 
+def lowest(renditions: Sequence[Rendition]) -> Rendition | None:
+    """Return the smallest video rendition; None where there is only sound."""
+    videos = [row for row in renditions if row.name != AUDIO]
+    return min(videos, key=lambda row: int(row.name[:-1]), default=None)
+
+
 async def status(tx: Transaction, video_id: UUID, *, mp4_support: bool) -> SourceStatus:
     """Return the status of a video as the API tells it.
 

@@ -6,6 +6,7 @@ The caller owns the transaction; rows, jobs and events appear together.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from telecine.domains.encodings.jobs import (
     EncodeAudio,
     EncodeChunk,
     FinishRendition,
+    MakeStoryboard,
     SweepAsset,
     TakeStill,
     WarmStart,
@@ -144,6 +146,13 @@ async def _enqueue_first_jobs(
         asset.next_chunk = min(asset.chunks, CHUNK_WINDOW)
         chunks = [EncodeChunk(asset_id=asset.id, chunk=n) for n in range(asset.next_chunk)]
         await queue.enqueue(tx, *chunks, priority=BACKGROUND)
+    await _ask_for_storyboard(tx, asset, rows)
+
+
+async def _ask_for_storyboard(tx: Transaction, asset: Asset, rows: Sequence[Rendition]) -> None:
+    lowest = queries.lowest(rows)
+    if lowest is not None and lowest.state == RenditionState.ENCODED:
+        await queue.enqueue(tx, MakeStoryboard(asset_id=asset.id), priority=BACKGROUND)
 
 
 async def record_failure(tx: Transaction, asset_id: UUID, failure: str) -> None:
@@ -268,8 +277,26 @@ async def record_finished(
             _announce_ready(tx, asset, rows, row)
     if all(row.name == queries.AUDIO for row in rows):
         _announce(tx, asset, "hls", "240p")
+    if rendition == queries.lowest(rows):
+        await _ask_for_storyboard(tx, asset, rows)
     if all(row.state == RenditionState.ENCODED for row in rows):
         await queue.enqueue(tx, SweepAsset(asset_id=asset_id), priority=BACKGROUND)
+    await notify(tx, MEDIA_CHANGED, asset.public_id)
+    return True
+
+
+async def record_storyboard(
+    tx: Transaction, asset_id: UUID, key: str | None, sizes: Sequence[int]
+) -> bool:
+    """Take over a storyboard, the first one only; no key and no sizes: there is none.
+
+    `sizes` are the bytes of its parts. Returns False when `key` is not needed.
+    """
+    asset = await lock_asset(tx, asset_id)
+    if asset is None or asset.storyboard_offsets is not None:
+        return False
+    asset.storyboard_key = key
+    asset.storyboard_offsets = [*accumulate(sizes, initial=0)] if sizes else []
     await notify(tx, MEDIA_CHANGED, asset.public_id)
     return True
 

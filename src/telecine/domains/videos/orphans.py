@@ -31,7 +31,7 @@ log = structlog.get_logger()
 _VIDEO = re.compile(r"vi[0-9A-Za-z]{22}")
 _UPLOADED = re.compile(r"source/[0-9a-f]{12}(?:-\d+)?|thumbnail/[0-9a-f]{12}\.jpg")
 _ENCODED = re.compile(
-    r"(?P<epoch>\d+)/(?:still-[0-9a-f]{12}\.jpg"
+    r"(?P<epoch>\d+)/(?:still-[0-9a-f]{12}\.jpg|storyboard-[0-9a-f]{12}\.bin"
     r"|[^/]+/(?:\d{6}-[0-9a-f]{12}\.run|index-[0-9a-f]{12}\.bin))"
 )
 _SETTLED_AFTER = timedelta(days=2)
@@ -192,6 +192,7 @@ def _keys(video_id: UUID) -> Select[str | None]:
         select(part_extents.op("->>")("key")).where(Part.source_id == sources),
         select(Part.own_key).where(Part.source_id == sources, Part.stored_at.is_(None)),
         select(Asset.still_key).where(Asset.video_id == video_id),
+        select(Asset.storyboard_key).where(Asset.video_id == video_id),
         select(Rendition.index_key).where(Rendition.asset_id.in_(assets)),
         select(Run.object_key).where(Run.asset_id.in_(assets)),
     ).subquery()

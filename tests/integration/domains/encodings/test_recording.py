@@ -198,6 +198,33 @@ async def test_finishing_twice_announces_once_and_drops_the_rows(db: Database) -
     assert (await waiting_jobs(db))["SweepAsset"] == 1
 
 
+async def test_the_lowest_rendition_asks_for_the_storyboard(db: Database) -> None:
+    plan = make_plan(quality("240p"), quality("360p"))
+    asset = await planned(db, plan, {"audio": FACTS})
+    for name, jobs in (("360p", 0), ("240p", 1)):
+        row = await rendition(db, asset, name)
+        async with db.transaction() as tx:
+            await recording.record_finished(tx, asset.id, row.id, "index", (9, 8))
+        assert (await waiting_jobs(db)).get("MakeStoryboard", 0) == jobs
+
+
+async def test_a_copied_lowest_rendition_asks_for_the_storyboard_at_once(db: Database) -> None:
+    await planned(db, make_plan(quality("240p", passthrough=True)), {"240p": FACTS, "audio": FACTS})
+    assert (await waiting_jobs(db))["MakeStoryboard"] == 1
+
+
+async def test_the_first_storyboard_stays(db: Database) -> None:
+    asset = await planned(db, make_plan(quality("240p")), {"audio": FACTS})
+    for key, taken in (("a", True), ("b", False), (None, False)):
+        async with db.transaction() as tx:
+            sizes = [] if key is None else [10, 500, 400]
+            assert await recording.record_storyboard(tx, asset.id, key, sizes) is taken
+    async with db.transaction() as tx:
+        found = await tx.get(Asset, asset.id)
+        assert found is not None
+        assert (found.storyboard_key, found.storyboard_offsets) == ("a", [0, 10, 510, 910])
+
+
 async def test_failed_chunks_leave_finished_renditions_alone(db: Database) -> None:
     asset = await planned(db, make_plan(quality("240p"), quality("360p")), {"audio": FACTS})
     done = await rendition(db, asset, "240p")

@@ -263,7 +263,7 @@ async def test_what_is_not_known_here_is_left_alone(house: House) -> None:
     asset = await house.planned(video)
     await house.put(
         f"{video.prefix}captions/{ids.nonce()}.vtt",
-        f"{asset.prefix}storyboard-{ids.nonce()}.jpg",
+        f"{asset.prefix}waveform-{ids.nonce()}.png",
         f"{house.project_id}/watermarks/{ids.nonce()}.png",
         f"{house.project_id}/file",
         f"{uuid.uuid4()}/{ids.public_id('vi')}/source/{ids.nonce()}",

@@ -472,6 +472,8 @@ def _encodings() -> None:
         Column("duration_s", Double(), nullable=True),
         Column("failure", String(), nullable=True),
         Column("still_key", String(), nullable=True),
+        Column("storyboard_key", String(), nullable=True),
+        Column("storyboard_offsets", ARRAY(BigInteger()), nullable=True),
         Column("chunks", Integer(), nullable=False),
         Column("next_chunk", Integer(), nullable=False),
         _now("created_at"),

@@ -11,6 +11,7 @@ from telecine.domains.encodings.handlers.ladder import encode_chunk, warm_start
 from telecine.domains.encodings.handlers.probe import probe_asset
 from telecine.domains.encodings.handlers.removal import remove_media
 from telecine.domains.encodings.handlers.still import take_still
+from telecine.domains.encodings.handlers.storyboard import make_storyboard
 from telecine.jobs.job import Job
 from telecine.jobs.worker import Handler
 
@@ -23,6 +24,7 @@ _HANDLERS = {
     jobs.EncodeAudio: encode_audio_span,
     jobs.FinishRendition: finish_rendition,
     jobs.TakeStill: take_still,
+    jobs.MakeStoryboard: make_storyboard,
     jobs.SweepAsset: sweep_asset,
     jobs.RemoveMedia: remove_media,
 }

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from telecine import clock
 from telecine.db.engine import Database
 from telecine.domains.encodings import objects, queries
-from telecine.domains.encodings.models import Asset, Step
+from telecine.domains.encodings.models import Asset, Rendition, Step
 from telecine.domains.sources.models import Source
 from telecine.ffmpeg.runner import Brake, MediaError, Runner
 from telecine.jobs.worker import PermanentFailure
@@ -22,6 +22,7 @@ from telecine.pipeline.model import Plan, Probe
 from telecine.pipeline.probe import Prober
 from telecine.pipeline.reader import SourceReader
 from telecine.pipeline.sample_index import SampleIndex
+from telecine.pipeline.stored_index import StoredIndex
 from telecine.storage.extents import Extent, Extents
 from telecine.storage.spool import Spool
 from telecine.storage.store import Store
@@ -155,3 +156,20 @@ async def stored_pieces(bench: Bench, asset: Asset) -> dict[UUID, set[int]]:
             pieces = range(run.first_piece, run.first_piece + len(run.offsets) - 1)
             held.setdefault(run.rendition_id, set()).update(pieces)
         return held
+
+
+async def stored_piece(
+    bench: Bench, asset: Asset, rendition: Rendition, piece: int
+) -> bytes | None:
+    """Return a piece of an encoded rendition; None while it is not stored."""
+    if rendition.index_key is not None:
+        index = StoredIndex.from_bytes(await bench.store.read(rendition.index_key))
+        ((key, offset, size),) = index.ranges(piece, piece + 1)
+        return await bench.store.read(key, offset, offset + size)
+    async with bench.db.transaction() as tx:
+        runs = await queries.runs_of(tx, asset.id, [rendition.id])
+    for run in runs:
+        at = piece - run.first_piece
+        if 0 <= at < len(run.offsets) - 1:
+            return await bench.store.read(run.object_key, run.offsets[at], run.offsets[at + 1])
+    return None

@@ -4,8 +4,17 @@ import structlog
 
 from telecine.domains.encodings import queries
 from telecine.domains.encodings.handlers.bench import Bench
-from telecine.domains.encodings.jobs import EncodeAudio, EncodeChunk, ProbeAsset
-from telecine.domains.encodings.recording import fail_renditions, record_failure
+from telecine.domains.encodings.jobs import (
+    EncodeAudio,
+    EncodeChunk,
+    MakeStoryboard,
+    ProbeAsset,
+)
+from telecine.domains.encodings.recording import (
+    fail_renditions,
+    record_failure,
+    record_storyboard,
+)
 from telecine.jobs.job import Job
 
 log = structlog.get_logger()
@@ -23,3 +32,5 @@ async def record_giving_up(bench: Bench, job: Job, error: str) -> None:
             await fail_renditions(tx, job.asset_id, names, error)
         elif isinstance(job, EncodeAudio):
             await fail_renditions(tx, job.asset_id, {queries.AUDIO}, error)
+        elif isinstance(job, MakeStoryboard):
+            await record_storyboard(tx, job.asset_id, None, [])

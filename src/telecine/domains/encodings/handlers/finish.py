@@ -92,8 +92,9 @@ async def sweep_asset(bench: Bench, job: SweepAsset) -> None:
     unknown = [
         entry.key
         async for entry in bench.store.list(asset.prefix)
-        # A still that is being taken has no row yet; its job cleans up by itself.
-        if entry.key not in known and "/still-" not in entry.key
+        # A picture that is being made has no row yet; its job cleans up by itself.
+        if entry.key not in known
+        and not entry.key.startswith((f"{asset.prefix}still-", f"{asset.prefix}storyboard-"))
     ]
     unknown += await _lost_uploads(bench, source)
     await bench.store.delete(unknown)
@@ -121,8 +122,7 @@ async def known_objects(bench: Bench, asset: Asset, rows: Sequence[Rendition]) -
     known = {objects.plan_key(asset.prefix), objects.probe_key(asset.prefix)}
     known |= {objects.samples_key(asset.prefix)}
     known |= {objects.passthrough_key(asset.prefix, kind) for kind in ("video", "audio")}
-    if asset.still_key is not None:
-        known.add(asset.still_key)
+    known |= {key for key in (asset.still_key, asset.storyboard_key) if key is not None}
     for row in rows:
         if row.index_key is not None:
             known.add(row.index_key)
