@@ -199,6 +199,11 @@ class Settings(BaseSettings):
     keep_sandbox_videos_h: int = Field(
         default=24, ge=1, description="Hours for which videos of the sandbox are kept."
     )
+    keep_events_days: int = Field(
+        default=30,
+        ge=4,  # a receiver may be away for three
+        description="Days for which events and the log of deliveries are kept.",
+    )
     keep_jobs_days: int = Field(
         default=7, ge=1, description="Days for which jobs that failed stay in the database."
     )

@@ -36,7 +36,6 @@ MISSING_OPERATIONS = (
     "* /summaries*",
     "* /videos/{videoId}/captions*",
     "* /videos/{videoId}/chapters*",
-    "* /webhooks*",
 )
 
 DIFFERENCES = (

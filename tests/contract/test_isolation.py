@@ -20,6 +20,7 @@ PROJECT, OPERATOR = "apiKey", "operatorKey"
 BODIES: dict[str, dict[str, Any]] = {
     "PATCH /videos/{videoId}/thumbnail": {"timecode": "00:00:00"},
     "PATCH /discarded/videos/{videoId}": {"discarded": False},
+    "POST /webhooks": {"events": ["video.playable"], "url": "https://example.com/"},
 }
 """JSON bodies that are valid where text in the required members would not be."""
 
@@ -37,7 +38,15 @@ def make_resources(owner: httpx.Client, image: bytes) -> dict[str, str]:
         "playerId": accepted(owner.post("/players", json={"name": "theirs"}))["playerId"],
         "watermarkId": accepted(owner.post("/watermarks", files=picture))["watermarkId"],
         "uploadId": upload.headers["location"].removeprefix("/tus/"),
+        "webhookId": _webhook(owner),
     }
+
+
+def _webhook(owner: httpx.Client) -> str:
+    """Return a webhook of a project, which may have ten."""
+    found = accepted(owner.get("/webhooks"))["data"]
+    body = BODIES["POST /webhooks"]
+    return str((found or [accepted(owner.post("/webhooks", json=body))])[0]["webhookId"])
 
 
 class Operations:
@@ -204,6 +213,7 @@ def test_only_the_operator_uses_the_operators_operations(
         **make_resources(api, operations.image),
         "projectId": tenant.project_id,
         "apiKeyId": "x",
+        "deliveryId": "00000000-0000-0000-0000-000000000000",
     }
     headers = [None, "", basic(f"{tenant.key}:"), f"Bearer {tenant.key}", f"Bearer {token}"]
     for method, path, given in operations.of(OPERATOR):

@@ -24,6 +24,13 @@ def strict_python(headers: Headers) -> Version | None:
     return version if version < FIRST_TOLERANT_PYTHON else None
 
 
+def is_official(headers: Headers) -> bool:
+    """Tell whether an official client asks: some of them type event names as enums."""
+    if "av-origin-client" in headers:
+        return True
+    return _USER_AGENT.search(headers.get("user-agent", "")) is not None
+
+
 def without_nulls(value: object) -> object:
     """Return a JSON value without its null members, at any depth."""
     if isinstance(value, dict):

@@ -1,5 +1,6 @@
-"""Text that a database can hold."""
+"""Text that a database can hold, and times as text."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import AfterValidator
@@ -24,3 +25,8 @@ NO_NUL = AfterValidator(_without_nul)
 
 Text = Annotated[str, NO_NUL]
 """A string without NUL, which PostgreSQL's text cannot hold."""
+
+
+def atom(moment: datetime) -> str:
+    """Return a time as the API shows it: `2024-07-14T23:36:07+00:00`."""
+    return moment.astimezone(UTC).isoformat(timespec="seconds")

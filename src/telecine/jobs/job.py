@@ -12,7 +12,6 @@ class Lane(enum.StrEnum):
     PROBE = "probe"
     LADDER = "ladder"
     SYSTEM = "system"
-    WEBHOOK = "webhook"
     INGEST = "ingest"
 
 

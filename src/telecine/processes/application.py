@@ -1,7 +1,6 @@
 """The ASGI application of an API process, built from the settings."""
 
 import asyncio
-import hmac
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -26,6 +25,8 @@ from telecine.domains.uploads.tus import api as tus_api
 from telecine.domains.videos import api as videos_api
 from telecine.domains.videos import discarded_api, tags_api, thumbnail_api, tokens
 from telecine.domains.watermarks import api as watermarks_api
+from telecine.domains.webhooks import api as webhooks_api
+from telecine.domains.webhooks import operator_api as webhooks_operator_api
 from telecine.http.app import Api, create_app
 from telecine.http.ratelimit import RateLimits
 from telecine.http.services import PublicUrls, Services
@@ -34,8 +35,8 @@ from telecine.processes.control import Briefing
 from telecine.processes.health import Health
 from telecine.processes.measuring import Measured
 from telecine.processes.onair import owner_socket
+from telecine.processes.secrets import sealer, token_key
 from telecine.processes.viewing import build_delivery, build_live_delivery
-from telecine.sealing import Sealer
 from telecine.settings import Settings
 from telecine.storage.open import open_store
 
@@ -55,21 +56,11 @@ ROUTERS = (
     players_api.router,
     discarded_api.router,
     tags_api.router,
+    webhooks_api.router,
     encodings_api.router,
+    webhooks_operator_api.router,
 )
 """All operations of the API, in the order of the document."""
-
-
-def token_key(secret_key: str) -> bytes:
-    """Derive the key that signs the tokens of private media from the master secret."""
-    return hmac.digest(secret_key.encode(), b"telecine: private media", "sha256")
-
-
-def sealer(settings: Settings, briefing: Briefing) -> Sealer:
-    """Build what seals secrets with the master secret, and opens those of its predecessor."""
-    previous = settings.previous_secret_key
-    before = [] if previous is None else [previous.get_secret_value()]
-    return Sealer([briefing.secret_key, *before])
 
 
 def services(settings: Settings, briefing: Briefing) -> Services:

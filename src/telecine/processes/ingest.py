@@ -1,8 +1,5 @@
 """What a worker needs to get sources by itself."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 from telecine.db.engine import Database
 from telecine.domains.sources.handlers import Bench
 from telecine.domains.videos.operations import source_ingested
@@ -23,14 +20,12 @@ def outbound_policy(settings: Settings) -> OutboundPolicy:
     )
 
 
-@asynccontextmanager
-async def ingest_bench(settings: Settings, db: Database, store: Store) -> AsyncIterator[Bench]:
+def ingest_bench(settings: Settings, db: Database, store: Store, client: OutboundClient) -> Bench:
     """Build the place where sources are fetched."""
-    async with OutboundClient(outbound_policy(settings)) as client:
-        yield Bench(
-            db=db,
-            store=store,
-            client=client,
-            complete=source_ingested,
-            allow_playlists=settings.allow_hls_sources,
-        )
+    return Bench(
+        db=db,
+        store=store,
+        client=client,
+        complete=source_ingested,
+        allow_playlists=settings.allow_hls_sources,
+    )

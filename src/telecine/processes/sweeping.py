@@ -20,6 +20,7 @@ from telecine.domains.uploads.tus import expiry as tus_expiry
 from telecine.domains.videos import expiry
 from telecine.domains.videos.orphans import Orphans
 from telecine.domains.watermarks import sweeps as watermarks
+from telecine.domains.webhooks import sweeps as webhooks
 from telecine.jobs.worker import Periodic
 from telecine.processes.measuring import SWEPT
 from telecine.settings import Settings
@@ -53,6 +54,7 @@ def sweeps(settings: Settings, db: Database, store: Store, spool: Spool) -> list
         Sweep("claims", _HOUR_S, place.claims),
         Sweep("old encodings", _HOUR_S, place.old_encodings),
         Sweep("watermarks", _HOUR_S, place.watermarks),
+        Sweep("events", _HOUR_S, place.events),
         Sweep("unfinished writes", _HOUR_S, place.unfinished_writes),
         Sweep("orphans", settings.sweep_orphans_every_h * _HOUR_S, place.orphans(orphans), True),
     ]
@@ -133,6 +135,10 @@ class _Place:
     async def watermarks(self) -> int:
         before = clock.now() - timedelta(hours=self.settings.keep_unfinished_h)
         return await watermarks.remove_unused(self.db, self.store, before)
+
+    async def events(self) -> int:
+        before = clock.now() - timedelta(days=self.settings.keep_events_days)
+        return await webhooks.forget_events(self.db, before)
 
     async def unfinished_writes(self) -> int:
         before = clock.now() - timedelta(hours=self.settings.keep_unfinished_h)

@@ -15,22 +15,26 @@ from telecine.domains.encodings import handlers, wants
 from telecine.domains.encodings.handlers import Bench
 from telecine.domains.encodings.handlers.jit import JitEncoder
 from telecine.domains.sources import handlers as source_handlers
+from telecine.domains.webhooks.delivering import Deliverer
+from telecine.domains.webhooks.operations import EVENTS
 from telecine.ffmpeg.binary import find_ffmpeg
 from telecine.ffmpeg.runner import Runner
 from telecine.ffmpeg.sharing import HostSlots, Precedence
 from telecine.jobs.job import Job, Lane
 from telecine.jobs.worker import LaneEnded, Patience, Periodic, Worker
+from telecine.net.client import OutboundClient
 from telecine.pipeline.probe import Prober
 from telecine.processes import control, ingest, sweeping
 from telecine.processes.control import Briefing, Child
 from telecine.processes.measuring import Backlog
+from telecine.processes.secrets import sealer
 from telecine.settings import Settings
 from telecine.storage.open import open_store
 from telecine.storage.spool import Spool
 
 log = structlog.get_logger()
 
-_SLOTS = {Lane.PROBE: 2, Lane.SYSTEM: 4, Lane.WEBHOOK: 20, Lane.INGEST: ingest.SLOTS}
+_SLOTS = {Lane.PROBE: 2, Lane.SYSTEM: 4, Lane.INGEST: ingest.SLOTS}
 _ANNOUNCE_EVERY_S = 3600.0
 _MEASURE_EVERY_S = 10.0
 _PREPARE_EVERY_S = 60.0
@@ -78,9 +82,11 @@ async def work(child: Child, briefing: Briefing) -> None:
     sweeps = sweeping.periodic(child.settings, db, place.store, place.spool)
 
     resources = AsyncExitStack()
-    sources = await resources.enter_async_context(
-        ingest.ingest_bench(child.settings, db, place.store)
+    client = await resources.enter_async_context(
+        OutboundClient(ingest.outbound_policy(child.settings))
     )
+    sources = ingest.ingest_bench(child.settings, db, place.store, client)
+    deliverer = Deliverer(db, client, sealer(child.settings, briefing))
 
     async def give_up(job: Job, reason: str) -> None:
         await handlers.record_giving_up(place, job, reason)
@@ -92,9 +98,11 @@ async def work(child: Child, briefing: Briefing) -> None:
     viewers = viewers_encoder(child.settings, place)
     listener = Listener(briefing.database_url)
     listener.subscribe(wants.WANTED, lambda _: viewers.wake())
+    listener.subscribe(EVENTS, lambda _: deliverer.wake())
     try:
         async with asyncio.TaskGroup() as beside:
-            others = [beside.create_task(other) for other in (listener.run(), viewers.run())]
+            beside_jobs = (listener.run(), viewers.run(), deliverer.run())
+            others = [beside.create_task(other) for other in beside_jobs]
             while not stopping.is_set():
                 worker = Worker(
                     briefing.database_url,

@@ -140,6 +140,20 @@ async function checkThemes() {
   assert.equal((await refused(playerThemes.get(made.playerId))).name, 'playerId');
 }
 
+async function checkWebhooks() {
+  const { webhooks } = client;
+  const url = `https://example.com/${run}?a=b`;
+  const events = ['video.encoding.quality.completed'];
+  const made = await webhooks.create({ events, url });
+  assert.match(made.webhookId, /^webhook_[0-9A-Za-z]{22}$/);
+  assert.deepEqual([made.events, made.url], [events, url]);
+  assert.deepEqual(await webhooks.get(made.webhookId), made);
+  const page = await webhooks.list({ events: events[0] });
+  assert.ok(page.data.some((one) => one.webhookId === made.webhookId));
+  await webhooks.delete(made.webhookId);
+  assert.equal((await refused(webhooks.get(made.webhookId))).name, 'webhookId');
+}
+
 async function checkErrors() {
   const unknown = await refused(videos.get('viAAAAAAAAAAAAAAAAAAAAAA'));
   assert.equal(unknown.status, 404);
@@ -173,6 +187,7 @@ async function checkTokens() {
   await checkChanges();
   await checkPlayback();
   await checkThemes();
+  await checkWebhooks();
   await checkErrors();
 })().catch((error) => {
   console.error(error);

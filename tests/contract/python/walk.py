@@ -17,11 +17,13 @@ import apivideo
 import apivideo.auth_api_client as auth
 import pytest
 from apivideo.api.videos_api import VideosApi
+from apivideo.api.webhooks_api import WebhooksApi
 from apivideo.exceptions import ApiException, NotFoundException, UnauthorizedException
 from apivideo.model.metadata import Metadata
 from apivideo.model.video_creation_payload import VideoCreationPayload
 from apivideo.model.video_thumbnail_pick_payload import VideoThumbnailPickPayload
 from apivideo.model.video_update_payload import VideoUpdatePayload
+from apivideo.model.webhooks_creation_payload import WebhooksCreationPayload
 
 PLAYABLE_WITHIN_S = 90
 TOLERANT_FROM = (1, 3, 2)
@@ -177,6 +179,26 @@ def check_thumbnails(videos: VideosApi, video_id: str, image: Path) -> None:
     assert picked.video_id == video_id
 
 
+def check_webhooks(webhooks: WebhooksApi, version: tuple[int, ...]) -> None:
+    wish = WebhooksCreationPayload(
+        events=["video.encoding.quality.completed"], url=f"https://example.com/{RUN}?a=b"
+    )
+    made = webhooks.create(wish)
+    assert made.webhook_id.startswith("webhook_")
+    assert (list(made.events), made.url) == (list(wish.events), wish.url)
+    assert made.created_at.utcoffset() is not None
+    assert ("signature_secret" in made.to_dict()) == (version >= TOLERANT_FROM)
+    assert webhooks.get(made.webhook_id) == made
+    of_event = webhooks.list(events="video.encoding.quality.completed", page_size=100)
+    assert made.webhook_id in [each.webhook_id for each in of_event.data]
+    of_another = webhooks.list(events="live-stream.broadcast.ended", page_size=100)
+    assert made.webhook_id not in [each.webhook_id for each in of_another.data]
+    assert webhooks.delete(made.webhook_id) is None
+    with pytest.raises(NotFoundException) as gone:
+        webhooks.delete(made.webhook_id)
+    assert problem_of(gone.value)["name"] == "webhookId"
+
+
 def check_errors(videos: VideosApi, client: Any) -> None:
     with pytest.raises(NotFoundException) as unknown:
         videos.get(NO_SUCH_VIDEO)
@@ -217,6 +239,7 @@ def main(base_url: str, key: str, wanted: str, clip: str, image: str) -> None:
         check_changes(videos)
         video_id = check_playback(videos, Path(clip), version)
         check_thumbnails(videos, video_id, Path(image))
+        check_webhooks(WebhooksApi(client), version)
         check_errors(videos, client)
         assert videos.delete(video_id) is None
         with pytest.raises(NotFoundException) as gone:

@@ -122,6 +122,9 @@ class SettingsDocument(Wire):
     storage_quota_bytes: Annotated[int, Field(ge=0, strict=True)] | None = Field(
         default=None, description="What the sources of all videos may have together, in bytes."
     )
+    max_webhooks: Annotated[int, Field(ge=0, le=10_000, strict=True)] | None = Field(
+        default=None, description="How many webhooks there may be; 10 by default."
+    )
 
 
 class RunningJobDocument(Wire):

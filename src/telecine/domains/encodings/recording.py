@@ -33,6 +33,7 @@ from telecine.domains.encodings.models import (
     Run,
 )
 from telecine.domains.encodings.operations import BACKGROUND, MEDIA_CHANGED, NORMAL, URGENT
+from telecine.domains.webhooks import events
 from telecine.domains.webhooks.operations import announce
 from telecine.jobs import queue
 from telecine.pipeline.model import Plan
@@ -42,8 +43,6 @@ PIECES_STORED = "telecine_pieces"
 
 CHUNK_WINDOW = 50
 """Ladder jobs of one video that wait in the queue at a time."""
-
-QUALITY_COMPLETED = "video.encoding.quality.completed"
 
 
 class InitMismatch(Exception):
@@ -104,9 +103,12 @@ async def record_plan(
     tx.add_all(rows)
     await tx.flush()
     await _enqueue_first_jobs(tx, asset, rows, audio_spans)
+    await announce(
+        tx, asset.project_id, events.PLAYABLE, asset.public_id, {"videoId": asset.public_id}
+    )
     for row in rows:
         if row.name != queries.AUDIO:
-            _announce_ready(tx, asset, rows, row)
+            await _announce_ready(tx, asset, rows, row)
     await notify(tx, MEDIA_CHANGED, asset.public_id)
 
 
@@ -162,6 +164,7 @@ async def record_failure(tx: Transaction, asset_id: UUID, failure: str) -> None:
         return
     asset.state = AssetState.FAILED
     asset.failure = failure
+    await _announce_failed(tx, asset, [], failure)
     await notify(tx, MEDIA_CHANGED, asset.public_id)
 
 
@@ -171,10 +174,14 @@ async def fail_renditions(tx: Transaction, asset_id: UUID, names: set[str], fail
     if asset is None:
         return
     rows = select(Rendition).where(Rendition.asset_id == asset_id).with_for_update()
+    failed = []
     for row in await tx.scalars(rows):
         if row.name in names and row.state not in (RenditionState.ENCODED, RenditionState.FAILED):
             row.state = RenditionState.FAILED
             row.failure = failure
+            failed.append(row.name)
+    if failed:
+        await _announce_failed(tx, asset, failed, failure)
     await notify(tx, MEDIA_CHANGED, asset.public_id)
 
 
@@ -274,9 +281,9 @@ async def record_finished(
     rows = await queries.renditions_of(tx, asset_id)
     for row in rows:
         if row.name != queries.AUDIO and rendition.name in (row.name, queries.AUDIO):
-            _announce_ready(tx, asset, rows, row)
+            await _announce_ready(tx, asset, rows, row)
     if all(row.name == queries.AUDIO for row in rows):
-        _announce(tx, asset, "hls", "240p")
+        await _announce(tx, asset, "hls", "240p")
     if rendition == queries.lowest(rows):
         await _ask_for_storyboard(tx, asset, rows)
     if all(row.state == RenditionState.ENCODED for row in rows):
@@ -301,26 +308,29 @@ async def record_storyboard(
     return True
 
 
-def _announce_ready(
+async def _announce_ready(
     tx: Transaction, asset: Asset, rows: Sequence[Rendition], video: Rendition
 ) -> None:
     """Write the event of a quality that has just become complete, MP4 after the top."""
     audio = next((row for row in rows if row.name == queries.AUDIO), None)
     if queries.joint_state(video, audio) != RenditionState.ENCODED:
         return
-    _announce(tx, asset, "hls", video.name)
+    await _announce(tx, asset, "hls", video.name)
     heights = [int(row.name[:-1]) for row in rows if row.name != queries.AUDIO]
     if int(video.name[:-1]) == max(heights) and asset.options.get("mp4_support", True):
-        _announce(tx, asset, "mp4", video.name)
+        await _announce(tx, asset, "mp4", video.name)
 
 
-def _announce(tx: Transaction, asset: Asset, encoding: str, quality: str) -> None:
-    payload = {
-        "type": QUALITY_COMPLETED,
-        "emittedAt": clock.now().strftime("%Y-%m-%dT%H:%M:%S+00:00"),
-        "videoId": asset.public_id,
-    }
+async def _announce(tx: Transaction, asset: Asset, encoding: str, quality: str) -> None:
+    members = {"videoId": asset.public_id}
     if asset.options.get("live_stream_id"):
-        payload["liveStreamId"] = asset.options["live_stream_id"]
-    payload |= {"encoding": encoding, "quality": quality}
-    announce(tx, asset.project_id, QUALITY_COMPLETED, asset.public_id, payload)
+        members["liveStreamId"] = asset.options["live_stream_id"]
+    members |= {"encoding": encoding, "quality": quality}
+    await announce(tx, asset.project_id, events.QUALITY_COMPLETED, asset.public_id, members)
+
+
+async def _announce_failed(
+    tx: Transaction, asset: Asset, qualities: Sequence[str], failure: str
+) -> None:
+    members = {"videoId": asset.public_id, "qualities": [*qualities], "reason": failure}
+    await announce(tx, asset.project_id, events.ENCODING_FAILED, asset.public_id, members)

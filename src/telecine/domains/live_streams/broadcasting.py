@@ -20,6 +20,7 @@ from telecine.domains.live_streams.operations import LIVE_CHANGED
 from telecine.domains.sources import operations as sources
 from telecine.domains.sources.models import Mode, Part, SourceState
 from telecine.domains.videos import operations as videos
+from telecine.domains.webhooks import events
 from telecine.domains.webhooks.operations import announce
 from telecine.storage.extents import Extent
 
@@ -62,7 +63,7 @@ async def begin(tx: Transaction, project_id: UUID, public_id: str, node: str) ->
     tx.add(event)
     await tx.flush()
     stream.broadcasting = True
-    _announce(tx, stream, "live-stream.broadcast.started")
+    await _announce(tx, stream, events.BROADCAST_STARTED)
     await notify(tx, LIVE_CHANGED, stream.public_id)
     return event
 
@@ -93,7 +94,7 @@ async def end(tx: Transaction, event_id: UUID) -> None:
         return
     event.ended_at = clock.now()
     stream.broadcasting = False
-    _announce(tx, stream, "live-stream.broadcast.ended")
+    await _announce(tx, stream, events.BROADCAST_ENDED)
     await notify(tx, LIVE_CHANGED, stream.public_id)
 
 
@@ -138,7 +139,7 @@ async def recorded(
     await videos.source_ingested(tx, source)
     row.ended_at, row.size_bytes = clock.now(), finished.size_bytes
     row.video_public_id = video.public_id
-    _announce(tx, stream, "video.source.recorded", videoId=video.public_id)
+    await _announce(tx, stream, events.SOURCE_RECORDED, videoId=video.public_id)
     return video.public_id
 
 
@@ -195,11 +196,6 @@ async def _locked(tx: Transaction, recording_id: UUID) -> tuple[Recording, LiveS
     return row, stream
 
 
-def _announce(tx: Transaction, stream: LiveStream, type_: str, **told: str) -> None:
-    payload = {
-        "type": type_,
-        "emittedAt": clock.now().strftime("%Y-%m-%dT%H:%M:%S+00:00"),
-        "liveStreamId": stream.public_id,
-        **told,
-    }
-    announce(tx, stream.project_id, type_, stream.public_id, payload)
+async def _announce(tx: Transaction, stream: LiveStream, type_: str, **told: str) -> None:
+    members = {"liveStreamId": stream.public_id, **told}
+    await announce(tx, stream.project_id, type_, stream.public_id, members)

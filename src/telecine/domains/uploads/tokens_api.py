@@ -16,12 +16,13 @@ from telecine.domains.uploads.tokens_schemas import (
     UploadTokenDocument,
     UploadTokenList,
 )
-from telecine.domains.videos.documents import Json, atom
+from telecine.domains.videos.documents import Json
 from telecine.http import pagination, query
 from telecine.http.body import JsonRoute
 from telecine.http.query import Items
 from telecine.http.schemas import PUBLIC_ID, problems
 from telecine.http.services import AppServices
+from telecine.http.text import atom
 from telecine.problems import bad_request, invalid_attribute
 
 router = APIRouter(route_class=JsonRoute, tags=["Upload Tokens"])

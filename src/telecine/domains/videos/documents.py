@@ -10,6 +10,7 @@ from telecine.domains.encodings.queries import SourceStatus
 from telecine.domains.videos import tokens
 from telecine.domains.videos.queries import VideoRow
 from telecine.http.services import PublicUrls
+from telecine.http.text import atom
 
 Json = dict[str, Any]
 
@@ -24,11 +25,6 @@ _METADATA = (
     "audioCodec",
     "aspectRatio",
 )
-
-
-def atom(moment: datetime) -> str:
-    """Return a time as `2024-07-14T23:36:07+00:00`."""
-    return moment.astimezone(UTC).isoformat(timespec="seconds")
 
 
 def etag(row: VideoRow) -> str:

@@ -23,6 +23,8 @@ from telecine.domains.videos.clips import ASSUMED_RATE, Span
 from telecine.domains.videos.models import Video
 from telecine.domains.videos.queries import COLUMNS, VideoRow
 from telecine.domains.watermarks import operations as watermarks
+from telecine.domains.webhooks import events
+from telecine.domains.webhooks.operations import announce
 from telecine.problems import bad_request, invalid_attribute, not_found
 
 SANDBOX_LIMIT_S = 30
@@ -112,6 +114,7 @@ async def restore_video(tx: Transaction, project_id: UUID, public_id: str) -> Vi
 async def remove(tx: Transaction, project_id: UUID, row: VideoRow) -> None:
     """Delete a video whose row is locked, discarded or not."""
     await _write(tx, project_id, row, {"deleted_at": clock.now()})
+    await announce(tx, project_id, events.DELETED, row.public_id, {"videoId": row.public_id})
     await encodings.remove_media(tx, reference(row, project_id))
     await fetching.release_copies(tx, project_id, row.public_id)
 
@@ -135,6 +138,8 @@ async def source_arrived(
     The caller has locked the video's row, in this transaction.
     """
     if complete:
+        members = {"videoId": row.public_id}
+        await announce(tx, project_id, events.SOURCE_UPLOADED, row.public_id, members)
         clip = await clip_of(tx, project_id, row.id)
         options = AssetOptions(
             mp4_support=row.mp4_support,

@@ -1,6 +1,5 @@
 """`/watermarks`: upload, list, delete."""
 
-from datetime import UTC
 from typing import Annotated, Any
 
 import anyio
@@ -20,6 +19,7 @@ from telecine.http.multipart import invalid_file, receive_file
 from telecine.http.query import Items
 from telecine.http.schemas import PUBLIC_ID, file_body, problems
 from telecine.http.services import AppServices
+from telecine.http.text import atom
 from telecine.problems import bad_request, invalid_attribute, problem
 
 router = APIRouter(route_class=JsonRoute, tags=["Watermarks"])
@@ -46,8 +46,7 @@ PARAMETERS = [
 
 def document(row: Watermark) -> dict[str, Any]:
     """Return a watermark as the API shows it."""
-    created_at = row.created_at.astimezone(UTC).isoformat(timespec="seconds")
-    return {"watermarkId": row.public_id, "createdAt": created_at}
+    return {"watermarkId": row.public_id, "createdAt": atom(row.created_at)}
 
 
 def is_descending(items: Items) -> bool:

@@ -10,6 +10,7 @@ from telecine.domains.sources.queries import Ingest
 from telecine.domains.videos import documents, legacy
 from telecine.domains.videos.documents import Presenter
 from telecine.domains.videos.queries import VideoRow
+from telecine.http import text
 from telecine.http.services import PublicUrls
 
 NOW = datetime(2024, 7, 14, 23, 36, 7, 999_000, tzinfo=UTC)
@@ -40,7 +41,7 @@ PRESENTER = Presenter(PublicUrls.at("https://h/"), b"k" * 32, NOW)
 
 def test_times_are_utc_in_whole_seconds() -> None:
     moment = NOW.astimezone(timezone(timedelta(hours=5)))
-    assert documents.atom(moment) == "2024-07-14T23:36:07+00:00"
+    assert text.atom(moment) == "2024-07-14T23:36:07+00:00"
 
 
 def test_each_base_is_configured_apart() -> None:
@@ -68,7 +69,7 @@ def test_a_discarded_video_has_no_assets() -> None:
     document = PRESENTER.video(ROW._replace(discarded_at=NOW, deletes_at=NOW))
     assert document["assets"] is None
     assert document["discarded"] is True
-    assert document["deletesAt"] == documents.atom(NOW)
+    assert document["deletesAt"] == text.atom(NOW)
 
 
 def test_a_theme_is_told_only_if_there_is_one() -> None:

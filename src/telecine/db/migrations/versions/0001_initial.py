@@ -162,13 +162,80 @@ def _webhooks() -> None:
         Column("xid", Xid8(), server_default=sa.text("pg_current_xact_id()"), nullable=False),
         _parent("event", "project_id", "project"),
         Column("type", String(), nullable=False),
-        Column("media_id", String(), nullable=True),
-        Column("payload", JSONB(), nullable=False),
+        Column("media_id", String(), nullable=False),
+        Column("payload", sa.JSON(), nullable=False),
         _now("emitted_at"),
         sa.PrimaryKeyConstraint("id", name="pk_event"),
     )
+    op.create_index("ix_event_emitted_at", "event", ["emitted_at"])
     op.create_index("ix_event_project_id", "event", ["project_id"])
     op.create_index("ix_event_xid_id", "event", ["xid", "id"])
+    op.create_table(
+        "event_cursor",
+        Column("reader", String(), nullable=False),
+        Column("xid", Xid8(), nullable=False),
+        Column("event_id", Uuid(), nullable=False),
+        sa.PrimaryKeyConstraint("reader", name="pk_event_cursor"),
+    )
+    op.create_table(
+        "webhook",
+        _key(),
+        _parent("webhook", "project_id", "project"),
+        Column("public_id", String(), nullable=False),
+        Column("url", String(), nullable=False),
+        Column("host", String(), nullable=False),
+        Column("events", ARRAY(String()), nullable=False),
+        Column("secret", LargeBinary(), nullable=False),
+        _now("created_at"),
+        sa.PrimaryKeyConstraint("id", name="pk_webhook"),
+        sa.UniqueConstraint("public_id", name="uq_webhook_public_id"),
+    )
+    op.create_index(
+        "ix_webhook_project_id_created_at", "webhook", ["project_id", "created_at", "id"]
+    )
+    _deliveries()
+
+
+def _deliveries() -> None:
+    op.create_table(
+        "delivery",
+        Column("position", BigInteger(), sa.Identity(always=True), nullable=False),
+        Column("id", Uuid(), server_default=sa.text("gen_random_uuid()"), nullable=False),
+        _parent("delivery", "project_id", "project"),
+        _parent("delivery", "webhook_id", "webhook"),
+        _parent("delivery", "event_id", "event"),
+        Column("media_id", String(), nullable=False),
+        Column("host", String(), nullable=False),
+        Column("state", String(), nullable=False),
+        Column("attempts", Integer(), server_default=sa.text("0"), nullable=False),
+        _now("created_at"),
+        _now("next_at"),
+        Column("give_up_at", DateTime(timezone=True), nullable=False),
+        Column("owner", String(), nullable=True),
+        _time("lease_until"),
+        _time("tried_at"),
+        Column("status", Integer(), nullable=True),
+        Column("duration_ms", Integer(), nullable=True),
+        Column("answer", String(), nullable=True),
+        Column("error", String(), nullable=True),
+        _time("finished_at"),
+        sa.PrimaryKeyConstraint("position", name="pk_delivery"),
+        sa.UniqueConstraint("id", name="uq_delivery_id"),
+        sa.UniqueConstraint("webhook_id", "event_id", name="uq_delivery_webhook_id"),
+    )
+    waiting = sa.text("state = 'waiting'")
+    op.create_index(
+        "ix_delivery_due", "delivery", ["next_at", "position"], postgresql_where=waiting
+    )
+    op.create_index(
+        "ix_delivery_turn",
+        "delivery",
+        ["webhook_id", "media_id", "position"],
+        postgresql_where=waiting,
+    )
+    op.create_index("ix_delivery_log", "delivery", ["webhook_id", "position"])
+    op.create_index("ix_delivery_event_id", "delivery", ["event_id"])
+    op.create_index("ix_delivery_project_id", "delivery", ["project_id"])
 
 
 def _upload_tokens() -> None:
