@@ -295,6 +295,25 @@ async def test_there_is_a_thumbnail(shown: Shown) -> None:
     assert (picture.width, picture.height) == (640, 360)
 
 
+async def test_the_report_finds_every_promise_kept(shown: Shown) -> None:
+    report = await shown.customer.report(shown.video_id, compared=True)
+    assert {row["name"] for row in report["renditions"]} == {"240p", "360p", "audio"}
+    broken = [
+        (row["name"], check)
+        for row in report["renditions"]
+        for check in row["checks"]
+        if not check["passed"]
+    ]
+    assert broken == []
+    assert report["passed"] is True
+    for row in report["renditions"]:
+        encoded = row["name"] == "240p" or (row["name"] == "360p" and shown.clip.suffix == ".mkv")
+        assert len(row["comparisons"]) == (3 if encoded else 0)
+        for each in row["comparisons"]:
+            assert each["vmaf"] > 80
+            assert each["ssim"] > 0.95
+
+
 async def storyboard(shown: Shown) -> httpx.Response:
     """Return the list of tiles once it is there."""
     answer = shown.customer.get(shown.video_id, "storyboard.vtt")

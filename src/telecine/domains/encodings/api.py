@@ -6,9 +6,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path
 
 from telecine.domains.accounts.auth import authenticate_operator
-from telecine.domains.encodings import queries
+from telecine.domains.encodings import operations, queries
 from telecine.domains.encodings.models import Asset, Rendition, Step
-from telecine.domains.encodings.schemas import RenditionDocument, StepDocument, WorkDocument
+from telecine.domains.encodings.schemas import (
+    RenditionDocument,
+    ReportDocument,
+    ReportWish,
+    StepDocument,
+    WorkDocument,
+)
 from telecine.domains.sources.arrivals import Arrival, arrival_of
 from telecine.http.body import JsonRoute
 from telecine.http.openapi import OPERATOR_TAG
@@ -49,6 +55,31 @@ async def show_work(
         renditions=[],
         steps=first,
     )
+
+
+@router.get("/_/videos/{videoId}/report", responses=problems(404))
+async def show_report(
+    video_id: Annotated[str, Path(alias="videoId")], services: AppServices
+) -> ReportDocument:
+    """Show whether the finished renditions are what plan and playlists promise.
+
+    404 until somebody has looked: when all of a video is stored, or when asked to.
+    """
+    async with services.db.transaction() as tx:
+        asset = await queries.asset_of_public_id(tx, video_id)
+    if asset is None or asset.report is None:
+        raise not_found("videoId")
+    return ReportDocument(video_id=asset.public_id, epoch=asset.epoch, **asset.report)
+
+
+@router.post("/_/videos/{videoId}/report", status_code=202, responses=problems(400, 404))
+async def ask_for_report(
+    video_id: Annotated[str, Path(alias="videoId")], payload: ReportWish, services: AppServices
+) -> None:
+    """Have a new report made, by a job; `compared` decodes samples of every rendition."""
+    async with services.db.transaction() as tx:
+        if not await operations.ask_for_report(tx, video_id, compared=payload.compared):
+            raise not_found("videoId")
 
 
 def _work(

@@ -74,6 +74,16 @@ class MakeStoryboard(Job):
 
 
 @dataclass(frozen=True, slots=True)
+class CheckAsset(Job):
+    """Check what is stored against the plan; `compared` 1: with the source, too."""
+
+    lane, attempts, timeout_s = Lane.LADDER, 3, 1800.0
+
+    asset_id: UUID
+    compared: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class SweepAsset(Job):
     """Delete what lost a race: objects of a finished asset that no row names."""
 

@@ -66,6 +66,8 @@ class Asset(Base):
     # yet, empty: there is none to make.
     storyboard_key: Mapped[str | None]
     storyboard_offsets: Mapped[list[int] | None] = mapped_column(ARRAY(BigInteger))
+    # What `handlers.report` found; null: nobody has looked yet.
+    report: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     chunks: Mapped[int] = mapped_column(Integer, default=0)
     next_chunk: Mapped[int] = mapped_column(Integer, default=0)  # first one not enqueued
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())

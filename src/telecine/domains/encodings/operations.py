@@ -9,7 +9,7 @@ from sqlalchemy import func, select, update
 from telecine.db.engine import Transaction
 from telecine.db.notify import notify
 from telecine.domains.encodings import queries
-from telecine.domains.encodings.jobs import ProbeAsset, RemoveMedia, TakeStill
+from telecine.domains.encodings.jobs import CheckAsset, ProbeAsset, RemoveMedia, TakeStill
 from telecine.domains.encodings.models import Asset, AssetState
 from telecine.domains.sources.models import Owner, Source
 from telecine.jobs import queue
@@ -95,6 +95,16 @@ async def pick_thumbnail(tx: Transaction, video_id: UUID, at_ms: int) -> None:
         asset.options = {**asset.options, "still_at_ms": at_ms}
     elif asset is not None and asset.state == AssetState.PLANNED:
         await queue.enqueue(tx, TakeStill(asset_id=asset.id, at_ms=at_ms), priority=URGENT)
+
+
+async def ask_for_report(tx: Transaction, public_id: str, *, compared: bool) -> bool:
+    """Ask for a new report on the current asset; False where there is none to look at."""
+    asset = await queries.asset_of_public_id(tx, public_id)
+    if asset is None or asset.state != AssetState.PLANNED:
+        return False
+    job = CheckAsset(asset_id=asset.id, compared=int(compared))
+    await queue.enqueue(tx, job, priority=NORMAL)
+    return True
 
 
 async def set_mp4_support(tx: Transaction, video_id: UUID, *, mp4_support: bool) -> None:

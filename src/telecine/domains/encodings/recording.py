@@ -17,6 +17,7 @@ from telecine.db.engine import Transaction
 from telecine.db.notify import notify
 from telecine.domains.encodings import queries
 from telecine.domains.encodings.jobs import (
+    CheckAsset,
     EncodeAudio,
     EncodeChunk,
     FinishRendition,
@@ -149,6 +150,8 @@ async def _enqueue_first_jobs(
         chunks = [EncodeChunk(asset_id=asset.id, chunk=n) for n in range(asset.next_chunk)]
         await queue.enqueue(tx, *chunks, priority=BACKGROUND)
     await _ask_for_storyboard(tx, asset, rows)
+    if all(row.passthrough for row in rows):
+        await queue.enqueue(tx, CheckAsset(asset_id=asset.id), priority=BACKGROUND)
 
 
 async def _ask_for_storyboard(tx: Transaction, asset: Asset, rows: Sequence[Rendition]) -> None:
@@ -287,7 +290,8 @@ async def record_finished(
     if rendition == queries.lowest(rows):
         await _ask_for_storyboard(tx, asset, rows)
     if all(row.state == RenditionState.ENCODED for row in rows):
-        await queue.enqueue(tx, SweepAsset(asset_id=asset_id), priority=BACKGROUND)
+        jobs = SweepAsset(asset_id=asset_id), CheckAsset(asset_id=asset_id)
+        await queue.enqueue(tx, *jobs, priority=BACKGROUND)
     await notify(tx, MEDIA_CHANGED, asset.public_id)
     return True
 

@@ -41,3 +41,48 @@ class WorkDocument(Wire):
     playable_at: datetime | None
     renditions: list[RenditionDocument]
     steps: list[StepDocument]
+
+
+class CheckDocument(Wire):
+    """One promise that a rendition makes, and the figures behind the verdict."""
+
+    name: str
+    passed: bool
+    detail: str
+
+
+class ComparisonDocument(Wire):
+    """How near a sampled stretch is to the source, both at the rendition's size.
+
+    VMAF (0.6.1) from 0 to 100, SSIM from 0 to 1.
+    """
+
+    segment: int
+    frames: int
+    vmaf: float
+    ssim: float
+
+
+class RenditionReport(Wire):
+    """What is true of a finished rendition; `audio` is one of them."""
+
+    name: str
+    passed: bool
+    checks: list[CheckDocument]
+    comparisons: list[ComparisonDocument]
+
+
+class ReportDocument(Wire):
+    """What the stored bytes of a video's current asset say of its finished renditions."""
+
+    video_id: str
+    epoch: int
+    created_at: datetime
+    passed: bool
+    renditions: list[RenditionReport]
+
+
+class ReportWish(Wire):
+    """What is looked at: the stored bytes, or their pictures beside the source's as well."""
+
+    compared: bool = False

@@ -541,6 +541,7 @@ def _encodings() -> None:
         Column("still_key", String(), nullable=True),
         Column("storyboard_key", String(), nullable=True),
         Column("storyboard_offsets", ARRAY(BigInteger()), nullable=True),
+        Column("report", JSONB(), nullable=True),
         Column("chunks", Integer(), nullable=False),
         Column("next_chunk", Integer(), nullable=False),
         _now("created_at"),
