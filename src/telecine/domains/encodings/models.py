@@ -97,6 +97,8 @@ class Rendition(Base):
     peak_bps: Mapped[int | None] = mapped_column(BigInteger)
     average_bps: Mapped[int | None] = mapped_column(BigInteger)
     encoded_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    # Instead of the plan's, once the first chunk has told of the title; see `per_title`.
+    crf: Mapped[float | None]
 
 
 class Run(Base):

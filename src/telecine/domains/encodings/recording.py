@@ -10,7 +10,7 @@ from itertools import accumulate
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from telecine import clock
 from telecine.db.engine import Transaction
@@ -294,6 +294,13 @@ async def record_finished(
         await queue.enqueue(tx, *jobs, priority=BACKGROUND)
     await notify(tx, MEDIA_CHANGED, asset.public_id)
     return True
+
+
+async def record_crf(tx: Transaction, asset_id: UUID, crf: Mapping[str, float]) -> None:
+    """Change the CRF of what is encoded from now on, by rendition; the first word counts."""
+    for name, value in crf.items():
+        unsaid = (Rendition.asset_id == asset_id, Rendition.name == name, Rendition.crf.is_(None))
+        await tx.execute(update(Rendition).where(*unsaid).values(crf=value))
 
 
 async def record_storyboard(

@@ -567,6 +567,7 @@ def _encodings() -> None:
         Column("peak_bps", BigInteger(), nullable=True),
         Column("average_bps", BigInteger(), nullable=True),
         _time("encoded_at"),
+        Column("crf", Double(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_rendition"),
         sa.UniqueConstraint("asset_id", "name", name="uq_rendition_asset_id"),
     )

@@ -22,6 +22,7 @@ from telecine.ffmpeg.sharing import HostSlots, Precedence
 from telecine.pipeline import encode
 from telecine.pipeline.encode import Piece
 from telecine.pipeline.model import Plan
+from telecine.pipeline.per_title import tuned
 from telecine.pipeline.spans import audio_spans
 from telecine.storage.store import StoreError
 
@@ -212,7 +213,7 @@ class JitEncoder:
                 reader,
                 material.samples,
                 material.probe,
-                task.plan,
+                tuned(task.plan, {task.rendition.name: task.rendition.crf}),
                 [task.rendition.name],
                 segment,
                 end,

@@ -1,6 +1,7 @@
 """The ladder: encode what is missing, keep what is there."""
 
 from bisect import bisect_right
+from itertools import pairwise
 from uuid import UUID
 
 import structlog
@@ -9,10 +10,17 @@ from telecine.domains.encodings import objects, queries
 from telecine.domains.encodings.handlers.bench import Bench, stored_pieces
 from telecine.domains.encodings.jobs import EncodeChunk, WarmStart
 from telecine.domains.encodings.models import Asset, AssetState, Rendition
-from telecine.domains.encodings.recording import StoredRun, record_runs, refill_window
+from telecine.domains.encodings.recording import (
+    StoredRun,
+    record_crf,
+    record_runs,
+    refill_window,
+)
 from telecine.domains.sources.models import Source
 from telecine.pipeline import encode
 from telecine.pipeline.encode import EncodedRendition
+from telecine.pipeline.model import Plan
+from telecine.pipeline.per_title import better_crf, tuned
 
 log = structlog.get_logger()
 
@@ -32,8 +40,29 @@ async def encode_chunk(bench: Bench, job: EncodeChunk) -> None:
     async with bench.step(asset, f"chunk {job.chunk}") as detail:
         names = {rendition.name for rendition in plan.renditions if not rendition.passthrough}
         detail["pieces"] = await _fill(bench, asset, source, names, first, end, _NICENESS)
+        if job.chunk == 0:
+            detail["crf"] = await _learn(bench, asset, plan)
         async with bench.db.transaction() as tx:
             await refill_window(tx, asset.id)
+
+
+async def _learn(bench: Bench, asset: Asset, plan: Plan) -> dict[str, float]:
+    """Let the first chunk decide on the CRF of the rest of the video; return what differs."""
+    pieces = range(plan.segment_pieces[plan.chunk_segments[1]])
+    chunk_s = float(plan.piece_cuts[pieces.stop] / plan.frame_rate)
+    async with bench.db.transaction() as tx:
+        rows = {row.id: row for row in await queries.renditions_of(tx, asset.id)}
+        sizes: dict[str, dict[int, int]] = {}
+        for run in await queries.runs_of(tx, asset.id):
+            held = sizes.setdefault(rows[run.rendition_id].name, {})
+            for at, (start, end) in enumerate(pairwise(run.offsets), run.first_piece):
+                if at in pieces:
+                    held[at] = end - start
+        complete = {name: held for name, held in sizes.items() if len(held) == len(pieces)}
+        means_bps = {name: sum(held.values()) * 8 / chunk_s for name, held in complete.items()}
+        crf = better_crf(plan, means_bps)
+        await record_crf(tx, asset.id, crf)
+    return crf
 
 
 async def warm_start(bench: Bench, job: WarmStart) -> None:
@@ -85,7 +114,7 @@ async def _fill(
             reader,
             material.samples,
             material.probe,
-            plan,
+            tuned(plan, {row.name: row.crf for row in rows}),
             [row.name for row in rows],
             first,
             end,
