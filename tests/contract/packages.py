@@ -137,12 +137,15 @@ def node_environment() -> dict[str, str]:
     return {**os.environ, "PATH": path}
 
 
-def node_package(name: str, version: str) -> Path:
-    """Return a folder whose `node_modules` has an npm package and what it needs."""
+def node_package(name: str, version: str, *beside: str) -> Path:
+    """Return a folder whose `node_modules` has an npm package and what it needs.
+
+    `beside` are packages that it expects its user to have (`react@18.3.1`).
+    """
 
     def fill(folder: Path) -> None:
         (folder / "package.json").write_text('{"private": true}\n')
-        _npm(folder, "install", f"{name}@{version}")
+        _npm(folder, "install", f"{name}@{version}", *beside)
 
     return _once(f"node-{name.rpartition('/')[2]}-{version}", fill)
 

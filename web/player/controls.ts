@@ -1,91 +1,88 @@
-import { clockText } from './clock';
-import { element, iconButton, relabel } from './elements';
+import './controls.css';
+import { ControlBar } from './bar';
+import { Captions } from './captions';
+import { Chapters } from './chapters';
+import { Fullscreen } from './fullscreen';
 import { belongsToControl, keyActions } from './keyboard';
-import { Menu } from './menu';
-import { AUTO, type Player } from './player';
 import { Overlay } from './overlay';
-import { ProgressBar } from './progress';
-import { RATES } from './rates';
-import { VolumeControl } from './volume';
+import type { Player } from './player';
+import { applyColours, resetColours } from './theme';
+import { TitleBar } from './title';
+import { Visibility } from './visibility';
+import type { Panorama } from './panorama';
+import type { RemoteScreens } from './remote';
 
 const IDLE_MS = 2500;
+/** Whoever moves farther between pressing and letting go does something else. */
+const TAP_WITHIN_PX = 10;
 
-/** Everything around the picture: title, control bar, overlays, keyboard. */
-export class Controls {
-  private readonly playButton = iconButton('play', 'Play', () => this.player.toggle());
-  private readonly fullscreenButton = iconButton('expand', 'Full screen', () =>
-    this.toggleFullscreen(),
-  );
-  private readonly clock = element('span', 'clock');
-  private readonly qualityMenu = new Menu('Quality', (index) => (this.player.quality = index));
-  private readonly speedMenu = new Menu('Speed', (rate) => (this.video.playbackRate = rate));
-  private readonly downloadLink = element('a', 'button');
+/**
+ * Everything around the picture: title, control bar, captions, overlays, keyboard.
+ *
+ * Fires `useractive` and `userinactive`.
+ */
+export class Controls extends EventTarget {
+  readonly fullscreen: Fullscreen;
+  readonly captions: Captions;
+  readonly visibility: Visibility;
+  /** Other screens, null until the browser tells that it can. */
+  remote: RemoteScreens | null = null;
+  private panorama: Panorama | null = null;
+  private readonly bar: ControlBar;
+  private pressedAt: PointerEvent | null = null;
   private idleTimer: number | undefined;
 
   constructor(
-    private readonly root: HTMLElement,
+    readonly root: HTMLElement,
     private readonly player: Player,
   ) {
-    const { options, media } = player;
-    const overlay = new Overlay(player);
-    root.append(overlay.root);
-    if (!options.chromeless) {
-      if (!options.hideTitle && media.title !== '') {
-        root.append(element('div', 'title', media.title));
-      }
-      if (options.hideControls) root.classList.add('player--bare');
-      else root.append(this.bar());
-    }
+    super();
+    const { video } = this;
+    this.fullscreen = new Fullscreen(root, video);
+    this.captions = new Captions(player);
+    this.visibility = new Visibility(player.options.hideControls);
+    const chapters = new Chapters(player);
+    this.bar = new ControlBar(player, this.fullscreen, this.captions, chapters, this.visibility);
+    root.append(this.captions.root, new Overlay(player).root, new TitleBar(player).root);
+    root.append(this.bar.root);
     this.listen();
-    if (options.hotkeys) this.listenToKeys();
+    this.listenToKeys();
+    this.refreshMedia();
     this.refresh();
-    this.refreshQuality();
+    void this.findScreens();
   }
 
   private get video(): HTMLVideoElement {
     return this.player.video;
   }
 
-  private bar(): HTMLElement {
-    relabel(this.downloadLink, 'download', 'Download');
-    const row = element(
-      'div',
-      'bar__row',
-      this.playButton,
-      new VolumeControl(this.video).root,
-      this.clock,
-      element('span', 'bar__gap'),
-      this.speedMenu.root,
-      this.qualityMenu.root,
-      this.downloadLink,
-      this.fullscreenButton,
-    );
-    return element('div', 'bar', new ProgressBar(this.player).root, row);
-  }
-
   private listen(): void {
     const { root, video, player } = this;
-    for (const name of ['play', 'pause', 'ended', 'timeupdate', 'durationchange', 'ratechange']) {
+    for (const name of ['play', 'pause', 'ended', 'emptied']) {
       video.addEventListener(name, () => this.refresh());
     }
-    for (const name of ['qualitieschange', 'qualitychange', 'statechange']) {
-      player.addEventListener(name, () => this.refreshQuality());
-    }
-    video.addEventListener('resize', () => this.refreshQuality());
+    player.addEventListener('statechange', () => this.refresh());
+    player.addEventListener('mediachange', () => this.refreshMedia());
+    player.addEventListener('optionschange', () => this.refresh());
+    this.visibility.addEventListener('change', () => this.refresh());
     video.addEventListener('play', () => this.wake());
-    document.addEventListener('fullscreenchange', () => this.refresh());
     root.addEventListener('pointermove', (event) => {
       if (event.pointerType !== 'touch') this.wake();
     });
     root.addEventListener('focusin', () => this.wake());
     root.addEventListener('pointerleave', () => this.rest());
+    video.addEventListener('pointerdown', (event) => (this.pressedAt = event));
     video.addEventListener('pointerup', (event) => this.onTap(event));
     video.addEventListener('dblclick', () => this.toggleFullscreen());
   }
 
   private listenToKeys(): void {
-    const actions = keyActions(this.player, () => this.toggleFullscreen());
+    const actions = keyActions(this.player, {
+      fullscreen: () => this.toggleFullscreen(),
+      captions: () => this.captions.show(!this.captions.isOn),
+    });
     document.addEventListener('keydown', (event) => {
+      if (!this.player.options.hotkeys) return;
       const action = actions.get(event.key);
       if (action === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
       if (belongsToControl(event.target, event.key)) return;
@@ -95,8 +92,24 @@ export class Controls {
     });
   }
 
+  /** Looks for other screens only where the browser can know some. */
+  private async findScreens(): Promise<void> {
+    if (!('remote' in this.video || 'webkitShowPlaybackTargetPicker' in this.video)) return;
+    const { RemoteScreens } = await import('./remote');
+    this.remote = new RemoteScreens(this.video);
+    this.bar.addRemote(this.remote);
+    this.dispatchEvent(new Event('remote'));
+  }
+
+  private async lookAround(): Promise<void> {
+    const { Panorama } = await import('./panorama');
+    this.panorama ??= new Panorama(this.root, this.player);
+  }
+
   /** A finger first brings the controls back; a mouse plays and pauses at once. */
   private onTap(event: PointerEvent): void {
+    const { clientX, clientY } = this.pressedAt ?? event;
+    if (Math.hypot(event.clientX - clientX, event.clientY - clientY) > TAP_WITHIN_PX) return;
     if (event.pointerType !== 'touch') {
       if (event.button === 0) this.player.toggle();
     } else if (this.root.classList.contains('player--idle')) this.wake();
@@ -105,14 +118,19 @@ export class Controls {
   }
 
   private wake(): void {
-    this.root.classList.remove('player--idle');
+    this.setIdle(false);
     window.clearTimeout(this.idleTimer);
     this.idleTimer = window.setTimeout(() => this.rest(), IDLE_MS);
   }
 
   private rest(): void {
-    const inUse = this.qualityMenu.isOpen || this.speedMenu.isOpen || this.keyboardFocus();
-    if (!this.video.paused && !inUse) this.root.classList.add('player--idle');
+    if (!this.video.paused && !this.bar.isInUse && !this.keyboardFocus()) this.setIdle(true);
+  }
+
+  private setIdle(idle: boolean): void {
+    if (this.root.classList.contains('player--idle') === idle) return;
+    this.root.classList.toggle('player--idle', idle);
+    this.dispatchEvent(new Event(idle ? 'userinactive' : 'useractive'));
   }
 
   /** Someone who moves by keyboard must see where they are. */
@@ -121,58 +139,26 @@ export class Controls {
   }
 
   private toggleFullscreen(): void {
-    // Phones of Apple give the whole screen to a video only.
-    const video = this.video as HTMLVideoElement & { webkitEnterFullscreen?: () => void };
-    if (document.fullscreenElement !== null) void document.exitFullscreen();
-    else if (document.fullscreenEnabled) void this.root.requestFullscreen();
-    else video.webkitEnterFullscreen?.();
+    void this.fullscreen.set(!this.fullscreen.isOn);
   }
 
   private refresh(): void {
-    const { video } = this;
-    if (video.ended) relabel(this.playButton, 'replay', 'Play again');
-    else if (video.paused) relabel(this.playButton, 'play', 'Play (k)');
-    else relabel(this.playButton, 'pause', 'Pause (k)');
-    this.root.classList.toggle('player--paused', video.paused);
-    if (video.paused) this.root.classList.remove('player--idle');
-    if (document.fullscreenElement === null) {
-      relabel(this.fullscreenButton, 'expand', 'Full screen (f)');
-    } else relabel(this.fullscreenButton, 'shrink', 'Leave full screen (f)');
-    this.clock.textContent = `${clockText(video.currentTime)} / ${clockText(video.duration)}`;
-    this.refreshSpeed();
+    const { video, root, player } = this;
+    const { state, options } = player;
+    root.classList.toggle('player--paused', video.paused);
+    root.classList.toggle('player--bare', options.chromeless || !this.visibility.any);
+    root.classList.toggle('player--chromeless', options.chromeless);
+    root.classList.toggle('player--speaking', state === 'waiting' || state === 'error');
+    if (video.paused) this.setIdle(false);
   }
 
-  private refreshSpeed(): void {
-    const rate = this.video.playbackRate;
-    if (this.speedMenu.root.dataset['rate'] === String(rate)) return;
-    this.speedMenu.root.dataset['rate'] = String(rate);
-    const choices = RATES.map((value) => ({ value, label: value === 1 ? 'Normal' : `${value}×` }));
-    this.speedMenu.show(choices, rate, `${rate}×`);
+  private refreshMedia(): void {
+    const { media, options } = this.player;
+    resetColours(this.root);
+    applyColours(this.root, media.theme);
+    this.video.setAttribute('aria-label', media.title);
+    if (options.hideControls) this.visibility.hide();
+    if (media.panoramic) void this.lookAround();
+    this.refresh();
   }
-
-  private refreshQuality(): void {
-    const { player } = this;
-    const { qualities, quality, shownHeightPx } = player;
-    const chosen = qualities.find(({ index }) => index === quality);
-    const auto = shownHeightPx > 0 ? `Auto (${shownHeightPx}p)` : 'Auto';
-    this.qualityMenu.root.hidden = qualities.length === 0;
-    this.qualityMenu.show(
-      [
-        ...qualities.map(({ index, heightPx }) => ({ value: index, label: `${heightPx}p` })),
-        { value: AUTO, label: auto },
-      ],
-      quality,
-      chosen === undefined ? 'Auto' : `${chosen.heightPx}p`,
-    );
-    this.root.classList.toggle('player--speaking', ['waiting', 'error'].includes(player.state));
-    this.downloadLink.hidden = player.media.mp4 === null || player.state !== 'ready';
-    if (player.media.mp4 !== null) this.downloadLink.href = downloadUrl(player.media.mp4);
-  }
-}
-
-/** The server answers `dl=1` with a file to keep instead of one to show. */
-function downloadUrl(mp4: string): string {
-  const url = new URL(mp4, location.href);
-  url.searchParams.set('dl', '1');
-  return url.href;
 }

@@ -6,8 +6,14 @@ const LONG_STEP_S = 10;
 const VOLUME_STEP = 0.05;
 
 /** What a key does; keys as in other players, so that fingers need not learn. */
-export function keyActions(player: Player, toggleFullscreen: () => void): Map<string, () => void> {
+export function keyActions(
+  player: Player,
+  toggle: { fullscreen: () => void; captions: () => void },
+): Map<string, () => void> {
   const { video } = player;
+  const tenth = (tenths: number) => () => {
+    player.seek(player.beginS + ((player.endS - player.beginS) * tenths) / 10);
+  };
   const by = (seconds: number) => () => player.seek(video.currentTime + seconds);
   const louder = (step: number) => () => {
     video.volume = Math.min(1, Math.max(0, video.volume + step));
@@ -27,15 +33,14 @@ export function keyActions(player: Player, toggleFullscreen: () => void): Map<st
     ['ArrowUp', louder(VOLUME_STEP)],
     ['ArrowDown', louder(-VOLUME_STEP)],
     ['m', () => (video.muted = !video.muted)],
-    ['f', toggleFullscreen],
-    ['Home', () => player.seek(0)],
-    ['End', () => player.seek(video.duration)],
+    ['f', toggle.fullscreen],
+    ['c', toggle.captions],
+    ['Home', () => player.seek(player.beginS)],
+    ['End', () => player.seek(player.endS)],
     ['<', faster(-1)],
     ['>', faster(1)],
   ]);
-  for (let tenth = 0; tenth < 10; tenth += 1) {
-    actions.set(String(tenth), () => player.seek((video.duration * tenth) / 10));
-  }
+  for (let tenths = 0; tenths < 10; tenths += 1) actions.set(String(tenths), tenth(tenths));
   return actions;
 }
 

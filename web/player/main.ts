@@ -1,7 +1,9 @@
 import './style.css';
+import { leaveForAds, prepareAds } from './advertising';
 import { readMedia } from './media';
 import { parseOptions } from './options';
 import { Player } from './player';
+import { withTheme } from './theme';
 
 declare global {
   interface Window {
@@ -10,17 +12,26 @@ declare global {
   }
 }
 
-function open(): void {
+async function open(): Promise<void> {
   const root = document.querySelector<HTMLElement>('#player');
   const video = root?.querySelector('video');
   if (!root || !video) throw new Error('no player on this page');
-  const options = parseOptions(location.search, location.hash);
-  if (options.hidePoster) video.removeAttribute('poster');
-  const player = new Player(video, readMedia(document), options);
+  const media = readMedia(document);
+  const options = withTheme(parseOptions(location.search, location.hash), media.theme);
+  if (leaveForAds(options, new URL(location.href))) return;
+  const player = new Player(video, media, options);
   window.telecinePlayer = player;
+  prepareAds(root, player);
+  player.addEventListener('mediachange', () => prepareAds(root, player));
   // The video first: the controls are fetched while its first segments come in.
   void player.start();
-  void import('./controls').then(({ Controls }) => new Controls(root, player));
+  const isControlled = options.sdkPlayerId !== null && media.theme.enableApi !== false;
+  const [{ Controls }, bridge] = await Promise.all([
+    import('./controls'),
+    isControlled ? import('./bridge') : null,
+  ]);
+  const controls = new Controls(root, player);
+  bridge?.connect(player, controls);
 }
 
-open();
+void open();

@@ -1,3 +1,5 @@
+import type { Theme } from './theme';
+
 /** What the server tells the page about its media: the page's JSON island. */
 export interface Media {
   id: string;
@@ -6,13 +8,41 @@ export interface Media {
   poster: string | null;
   /** Where the file can be downloaded; null when that is not allowed. */
   mp4: string | null;
-  /** WebVTT list of small pictures; answers 202 until they are made. Null: no pictures. */
+  /** A live stream: it may be offline, has no end, and a window to go back in. */
+  live: boolean;
+  /** A picture all around (equirectangular), of which the viewer sees a part. */
+  panoramic: boolean;
+  /** WebVTT files of chapters by language. */
+  chapters: Record<string, string>;
+  /** A WebVTT file whose cues name parts of pictures (`#xywh=`), for previews; 202 until there is one. */
   storyboard: string | null;
+  theme: Partial<Theme>;
 }
+
+const ABSENT = {
+  live: false,
+  panoramic: false,
+  chapters: {},
+  storyboard: null,
+  theme: {},
+} as const;
 
 /** Reads the JSON island; a page without one is a bug of the server. */
 export function readMedia(page: Document): Media {
   const island = page.getElementById('telecine-media');
   if (island?.textContent == null) throw new Error('no #telecine-media on this page');
-  return JSON.parse(island.textContent) as Media;
+  return { ...ABSENT, ...(JSON.parse(island.textContent) as Media) };
+}
+
+/**
+ * Fetches another page of ours, as the embedding site asks for in place of this one.
+ *
+ * Returns null where there is no such media (any more).
+ */
+export async function fetchMedia(url: URL): Promise<Media | null> {
+  if (url.origin !== location.origin || !/^\/(vod|live)\/[^/]+\/?$/.test(url.pathname)) return null;
+  const answer = await fetch(url);
+  if (!answer.ok) return null;
+  // Parsed so, nothing of it runs.
+  return readMedia(new DOMParser().parseFromString(await answer.text(), 'text/html'));
 }

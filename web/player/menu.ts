@@ -1,5 +1,5 @@
-import { element } from './elements';
-import { icon } from './icons';
+import { element, relabel } from './elements';
+import { icon, type Icon } from './icons';
 
 export interface Choice {
   value: number;
@@ -15,8 +15,11 @@ export class Menu {
   constructor(
     private readonly name: string,
     private readonly choose: (value: number) => void,
+    /** Stands on the button in place of the choice. */
+    private readonly symbol: Icon | null = null,
   ) {
     this.button.type = 'button';
+    if (symbol !== null) this.button.className = 'button';
     this.button.setAttribute('aria-haspopup', 'menu');
     this.list.setAttribute('role', 'menu');
     this.list.setAttribute('aria-label', name);
@@ -37,9 +40,11 @@ export class Menu {
 
   /** Shows `choices`; `label` stands on the closed button. */
   show(choices: readonly Choice[], chosen: number, label: string): void {
-    this.button.textContent = label;
+    const spoken = label === '' ? this.name : `${this.name}: ${label}`;
+    if (this.symbol !== null) relabel(this.button, this.symbol, spoken);
+    else this.button.textContent = label;
     this.button.title = this.name;
-    this.button.setAttribute('aria-label', `${this.name}: ${label}`);
+    this.button.setAttribute('aria-label', spoken);
     // In place where possible: an item that goes away under a pressed finger takes
     // the press with it.
     const values = choices.map(({ value }) => String(value)).join();
@@ -74,7 +79,9 @@ export class Menu {
   private setOpen(open: boolean): void {
     this.list.hidden = !open;
     this.button.setAttribute('aria-expanded', String(open));
-    if (open) this.list.querySelector<HTMLElement>('[aria-checked=true]')?.focus();
+    if (!open) return;
+    const first = this.list.querySelector<HTMLElement>('[aria-checked=true]') ?? this.items()[0];
+    first?.focus();
   }
 
   private closeUnlessInside(target: EventTarget | null): void {
@@ -90,6 +97,8 @@ export class Menu {
       this.button.focus();
     } else if (event.key === 'ArrowDown') items[(at + 1) % items.length]?.focus();
     else if (event.key === 'ArrowUp') items.at((at < 1 ? items.length : at) - 1)?.focus();
+    else if (event.key === 'Home') items[0]?.focus();
+    else if (event.key === 'End') items.at(-1)?.focus();
     else return;
     event.preventDefault();
     event.stopPropagation(); // the player's own keys mean something else

@@ -23,8 +23,7 @@ export class Overlay {
     this.message.setAttribute('role', 'status');
     this.unmute.addEventListener('click', () => (video.muted = false));
     this.retry.addEventListener('click', () => void player.start());
-    this.root.append(this.spinner, this.bigPlay, this.message);
-    if (!player.options.chromeless) this.root.append(this.unmute);
+    this.root.append(this.spinner, this.bigPlay, this.message, this.unmute);
     for (const name of ['waiting', 'seeking', 'stalled']) {
       video.addEventListener(name, () => this.setStalled(true));
     }
@@ -34,7 +33,9 @@ export class Overlay {
     for (const name of ['play', 'pause', 'ended', 'volumechange', 'loadeddata']) {
       video.addEventListener(name, () => this.refresh());
     }
-    player.addEventListener('statechange', () => this.refresh());
+    for (const name of ['statechange', 'optionschange', 'mediachange']) {
+      player.addEventListener(name, () => this.refresh());
+    }
     this.refresh();
   }
 
@@ -59,7 +60,7 @@ export class Overlay {
       state === 'error' || (state === 'ready' && (video.paused || !this.stalled));
     this.bigPlay.hidden = options.chromeless || state !== 'ready' || !video.paused || video.ended;
     relabel(this.bigPlay, 'play', 'Play');
-    this.unmute.hidden = video.paused || !video.muted || options.muted || !options.autoplay;
+    this.unmute.hidden = options.chromeless || video.paused || !video.muted || options.muted;
   }
 }
 
@@ -72,6 +73,8 @@ function describeStage(stage: string | null): string {
       return 'This video is being fetched. It will start by itself.';
     case 'preparing':
       return 'This video is being prepared. It will start by itself.';
+    case 'offline':
+      return 'Nobody broadcasts right now. It will start by itself.';
     default:
       return 'This video is not ready yet. It will start by itself.';
   }

@@ -1,32 +1,32 @@
 import Hls, { type ErrorData, type HlsConfig } from 'hls.js';
+import { describe, isNamed } from './failures';
 import type { Media } from './media';
 import type { Options } from './options';
+import { AUTO, boundQuality, qualitiesOf, type Quality } from './qualities';
 
-/** `waiting`: the server has no usable source yet, the player asks again and again. */
+/**
+ * `waiting`: there is nothing to play yet, no usable source or nobody who broadcasts;
+ * the player asks again and again.
+ */
 export type State = 'loading' | 'waiting' | 'ready' | 'error';
-
-export interface Quality {
-  /** The number by which `Player.quality` selects it. */
-  index: number;
-  /** The short side, so that a phone's upright 1080x1920 is 1080. */
-  heightPx: number;
-}
-
-export const AUTO = -1;
 
 const NOT_READY = 202;
 const STAGE = 'telecine-stage';
+const OFFLINE = 'offline';
 const POLL_FIRST_MS = 1000;
 const POLL_LONGEST_MS = 5000;
 /** Enough to start at once; more would be wasted on those who never press play. */
 const BUFFER_BEFORE_PLAY_S = 6;
 const BUFFER_S = 30;
 const RECOVERY_PAUSE_MS = 5000;
+/** Whoever is this near to the newest picture of a live stream sees it live. */
+const LIVE_WITHIN_S = 15;
 
 /**
- * Plays one media in a `<video>`; knows nothing about what it looks like.
+ * Plays one media after the other in a `<video>`; knows nothing about what it looks like.
  *
- * Fires `statechange`, `qualitieschange` and `qualitychange`.
+ * Fires `statechange`, `qualitieschange`, `qualitychange`, `optionschange`, for each
+ * media `mediachange`, and `ready` when its duration and size are known.
  */
 export class Player extends EventTarget {
   hls: Hls | null = null;
@@ -35,42 +35,80 @@ export class Player extends EventTarget {
   error = '';
   /** What the server waits for while `state` is `waiting`. */
   stage: string | null = null;
+  /** Whether `ready` has been fired for this media. */
+  isReady = false;
+  /** Whether what happens now is nobody's doing: an advertisement stands between. */
+  isInterlude = false;
+  /** Runs before the first picture, as advertisements do. */
+  beforeFirstPlay: (() => Promise<void>) | null = null;
   private pollTimer: number | undefined;
   private pollDelayMs = POLL_FIRST_MS;
   private recoveredAtMs = Number.NEGATIVE_INFINITY;
-  private playRequested: boolean;
+  private playRequested = false;
 
   constructor(
     readonly video: HTMLVideoElement,
-    readonly media: Media,
-    readonly options: Options,
+    public media: Media,
+    public options: Options,
   ) {
     super();
-    this.playRequested = options.autoplay;
-    video.muted = options.muted;
-    video.loop = options.loop && options.endS === null;
+    this.adopt();
     video.addEventListener('timeupdate', () => this.onTimeUpdate());
     video.addEventListener('play', () => {
       this.playRequested = true;
       if (this.hls !== null) this.hls.config.maxBufferLength = BUFFER_S;
     });
+    video.addEventListener('loadedmetadata', () => {
+      if (this.isReady) return;
+      this.isReady = true;
+      this.tell('ready');
+    });
     video.addEventListener('error', () => {
       // With an engine between, errors come from there.
-      if (this.hls === null) this.fail(describe(0));
+      if (this.hls === null && video.hasAttribute('src')) this.fail(describe(0));
     });
   }
 
   /** Loads the media; called again it starts anew, as after an error. */
   async start(): Promise<void> {
+    await this.open(this.video.currentTime > 0 ? this.video.currentTime : this.options.startS);
+  }
+
+  /** Leaves what it plays, for another media. */
+  async load(media: Media, options: Options): Promise<void> {
+    this.release();
+    this.media = media;
+    this.options = options;
+    this.isReady = false;
+    this.adopt();
+    this.tell('mediachange');
+    await this.open(options.startS);
+  }
+
+  /** Shows an error in place of a media that could not be had. */
+  abandon(status: number): void {
+    this.release();
+    this.fail(describe(status));
+  }
+
+  /** Ends everything; the page stays empty. */
+  release(): void {
     window.clearTimeout(this.pollTimer);
-    this.setState('loading');
-    if (Hls.isSupported()) this.startHls();
-    else await this.startNative();
+    this.pollDelayMs = POLL_FIRST_MS;
+    this.hls?.destroy();
+    this.hls = null;
+    this.video.pause();
+    this.video.removeAttribute('src');
+    this.video.load();
   }
 
   /** Plays, muted if the browser refuses sound to a page that nobody has touched. */
   async play(): Promise<void> {
     this.playRequested = true;
+    const before = this.beforeFirstPlay;
+    this.beforeFirstPlay = null;
+    // Whatever keeps the viewer from the video may fail, but not stop it.
+    await before?.().catch(reportError);
     try {
       await this.video.play();
     } catch (error) {
@@ -86,19 +124,38 @@ export class Player extends EventTarget {
     else this.video.pause();
   }
 
-  /** Moves to `timeS`, kept inside the media. */
+  /** Moves to `timeS`, kept inside what can be played. */
   seek(timeS: number): void {
-    const endS = Number.isFinite(this.video.duration) ? this.video.duration : timeS;
-    this.video.currentTime = Math.min(Math.max(timeS, 0), endS);
+    this.video.currentTime = Math.min(Math.max(timeS, this.beginS), this.endS);
   }
 
-  /** The renditions to choose from, best first. */
+  /** Where the media begins: 0, or the oldest moment that a live stream still has. */
+  get beginS(): number {
+    const { seekable } = this.video;
+    return this.media.live && seekable.length > 0 ? seekable.start(0) : 0;
+  }
+
+  /** Where it ends: its duration, or the newest moment of a live stream. */
+  get endS(): number {
+    const { duration, seekable } = this.video;
+    if (Number.isFinite(duration) && !this.media.live) return duration;
+    return seekable.length > 0 ? seekable.end(seekable.length - 1) : 0;
+  }
+
+  /** Whether the viewer sees what a live stream shows right now. */
+  get isAtLiveEdge(): boolean {
+    const newestS = this.hls?.liveSyncPosition ?? this.endS;
+    return this.video.currentTime > newestS - LIVE_WITHIN_S;
+  }
+
+  /** Goes to what is shown right now. */
+  seekToLiveEdge(): void {
+    this.video.currentTime = this.hls?.liveSyncPosition ?? this.endS;
+    void this.play();
+  }
+
   get qualities(): Quality[] {
-    const levels = this.hls?.levels ?? [];
-    return levels
-      .map(({ width, height }, index) => ({ index, heightPx: Math.min(width, height) }))
-      .filter(({ heightPx }) => heightPx > 0) // sound alone offers nothing to choose
-      .sort((left, right) => right.heightPx - left.heightPx);
+    return qualitiesOf(this.hls);
   }
 
   /** The chosen quality: an index of `qualities`, or AUTO. */
@@ -112,7 +169,7 @@ export class Player extends EventTarget {
     // automatic choice needs no flush of what is already buffered.
     if (index === AUTO) this.hls.loadLevel = AUTO;
     else this.hls.nextLevel = index;
-    this.dispatchEvent(new Event('qualitychange'));
+    this.tell('qualitychange');
   }
 
   /** The short side of the rendition on the screen, 0 before there is one. */
@@ -120,72 +177,108 @@ export class Player extends EventTarget {
     return Math.min(this.video.videoWidth, this.video.videoHeight);
   }
 
-  private startHls(): void {
-    const config = this.config();
+  /** Runs what stops and starts the video without being the viewer's doing. */
+  async interlude(work: () => Promise<void>): Promise<void> {
+    this.isInterlude = true;
+    try {
+      await work();
+    } finally {
+      this.isInterlude = false;
+    }
+  }
+
+  /** Changes options while it plays; fires `optionschange`. */
+  change(options: Partial<Options>): void {
+    Object.assign(this.options, options);
+    this.video.loop = this.options.loop && this.options.endS === null;
+    if ('minQualityPx' in options || 'maxQualityPx' in options) this.boundQuality();
+    this.tell('optionschange');
+  }
+
+  private adopt(): void {
+    const { options, video, media } = this;
+    this.playRequested = options.autoplay;
+    if (options.muted) video.muted = true;
+    video.loop = options.loop && options.endS === null;
+    if (media.poster === null || options.hidePoster) video.removeAttribute('poster');
+    else if (video.getAttribute('poster') !== media.poster) video.poster = media.poster;
+  }
+
+  private async open(fromS: number | null): Promise<void> {
+    window.clearTimeout(this.pollTimer);
+    this.setState('loading');
+    if (Hls.isSupported()) this.openHls(fromS);
+    else await this.openNative(fromS);
+  }
+
+  private openHls(fromS: number | null): void {
     this.hls?.destroy();
-    const hls = new Hls(config);
+    const hls = new Hls(this.config(fromS));
     this.hls = hls;
     hls.on(Hls.Events.ERROR, (_, data) => this.onHlsError(hls, data));
     hls.on(Hls.Events.MANIFEST_PARSED, () => {
-      this.boundQuality(hls);
-      this.dispatchEvent(new Event('qualitieschange'));
+      this.boundQuality();
+      this.tell('qualitieschange');
       this.onPlayable();
     });
-    hls.on(Hls.Events.LEVELS_UPDATED, () => this.dispatchEvent(new Event('qualitieschange')));
-    hls.on(Hls.Events.LEVEL_SWITCHED, () => this.dispatchEvent(new Event('qualitychange')));
+    hls.on(Hls.Events.LEVELS_UPDATED, () => this.tell('qualitieschange'));
+    hls.on(Hls.Events.LEVEL_SWITCHED, () => this.tell('qualitychange'));
+    // Captions are drawn by us, from tracks that stay hidden.
+    hls.subtitleDisplay = false;
     hls.loadSource(this.media.hls);
     hls.attachMedia(this.video);
   }
 
-  private config(): Partial<HlsConfig> {
+  private config(fromS: number | null): Partial<HlsConfig> {
     return {
       maxBufferLength: this.playRequested ? BUFFER_S : BUFFER_BEFORE_PLAY_S,
-      // A retry goes on where the error was.
-      startPosition: this.video.currentTime > 0 ? this.video.currentTime : (this.options.startS ?? -1),
-      // A bound on what fits the frame would fight with the bound from the URL.
+      startPosition: fromS ?? -1,
       capLevelToPlayerSize: this.options.maxQualityPx === null,
     };
   }
 
-  private boundQuality(hls: Hls): void {
-    const { minQualityPx, maxQualityPx } = this.options;
-    const allowed = this.qualities.filter(({ heightPx }) => heightPx <= (maxQualityPx ?? Infinity));
-    if (maxQualityPx !== null && allowed[0] !== undefined) hls.autoLevelCapping = allowed[0].index;
-    const floor = allowed.findLast(({ heightPx }) => heightPx >= (minQualityPx ?? 0));
-    const bitrateBps = hls.levels[floor?.index ?? -1]?.maxBitrate;
-    if (minQualityPx !== null && bitrateBps !== undefined) hls.config.minAutoBitrate = bitrateBps;
+  private boundQuality(): void {
+    if (this.hls === null) return;
+    boundQuality(this.hls, this.options.minQualityPx, this.options.maxQualityPx);
   }
 
   /** Safari on phones plays HLS itself; only the 202 is left to us. */
-  private async startNative(): Promise<void> {
+  private async openNative(fromS: number | null): Promise<void> {
     if (this.video.canPlayType('application/vnd.apple.mpegurl') === '') {
       this.fail('This browser cannot play the video.');
       return;
     }
-    let status = 0;
-    let stage: string | null = null;
-    try {
-      const answer = await fetch(this.media.hls);
-      status = answer.status;
-      stage = answer.headers.get(STAGE);
-    } catch (error) {
-      if (!(error instanceof TypeError)) throw error;
-    }
-    if (status === NOT_READY) this.poll(stage);
+    const [status, stage] = await this.ask();
+    if (this.isPending(status)) this.poll(status, stage);
     else if (status !== 200) this.fail(describe(status));
     else {
       this.video.src = this.media.hls;
-      if (this.options.startS !== null) this.video.currentTime = this.options.startS;
+      if (fromS !== null) this.video.currentTime = fromS;
       this.onPlayable();
     }
+  }
+
+  private async ask(init?: RequestInit): Promise<[number, string | null]> {
+    try {
+      const answer = await fetch(this.media.hls, init);
+      return [answer.status, answer.headers.get(STAGE)];
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      return [0, null];
+    }
+  }
+
+  /** Nothing to play yet: no usable source, or a stream that nobody broadcasts. */
+  private isPending(status: number): boolean {
+    return status === NOT_READY || (this.media.live && status === 404);
   }
 
   private onHlsError(hls: Hls, data: ErrorData): void {
     if (!data.fatal || hls !== this.hls) return;
     const answer = data.networkDetails instanceof XMLHttpRequest ? data.networkDetails : null;
-    const status = data.response?.code ?? answer?.status ?? 0;
-    if (data.type === Hls.ErrorTypes.NETWORK_ERROR && (answer?.status ?? status) === NOT_READY) {
-      this.poll(answer?.getResponseHeader(STAGE) ?? null);
+    const status = answer?.status ?? data.response?.code ?? 0;
+    if (data.type === Hls.ErrorTypes.NETWORK_ERROR && this.isPending(status)) {
+      this.poll(status, answer?.getResponseHeader(STAGE) ?? null);
     } else if (data.type === Hls.ErrorTypes.MEDIA_ERROR && this.mayRecover()) {
       hls.recoverMediaError();
     } else {
@@ -202,24 +295,19 @@ export class Player extends EventTarget {
     return true;
   }
 
-  private poll(stage: string | null): void {
-    this.stage = stage ?? this.stage;
+  private poll(status: number, stage: string | null): void {
+    this.stage = status === 404 ? OFFLINE : (stage ?? this.stage);
     this.setState('waiting');
     this.pollTimer = window.setTimeout(() => void this.askAgain(), this.pollDelayMs);
     this.pollDelayMs = Math.min(this.pollDelayMs * 1.5, POLL_LONGEST_MS);
   }
 
   private async askAgain(): Promise<void> {
-    let status = NOT_READY; // a network that is away now may be back at the next try
-    let stage: string | null = null;
-    try {
-      const answer = await fetch(this.media.hls, { cache: 'no-store' });
-      status = answer.status;
-      stage = answer.headers.get(STAGE);
-    } catch (error) {
-      if (!(error instanceof TypeError)) throw error;
-    }
-    if (status === NOT_READY || status >= 500) this.poll(stage);
+    const { media } = this;
+    const [status, stage] = await this.ask({ cache: 'no-store' });
+    if (media !== this.media) return; // another one was loaded meanwhile
+    // A network that is away now may be back at the next try.
+    if (this.isPending(status) || status >= 500 || status === 0) this.poll(status, stage);
     else if (status !== 200) this.fail(describe(status));
     else {
       this.playRequested = true; // the viewer has been told that it starts by itself
@@ -249,17 +337,10 @@ export class Player extends EventTarget {
 
   private setState(state: State): void {
     this.state = state;
-    this.dispatchEvent(new Event('statechange'));
+    this.tell('statechange');
   }
-}
 
-function describe(status: number): string {
-  if (status === 404 || status === 410) return 'This video does not exist or is no longer available.';
-  if (status === 403) return 'This video cannot be watched from here.';
-  if (status >= 500) return 'The server cannot deliver this video right now.';
-  return 'The video could not be loaded. Check the connection and try again.';
-}
-
-function isNamed(error: unknown, name: string): boolean {
-  return error instanceof DOMException && error.name === name;
+  private tell(name: string): void {
+    this.dispatchEvent(new Event(name));
+  }
 }

@@ -63,8 +63,12 @@ class EmbedPage:
     mp4_url: str | None = None
     storyboard_url: str | None = None
     description: str = ""
-    panoramic: bool = False
     live: bool = False
+    panoramic: bool = False
+    chapters: Mapping[str, str] = field(default_factory=dict)
+    """WebVTT files of chapters by language tag."""
+    ads: bool = False
+    """The page asks advertisement servers, whose hosts nobody knows before."""
     theme: PageTheme = field(default_factory=PageTheme)
 
     def island(self) -> dict[str, Any]:
@@ -75,11 +79,19 @@ class EmbedPage:
             "hls": self.hls_url,
             "poster": self.poster_url,
             "mp4": self.mp4_url,
-            "storyboard": self.storyboard_url,
-            "panoramic": self.panoramic,
             "live": self.live,
+            "panoramic": self.panoramic,
+            "chapters": dict(self.chapters),
+            "storyboard": self.storyboard_url,
             "theme": self.theme.as_json(),
         }
+
+    def urls(self) -> list[str]:
+        """Return all that the page fetches."""
+        pictures = (self.poster_url, self.storyboard_url, self.theme.logo_url)
+        return [
+            url for url in (self.hls_url, self.mp4_url, *pictures, *self.chapters.values()) if url
+        ]
 
 
 def render_embed(page: EmbedPage) -> HTMLResponse:
@@ -93,14 +105,7 @@ def render_embed(page: EmbedPage) -> HTMLResponse:
         )
     except NotBuilt:
         return _message(503, "No player here", "This installation was made without the front end.")
-    urls = (
-        page.hls_url,
-        page.poster_url,
-        page.mp4_url,
-        page.storyboard_url,
-        page.theme.logo_url,
-    )
-    return HTMLResponse(html, headers=_headers(_origins(urls)))
+    return HTMLResponse(html, headers=_headers(_origins(page.urls()), ads=page.ads))
 
 
 def render_missing() -> HTMLResponse:
@@ -122,21 +127,23 @@ def _message(status: int, heading: str, text: str) -> HTMLResponse:
     return HTMLResponse(html, status, headers=_headers(()))
 
 
-def _origins(urls: Iterable[str | None]) -> tuple[str, ...]:
+def _origins(urls: Iterable[str]) -> tuple[str, ...]:
     """Return the foreign origins that the page fetches from, each once."""
-    parts = [urlsplit(url) for url in urls if url]
+    parts = [urlsplit(url) for url in urls]
     return tuple(sorted({f"{part.scheme}://{part.netloc}" for part in parts if part.netloc}))
 
 
-def _headers(origins: Iterable[str]) -> dict[str, str]:
-    sources = " ".join(["'self'", *origins])
+def _headers(origins: Iterable[str], *, ads: bool = False) -> dict[str, str]:
+    # With advertisements everything may be fetched from anywhere, and run from nowhere else.
+    sources = " ".join(["'self'", *(("http:", "https:") if ads else origins)])
     policy = {
         "default-src": "'none'",
         "script-src": "'self'",
         "style-src": "'self'",
         "img-src": sources,
         "connect-src": sources,
-        "media-src": f"{sources} blob:",  # blob: is the buffer that the script fills
+        # blob: is the buffer that the script fills, data: the empty file of its text tracks.
+        "media-src": f"{sources} blob: data:",
         "base-uri": "'none'",
         "form-action": "'none'",
         "frame-ancestors": "*",

@@ -7,7 +7,7 @@ from starlette.types import Scope
 from telecine.delivery.answers import Answer
 from telecine.delivery.embed import EmbedPage, render_embed, render_missing
 from telecine.delivery.live_cache import LiveView
-from telecine.delivery.page import page_answer, query_token
+from telecine.delivery.page import page_answer, query_token, wants_ads
 from telecine.http.services import PublicUrls
 
 
@@ -36,5 +36,6 @@ class LivePages:
                 f"{folder}/{stream.public_id}/thumbnail.jpg" if stream.thumbnail_key else None
             ),
             live=True,
+            ads=wants_ads(scope),
         )
         return page_answer(render_embed(page), b"private, no-store" if private else None)

@@ -41,6 +41,7 @@ class PlayerPages:
             storyboard_url=f"{folder}/storyboard.vtt" if pictures else None,
             panoramic=media.video.panoramic,
             theme=self._theme(media),
+            ads=wants_ads(scope),
         )
         return page_answer(render_embed(page), b"private, no-store" if private else None)
 
@@ -52,6 +53,12 @@ class PlayerPages:
         if theme.logo_tag is not None:
             logo_url = f"{self._media_base}{logos.path(player_id, theme.logo_tag)}"
         return PageTheme(choices=theme.choices, logo_url=logo_url, logo_link=theme.logo_link)
+
+
+def wants_ads(scope: Scope) -> bool:
+    """Tell whether a page was asked for as one with advertisements (`web/player`)."""
+    query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    return "ads" in query
 
 
 def query_token(scope: Scope) -> str | None:

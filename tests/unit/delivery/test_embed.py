@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 import pytest
 
 from telecine.delivery import embed
-from telecine.delivery.embed import EmbedPage, render_embed, render_missing
+from telecine.delivery.embed import EmbedPage, PageTheme, render_embed, render_missing
 from telecine.delivery.front_end import ICONS, FrontEnd
 from telecine.domains.players import themes
 
@@ -93,9 +93,10 @@ def test_the_island_is_what_the_script_reads() -> None:
         "hls": "/vod/vi1/hls/manifest.m3u8",
         "poster": None,
         "mp4": None,
-        "storyboard": None,
-        "panoramic": False,
         "live": False,
+        "panoramic": False,
+        "chapters": {},
+        "storyboard": None,
         "theme": {**themes.DEFAULTS, "logo": None},
     }
 
@@ -120,9 +121,30 @@ def test_the_policy_names_foreign_media_hosts_and_no_others() -> None:
     )
     rules = policy(foreign)
     assert rules["connect-src"] == "'self' https://vod.example:8443"
-    assert rules["media-src"] == "'self' https://vod.example:8443 blob:"
+    assert rules["media-src"] == "'self' https://vod.example:8443 blob: data:"
     assert rules["script-src"] == "'self'"
     assert rules["default-src"] == "'none'"
+
+
+def test_the_policy_names_every_host_that_the_page_fetches_from() -> None:
+    page = EmbedPage(
+        media_id="vi1",
+        title="",
+        hls_url="/m",
+        poster_url=None,
+        chapters={"en": "https://a.example/en.vtt"},
+        storyboard_url="https://b.example/s.vtt",
+        theme=PageTheme(logo_url="https://c.example/logo.png", logo_link="https://d.example"),
+    )
+    hosts = "'self' https://a.example https://b.example https://c.example"
+    assert policy(page)["img-src"] == policy(page)["connect-src"] == hosts
+
+
+def test_only_pages_with_advertisements_fetch_from_anywhere() -> None:
+    page = EmbedPage(media_id="vi1", title="", hls_url="/m", poster_url=None, ads=True)
+    rules = policy(page)
+    assert rules["connect-src"] == "'self' http: https:"
+    assert (rules["script-src"], rules["style-src"]) == ("'self'", "'self'")
 
 
 def test_any_site_may_frame_the_page() -> None:

@@ -7,7 +7,11 @@ const MEDIA: Media = {
   hls: '/vod/vi1/hls/manifest.m3u8',
   poster: null,
   mp4: null,
+  live: false,
+  panoramic: false,
+  chapters: { en: '/vod/vi1/chapters/en.vtt' },
   storyboard: null,
+  theme: { link: 'red', logo: null },
 };
 
 it('reads the JSON island of the page', () => {

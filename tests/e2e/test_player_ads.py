@@ -1,0 +1,183 @@
+"""Advertisements come before and between, never instead; pictures all around are looked at."""
+
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+from playwright.async_api import Browser, Page, Route, expect
+
+from tests.e2e.conftest import Upload
+from tests.e2e.embedding import embed, near_browser, page_with, sdk
+from tests.e2e.test_player_look import becomes, open_with, pixel
+from tests.fixtures.media import barcode_mp4
+from tests.fixtures.waiting import until
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.xdist_group("browser"),
+]
+
+expect.set_options(timeout=30_000)
+
+ADS = "https://ads.example"
+VAST = f"""<VAST version="3.0"><Ad id="1"><InLine><AdSystem>test</AdSystem>
+<Impression><![CDATA[{ADS}/told/impression?c=[CACHEBUSTING]]]></Impression>
+<Error>{ADS}/told/error-[ERRORCODE]</Error>
+<Creatives><Creative><Linear skipoffset="00:00:01"><Duration>00:00:05</Duration>
+<TrackingEvents>
+<Tracking event="start"><![CDATA[{ADS}/told/start]]></Tracking>
+<Tracking event="firstQuartile">{ADS}/told/firstQuartile</Tracking>
+<Tracking event="complete">{ADS}/told/complete</Tracking>
+<Tracking event="skip">{ADS}/told/skip</Tracking></TrackingEvents>
+<VideoClicks><ClickThrough>https://shop.example/</ClickThrough></VideoClicks>
+<MediaFiles><MediaFile delivery="progressive" type="video/mp4" width="320" height="180">
+<![CDATA[ {ADS}/ad.mp4 ]]></MediaFile></MediaFiles></Linear></Creative></Creatives>
+</InLine></Ad></VAST>"""
+WRAPPER = f"""<VAST version="3.0"><Ad id="0"><Wrapper><AdSystem>test</AdSystem>
+<VASTAdTagURI><![CDATA[{ADS}/vast.xml]]></VASTAdTagURI>
+<Impression>{ADS}/told/wrapper</Impression></Wrapper></Ad></VAST>"""
+VMAP = f"""<vmap:VMAP xmlns:vmap="http://www.iab.net/videosuite/vmap" version="1.0">
+<vmap:AdBreak timeOffset="00:00:01" breakType="linear" breakId="mid"><vmap:AdSource id="1">
+<vmap:AdTagURI templateType="vast3"><![CDATA[{ADS}/vast.xml]]></vmap:AdTagURI>
+</vmap:AdSource></vmap:AdBreak></vmap:VMAP>"""
+DOCUMENTS = {
+    "vast.xml": VAST,
+    "wrapper.xml": WRAPPER,
+    "vmap.xml": VMAP,
+    "empty.xml": "<VAST/>",
+    "broken.xml": "<VAST><Ad>",
+}
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """One that draws WebGL without a graphics card."""
+    async with near_browser(["--enable-unsafe-swiftshader"]) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def video_id(upload: Upload) -> str:
+    return upload(barcode_mp4(frames=300, width_px=854, height_px=480), "Worth waiting for")
+
+
+async def serve_ads(page: Page) -> list[str]:
+    """Answer as an ad server; return what it will be told."""
+    told: list[str] = []
+
+    async def answer(route: Route) -> None:
+        name = route.request.url.removeprefix(f"{ADS}/").partition("?")[0]
+        origin = {"access-control-allow-origin": route.request.headers.get("origin", "*")}
+        headers = {**origin, "access-control-allow-credentials": "true"}
+        if name.startswith("told/"):
+            told.append(name.removeprefix("told/"))
+            await route.fulfill(status=204)
+        elif name == "ad.mp4":
+            await route.fulfill(path=barcode_mp4(), content_type="video/mp4")
+        elif name in DOCUMENTS:
+            await route.fulfill(body=DOCUMENTS[name], content_type="text/xml", headers=headers)
+        else:
+            await route.fulfill(status=500, headers=headers)
+
+    await page.route(f"{ADS}/**", answer)
+    return told
+
+
+def asking_for(name: str) -> str:
+    return f"adTagUrl:{quote(f'{ADS}/{name}', safe='')}"
+
+
+async def has_been_told(told: list[str], *names: str) -> None:
+    async def all_of_them() -> bool:
+        return set(names) <= set(told)
+
+    await until(all_of_them)
+
+
+async def test_an_advertisement_comes_first_and_can_be_skipped(
+    page: Page, api: httpx.Client, video_id: str
+) -> None:
+    told = await serve_ads(page)
+    url = f"{api.base_url}/vod/{video_id}?muted=true#autoplay;{asking_for('wrapper.xml')}"
+    await page.goto(url)
+    await page.wait_for_url(re.compile(r"muted=true&ads=1#autoplay"))
+    await expect(page.locator(".ad")).to_be_visible()
+    await expect(page.locator(".bar")).to_be_hidden()
+    skip = page.get_by_role("button", name="Skip")
+    await expect(skip).to_be_disabled()
+    await expect(page.get_by_role("link", name="Learn more")).to_have_attribute(
+        "href", "https://shop.example/"
+    )
+    await expect(skip).to_be_enabled()
+    assert await page.evaluate("window.telecinePlayer.video.paused")
+    assert await page.evaluate("window.telecinePlayer.video.currentTime") == 0
+    await skip.click()
+    await becomes(page, "window.telecinePlayer.video.currentTime > 0.5")
+    await expect(page.locator(".ad")).to_have_count(0)
+    await has_been_told(told, "wrapper", "impression", "start", "skip")
+    assert "complete" not in told
+
+
+@pytest.mark.parametrize("name", ["empty.xml", "broken.xml", "nowhere"])
+async def test_a_failing_tag_never_keeps_the_viewer(
+    page: Page, api: httpx.Client, video_id: str, name: str
+) -> None:
+    await serve_ads(page)
+    await page.goto(f"{api.base_url}/vod/{video_id}?muted=true#autoplay;{asking_for(name)}")
+    await becomes(page, "window.telecinePlayer?.video.currentTime > 0.5")
+
+
+async def test_a_break_in_the_middle_is_no_pause_of_the_viewer(
+    browser: Browser, api: httpx.Client, video_id: str
+) -> None:
+    async with page_with(browser, sdk("1.2.33")) as page:
+        told = await serve_ads(page)
+        options: dict[str, Any] = {
+            "id": video_id,
+            "iframeUrl": f"{api.base_url}/${{type}}/${{id}}",
+            "ads": {"adTagUrl": f"{ADS}/vmap.xml"},
+        }
+        player = await embed(page, **options, autoplay=True, muted=True)
+        await player.hears("firstplay")
+        await has_been_told(told, "impression", "start", "firstQuartile", "complete")
+        await player.becomes("window.telecinePlayer.video.currentTime > 2")
+        assert await player.heard("pause") == []
+        assert len(await player.heard("play")) == 1
+
+
+async def test_a_picture_all_around_is_looked_at(
+    page: Page, api: httpx.Client, video_id: str
+) -> None:
+    await open_with(page, api, video_id, "?muted=true", panoramic=True)
+    await expect(page.get_by_role("button", name="Look left (a)")).to_be_visible()
+    await page.keyboard.press("k")
+    await becomes(page, "window.telecinePlayer.video.currentTime > 0.2")
+    await page.keyboard.press("k")
+
+    async def row() -> list[tuple[int, int, int]]:
+        return [await pixel(page, x, 225) for x in (100, 250, 550, 650)]
+
+    flat = await row()
+    canvas = await page.locator("canvas.panorama").bounding_box()
+    assert canvas == {"x": 0, "y": 0, "width": 800, "height": 450}
+    await page.keyboard.press("d")
+
+    async def turned() -> bool:
+        return await row() != flat
+
+    await until(turned)
+    before = await row()
+    await page.mouse.move(300, 250)
+    await page.mouse.down()
+    await page.mouse.move(200, 250, steps=4)
+    await page.mouse.up()
+
+    async def dragged() -> bool:
+        return await row() != before
+
+    await until(dragged)

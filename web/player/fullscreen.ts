@@ -1,0 +1,48 @@
+type AppleVideo = HTMLVideoElement & {
+  webkitEnterFullscreen?: () => void;
+  webkitExitFullscreen?: () => void;
+  webkitDisplayingFullscreen?: boolean;
+};
+
+/**
+ * Puts `root` on the whole screen, so that captions and controls come along.
+ *
+ * Phones of Apple give the whole screen to a video only. Without a gesture of the
+ * viewer browsers refuse, and then nothing happens.
+ */
+export class Fullscreen {
+  constructor(
+    private readonly root: HTMLElement,
+    private readonly video: AppleVideo,
+  ) {}
+
+  get isOn(): boolean {
+    return document.fullscreenElement !== null || this.video.webkitDisplayingFullscreen === true;
+  }
+
+  async set(on: boolean): Promise<void> {
+    if (on === this.isOn) return;
+    try {
+      if (!on && document.fullscreenElement !== null) await document.exitFullscreen();
+      else if (!on) this.video.webkitExitFullscreen?.();
+      else if (document.fullscreenEnabled) await this.root.requestFullscreen();
+      else this.video.webkitEnterFullscreen?.();
+    } catch (error) {
+      if (!(error instanceof TypeError || error instanceof DOMException)) throw error;
+    }
+  }
+}
+
+/** Lets the picture float above other windows, or takes it back; refused, it does nothing. */
+export async function setPictureInPicture(video: HTMLVideoElement, on: boolean): Promise<void> {
+  try {
+    if (on) await video.requestPictureInPicture();
+    else if (document.pictureInPictureElement === video) await document.exitPictureInPicture();
+  } catch (error) {
+    if (!(error instanceof DOMException)) throw error;
+  }
+}
+
+export function canFloat(video: HTMLVideoElement): boolean {
+  return document.pictureInPictureEnabled === true && !video.disablePictureInPicture;
+}
