@@ -2,6 +2,7 @@
 
 import json
 import mimetypes
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -88,10 +89,7 @@ class _StaticFile:
 
     async def respond(self, request: Request) -> Response:
         """Answer with the smallest form that the client takes."""
-        accepted = {
-            coding.partition(";")[0].strip()
-            for coding in request.headers.get("accept-encoding", "").split(",")
-        }
+        accepted = acceptable(request.headers.get("accept-encoding", ""))
         headers = dict(self._headers)
         body = self._plain
         for name, packed in self._encoded.items():
@@ -99,3 +97,17 @@ class _StaticFile:
                 headers["content-encoding"], body = name, packed
                 break
         return Response(body, media_type=self._type, headers=headers)
+
+
+def acceptable(header: str) -> set[str]:
+    """Return the codings of an Accept-Encoding header (RFC 9110, 12.5.3) that we have.
+
+    A weight of 0 refuses one, and `*` stands for all that are not named.
+    """
+    weights: dict[str, bool] = {}
+    for part in header.split(","):
+        coding, *parameters = (word.strip().lower() for word in part.split(";"))
+        refused = any(re.fullmatch(r"q\s*=\s*0(\.0{0,3})?", each) for each in parameters)
+        weights[coding] = not refused
+    rest = weights.get("*", False)
+    return {name for name, _ in _ENCODINGS if weights.get(name, rest)}

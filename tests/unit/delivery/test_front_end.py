@@ -12,7 +12,17 @@ from telecine.delivery.front_end import DIST, ICONS, FrontEnd, NotBuilt
 FIRST_FRAME_BYTES = 195_000
 """The script, compressed, that has to arrive before the first frame."""
 
+CONTROLS_BYTES = 85_000
+"""All that follows: controls and the bridge to the embedding page."""
+
+ON_DEMAND_BYTES = 40_000
+"""Each of what only some videos need."""
+
+ON_DEMAND = ("player/ads/breaks.ts", "player/panorama.ts", "player/remote.ts")
+
 SCRIPT = b"console.log('once')\n" * 50
+GZIP = gzip.compress(SCRIPT)
+BROTLI = b"brotli, which nobody has to understand here"
 
 
 pytestmark = pytest.mark.anyio
@@ -23,7 +33,10 @@ async def client(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     assets = tmp_path / "assets"
     assets.mkdir()
     (assets / "p-1.js").write_bytes(SCRIPT)
-    (assets / "p-1.js.gz").write_bytes(gzip.compress(SCRIPT))
+    (assets / "p-1.js.gz").write_bytes(GZIP)
+    (assets / "p-2.js").write_bytes(SCRIPT)
+    (assets / "p-2.js.gz").write_bytes(GZIP)
+    (assets / "p-2.js.br").write_bytes(BROTLI)
     (tmp_path / "manifest.json").write_text("{}")
     (tmp_path / "favicon.ico").write_bytes(b"icon")
     (tmp_path / "favicon.svg").write_bytes(b"<svg/>")
@@ -44,6 +57,29 @@ async def test_a_file_comes_in_a_form_that_the_client_takes(
     assert reply.headers.get("content-encoding") == coding
     assert reply.content == SCRIPT
     assert reply.headers["vary"] == "accept-encoding"
+
+
+@pytest.mark.parametrize(
+    ("accepted", "coding"),
+    [
+        ("gzip, deflate, br, zstd", "br"),
+        ("br;q=0.1, gzip", "br"),
+        ("br;q=0, gzip", "gzip"),
+        ("br; q=0.000, *", "gzip"),
+        ("*", "br"),
+        ("*;q=0", None),
+        ("identity", None),
+        ("BR", "br"),
+    ],
+)
+async def test_the_best_form_wins_unless_it_is_refused(
+    client: httpx.AsyncClient, accepted: str, coding: str | None
+) -> None:
+    url = "/static/assets/p-2.js"
+    async with client.stream("GET", url, headers={"accept-encoding": accepted}) as reply:
+        body = b"".join([chunk async for chunk in reply.aiter_raw()])
+    assert reply.headers.get("content-encoding") == coding
+    assert body == {None: SCRIPT, "br": BROTLI, "gzip": GZIP}[coding]
 
 
 async def test_files_with_hashed_names_are_kept_for_ever(client: httpx.AsyncClient) -> None:
@@ -88,15 +124,54 @@ def test_an_entry_without_a_build_is_an_error_of_its_own(tmp_path: Path) -> None
         FrontEnd(tmp_path).script("player")
 
 
-@pytest.mark.skipif(not (DIST / "manifest.json").exists(), reason="the front end was left out")
-def test_little_script_stands_before_the_first_frame() -> None:
-    """Counts the entry and all that it imports; the controls come behind."""
+built = pytest.mark.skipif(
+    not (DIST / "manifest.json").exists(), reason="the front end was left out"
+)
+
+
+def with_imports(entries: tuple[str, ...]) -> set[str]:
+    """Return the files of chunks, with all that they import and their style sheets."""
     manifest = json.loads((DIST / "manifest.json").read_text())
-    wanted, seen = ["player/main.ts"], set[str]()
+    wanted, seen, files = list(entries), set[str](), set[str]()
     while wanted:
         key = wanted.pop()
         if key not in seen:
             seen.add(key)
             wanted += manifest[key].get("imports", [])
-    files = [DIST / (manifest[key]["file"] + ".gz") for key in seen]
-    assert sum(path.stat().st_size for path in files) <= FIRST_FRAME_BYTES
+            files |= {manifest[key]["file"], *manifest[key].get("css", [])}
+    return files
+
+
+def gzipped_bytes(files: set[str]) -> int:
+    return sum((DIST / f"{name}.gz").stat().st_size for name in files)
+
+
+@built
+def test_little_script_stands_before_the_first_frame() -> None:
+    """Counts the entry and all that it imports; the controls come behind."""
+    assert gzipped_bytes(with_imports(("player/main.ts",))) <= FIRST_FRAME_BYTES
+
+
+@built
+def test_the_controls_are_light() -> None:
+    first = with_imports(("player/main.ts",))
+    rest = with_imports(("player/controls.ts", "player/bridge.ts")) - first
+    assert rest
+    assert gzipped_bytes(rest) <= CONTROLS_BYTES
+
+
+@built
+@pytest.mark.parametrize("entry", ON_DEMAND)
+def test_what_few_need_comes_on_demand_and_is_light(entry: str) -> None:
+    always = with_imports(("player/main.ts", "player/controls.ts"))
+    extra = with_imports((entry,)) - always
+    assert extra, "it is a chunk of its own"
+    assert gzipped_bytes(extra) <= ON_DEMAND_BYTES
+
+
+@built
+def test_everything_is_compressed_in_advance() -> None:
+    for path in DIST.glob("assets/*"):
+        if path.suffix in {".js", ".css"}:
+            packed = path.with_name(f"{path.name}.br")
+            assert packed.stat().st_size < path.with_name(f"{path.name}.gz").stat().st_size
