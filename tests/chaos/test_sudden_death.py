@@ -15,7 +15,8 @@ import pytest
 from tests.chaos import killing
 from tests.chaos.conftest import Victim
 from tests.fixtures.customer import Customer, finished
-from tests.fixtures.media import barcode_mp4, frame_numbers
+from tests.fixtures.growing import Growing
+from tests.fixtures.media import REPRODUCIBLE, barcode_mp4, frame_numbers, make_clip
 from tests.fixtures.waiting import until
 
 pytestmark = [
@@ -104,6 +105,22 @@ async def test_the_job_of_a_killed_worker_is_done_by_another(victim: Victim) -> 
     await assert_nothing_is_lost(victim, {video_id: FRAMES[-1]})
     assert "job rescued from a dead worker" in victim.log
     assert max(int(str(step["attempt"])) for step in chunks(victim.customer, video_id, "done")) == 2
+
+
+async def test_workers_die_while_their_source_arrives(victim: Victim) -> None:
+    matroska = make_clip("growing.mkv", "-i", str(clip(FRAMES[-1])), "-c", "copy", *REPRODUCIBLE)
+    content = matroska.read_bytes()
+    upload = Growing(victim.customer, content)
+    upload.begin()
+    for share in (4, 7, 10):
+        upload.send(len(content) * share // 10)
+        killing.kill(killing.child(victim.supervisor, killing.is_worker))
+        if share < 10:
+            await upload.playable("240p/manifest.m3u8", share // 2)
+            victim.fsck()
+    await assert_nothing_is_lost(victim, {upload.video_id: FRAMES[-1]})
+    assert upload.playlist("240p/manifest.m3u8").ended
+    assert victim.customer.work(upload.video_id)["epoch"] == 1
 
 
 @MOMENTS

@@ -9,9 +9,18 @@ import httpx
 import pytest
 from playwright.async_api import Browser, async_playwright
 
+from telecine.formats.hls.check import check_growth
 from tests.chaos import killing
 from tests.e2e.conftest import FLAGS, chromium
-from tests.e2e.uploading import PROGRESSIVE, RECORD, UPLOAD, Shop, shop_with
+from tests.e2e.uploading import (
+    END_RECORDING,
+    PROGRESSIVE,
+    RECORD,
+    RECORD_NOISE,
+    UPLOAD,
+    Shop,
+    shop_with,
+)
 from tests.fixtures.media import AAC, REPRODUCIBLE, X264, make_clip, padded
 from tests.fixtures.proxy import Proxy, proxy_to, self_signed
 from tests.fixtures.server import TelecineServer, running_telecine
@@ -261,3 +270,45 @@ async def test_a_recording_becomes_playable(
     assert 4 <= status["encoding"]["metadata"]["duration"] <= 9
     assert status["encoding"]["metadata"]["width"] > 0
     assert status["ingest"]["receivedParts"]["parts"] == [1]
+
+
+@pytest.mark.parametrize("mime_type", ["video/webm;codecs=vp8,opus"])
+async def test_a_recording_is_watched_before_it_ends(
+    browser: Browser,
+    proxy: Proxy,
+    api: httpx.Client,
+    token: str,
+    container: str,
+    mime_type: str,
+) -> None:
+    viewer = await browser.new_page()
+    await viewer.goto(f"{api.base_url}/vod/{container}#autoplay")
+    async with shop_with(browser, "media-recorder", "1.0.11") as shop:
+        options: dict[str, Any] = {"apiHost": proxy.authority, "uploadToken": token}
+        await shop.run(RECORD_NOISE, **options, videoId=container, mimeType=mime_type)
+
+        async def watched() -> bool:
+            for text in shop.said:
+                assert "error" not in text.lower(), text
+            return bool(await viewer.evaluate("document.querySelector('video').currentTime > 2"))
+
+        await until(watched, 150)
+        status = api.get(f"/videos/{container}/status").json()
+        assert (status["ingest"]["status"], status["encoding"]["playable"]) == ("uploading", True)
+        assert status["ingest"]["receivedParts"]["total"] is None
+        seen = api.get(f"/vod/{container}/hls/240p/manifest.m3u8").text
+        assert "#EXT-X-ENDLIST" not in seen
+        await shop.run(END_RECORDING)
+
+    async def ended() -> bool:
+        nonlocal seen
+        text = api.get(f"/vod/{container}/hls/240p/manifest.m3u8").text
+        assert check_growth(seen, text) == []
+        seen = text
+        return text.endswith("#EXT-X-ENDLIST\n")
+
+    await until(ended, 120)
+    listed = sum(float(line[8:-1]) for line in seen.splitlines() if line.startswith("#EXTINF"))
+    reached = "document.querySelector('video').currentTime > %f" % (listed - 1)
+    await until(lambda: viewer.evaluate(reached), 120)
+    await viewer.close()

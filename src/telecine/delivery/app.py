@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from telecine.delivery import answers, playlists
 from telecine.delivery.answers import Answer
+from telecine.delivery.arrivals import Arrivals
 from telecine.delivery.media import AssetView, Media, MediaCache
 from telecine.delivery.mp4 import Downloads
 from telecine.delivery.segments import Segments, StoredRange
@@ -90,8 +91,10 @@ class Delivery:
         store: Store,
         page: PageRenderer,
         opens: Callable[[str, str], bool],
+        arrivals: Arrivals,
     ) -> None:
         self._cache = cache
+        self._arrivals = arrivals
         self._segments = segments
         self._downloads = downloads
         self._transport = transport
@@ -161,6 +164,8 @@ class Delivery:
 
     def _playlist(self, request: Request, body: str, *, complete: bool) -> Answer:
         lifetime = b"public, max-age=60" if complete else b"public, max-age=10"
+        if request.media.asset is not None and request.media.asset.is_open:
+            lifetime = b"public, max-age=1"  # less than it takes to grow
         return answers.text(200, playlists.MEDIA_TYPE, body, request.cache_scope or lifetime)
 
     async def _master(self, request: Request, _: re.Match[str]) -> Answer | None:
@@ -197,12 +202,10 @@ class Delivery:
         return Answer(200, kind, [init], cache, etag=_etag(asset, rendition.name, "init"))
 
     async def _segment(self, request: Request, found: re.Match[str]) -> Answer | None:
-        asset = request.media.asset
-        if asset is None or int(found["epoch"]) != asset.epoch:
-            return None
-        rendition = asset.renditions.get(found["quality"])
         number = int(found["n"])
-        if rendition is None or number >= asset.plan.segments:
+        asset = await self._arrived(request, int(found["epoch"]), number)
+        rendition = None if asset is None else asset.renditions.get(found["quality"])
+        if asset is None or rendition is None:
             return None
         segment = await self._segments.get(asset, rendition, number, request.departure)
         kind = b"audio/mp4" if rendition.name == AUDIO else b"video/mp4"
@@ -212,16 +215,21 @@ class Delivery:
         return Answer(200, kind, segment.parts, cache, etag, ranges=whole, rest=segment.rest)
 
     async def _transport_segment(self, request: Request, found: re.Match[str]) -> Answer | None:
-        asset, number = request.media.asset, int(found["n"])
-        if asset is None or int(found["epoch"]) != asset.epoch or number >= asset.plan.segments:
-            return None
-        rendition = asset.renditions.get(found["quality"])
-        if rendition is None:
+        number = int(found["n"])
+        asset = await self._arrived(request, int(found["epoch"]), number)
+        rendition = None if asset is None else asset.renditions.get(found["quality"])
+        if asset is None or rendition is None:
             return None
         etag = _etag(asset, rendition.name, f"{number}-ts")
         data = await self._transport.segment(asset, rendition, number, request.departure)
         cache = request.cache_scope or answers.IMMUTABLE
         return Answer(200, b"video/mp2t", [data], cache, etag, ranges=True)
+
+    async def _arrived(self, request: Request, epoch: int, segment: int) -> AssetView | None:
+        asset = request.media.asset
+        if asset is not None and asset.epoch == epoch and segment < asset.arrived:
+            return asset
+        return await self._arrivals.asset(request.media, epoch, segment)
 
     async def _mp4(self, request: Request, _: re.Match[str]) -> Answer | None:
         asset, video = request.media.asset, request.media.video

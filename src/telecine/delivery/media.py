@@ -14,11 +14,11 @@ from uuid import UUID
 
 from telecine.db.engine import Database
 from telecine.domains.encodings import objects, queries
-from telecine.domains.encodings.models import Asset, AssetState, Rendition, RenditionState
+from telecine.domains.encodings.models import Asset, AssetState, Growth, Rendition, RenditionState
 from telecine.domains.players import queries as players
 from telecine.domains.players.queries import ShownTheme
 from telecine.domains.sources.models import Source, SourceState
-from telecine.domains.sources.queries import source_of
+from telecine.domains.sources.queries import arrived_extents, source_of
 from telecine.domains.videos.delivered import DeliveredVideo, delivered_video
 from telecine.pipeline.codec import plan_from_json
 from telecine.pipeline.model import Plan
@@ -63,11 +63,21 @@ class AssetView:
     storyboard_key: str | None
     storyboard_offsets: Sequence[int] | None
     """Of the list of tiles, of each sheet, and the end; None: not made yet; empty: none."""
+    revision: str = ""
+    arrived: int = 0
+    """How many segments can be served: all of the plan, unless the source still arrives."""
+
+    growth: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether more may come: its playlists have no end yet."""
+        return self.growth in {Growth.OPEN, Growth.REPLACED}
 
     @property
     def complete(self) -> bool:
         """Tell whether nothing will change any more."""
-        return all(rendition.stored for rendition in self.renditions.values())
+        return not self.is_open and all(rendition.stored for rendition in self.renditions.values())
 
 
 class Stage(enum.StrEnum):
@@ -110,7 +120,7 @@ class MediaCache:
         self._db = db
         self._store = store
         self._media: OrderedDict[str, Media] = OrderedDict()
-        self._plans: OrderedDict[UUID, Plan] = OrderedDict()
+        self._plans: OrderedDict[tuple[UUID, str], Plan] = OrderedDict()
         self._loading: dict[str, asyncio.Future[Media | None]] = {}
         self._generation = 0
         self.keeps = False  # set while change notifications arrive
@@ -157,24 +167,30 @@ class MediaCache:
             theme = None
             if video.player_id is not None:
                 theme = await players.shown(tx, video.project_id, video.player_id)
-            asset = await queries.current_asset(tx, video.id)
+            asset = await queries.shown_asset(tx, video.id)
             source = await source_of(tx, video.id)
             if asset is None or asset.state != AssetState.PLANNED:
                 media = Media(video, None, _stage(source, asset), theme)
                 return self._keep(generation, public_id, media)
             rows = await queries.renditions_of(tx, asset.id)
-        extents = [] if source is None else source.extents
+            extents = [] if source is None else await arrived_extents(tx, source)
+        plan = await self._plan(asset)
+        stored = Extents(self._store, [Extent.from_json(extent) for extent in extents])
+        is_open = asset.growth == Growth.OPEN
         view = AssetView(
             id=asset.id,
             project_id=asset.project_id,
             epoch=asset.epoch,
             prefix=asset.prefix,
-            plan=await self._plan(asset.id, asset.prefix),
-            source=Extents(self._store, [Extent.from_json(stored) for stored in extents]),
+            plan=plan,
+            source=stored,
             renditions={row.name: _view(row) for row in rows},
             still_key=asset.still_key,
             storyboard_key=asset.storyboard_key,
             storyboard_offsets=asset.storyboard_offsets,
+            revision=asset.revision,
+            arrived=plan.arrived_segments(stored.size_bytes if is_open else None),
+            growth=asset.growth,
         )
         return self._keep(generation, public_id, Media(video, view, Stage.READY, theme))
 
@@ -186,11 +202,13 @@ class MediaCache:
                 self._media.popitem(last=False)
         return media
 
-    async def _plan(self, asset_id: UUID, prefix: str) -> Plan:
-        plan = self._plans.get(asset_id)
+    async def _plan(self, asset: Asset) -> Plan:
+        known = asset.id, asset.revision
+        plan = self._plans.get(known)
         if plan is None:
-            plan = plan_from_json(await self._store.read(objects.plan_key(prefix)))
-            self._plans[asset_id] = plan
+            key = objects.plan_key(asset.prefix, asset.revision)
+            plan = plan_from_json(await self._store.read(key))
+            self._plans[known] = plan
             while len(self._plans) > _PLANS_KEPT:
                 self._plans.popitem(last=False)
         return plan
@@ -211,7 +229,7 @@ def _view(row: Rendition) -> RenditionView:
 
 def _stage(source: Source | None, asset: Asset | None) -> Stage:
     """Return what a video without a planned asset is waiting for."""
-    if asset is not None:
+    if asset is not None and asset.growth != Growth.OPEN:
         return Stage.FAILED if asset.state == AssetState.FAILED else Stage.PREPARING
     if source is None:
         return Stage.EMPTY

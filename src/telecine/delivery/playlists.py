@@ -6,7 +6,7 @@ RFC 8216bis. URIs are relative, so a private token in the path is inherited.
 import itertools
 from fractions import Fraction
 
-from telecine.delivery.media import AssetView
+from telecine.delivery.media import AssetView, RenditionView
 from telecine.domains.encodings.queries import AUDIO
 from telecine.formats.hls.playlist import (
     VERSION,
@@ -72,12 +72,16 @@ def _order(asset: AssetView) -> list[VideoRendition]:
     renditions = list(asset.plan.renditions)
     if not renditions:
         return []
-    ready = [r for r in renditions if asset.renditions[r.name].stored]
+    ready = [r for r in renditions if _is_there(asset.renditions[r.name])]
     if len(ready) == len(renditions) or not ready:
         first = renditions[len(renditions) // 2]
     else:
         first = ready[-1]
     return [first, *(rendition for rendition in reversed(renditions) if rendition != first)]
+
+
+def _is_there(rendition: RenditionView) -> bool:
+    return rendition.stored or rendition.passthrough
 
 
 def _audio_bps(asset: AssetView) -> int:
@@ -151,7 +155,7 @@ def _media_playlist(asset: AssetView, cuts: list[Fraction], *, transport: bool) 
     pattern = f"video-{asset.epoch}-%d.ts" if transport else f"{asset.epoch}-%d.m4s"
     segments = [
         Segment(pattern % number, end - start)
-        for number, (start, end) in enumerate(itertools.pairwise(cuts))
+        for number, (start, end) in enumerate(itertools.pairwise(cuts[: asset.arrived + 1]))
     ]
     return render_media(
         MediaPlaylist(
@@ -160,5 +164,9 @@ def _media_playlist(asset: AssetView, cuts: list[Fraction], *, transport: bool) 
             map_uri=None if transport else f"init-{asset.epoch}.mp4",
             version=_TRANSPORT_VERSION if transport else VERSION,
             start=cuts[0],
+            # What was published while it grew only ever gets longer, also at its end.
+            playlist_type="VOD" if asset.growth is None else "EVENT",
+            ended=not asset.is_open,
+            from_start=asset.growth is not None,
         )
     )

@@ -116,7 +116,7 @@ class Segments:
         """Return the passthrough segments of an asset ("video" or "audio")."""
         index = self._sources.get((asset.id, kind))
         if index is None:
-            key = objects.passthrough_key(asset.prefix, kind)
+            key = objects.passthrough_key(asset.prefix, kind, asset.revision)
             path = self._store.local_path(key)
             if path is None:
                 data = memoryview(await self._store.read(key))

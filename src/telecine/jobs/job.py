@@ -10,6 +10,7 @@ class Lane(enum.StrEnum):
     """A queue with slots of its own, so that slow work never delays quick work."""
 
     PROBE = "probe"
+    GROWING = "growing"
     LADDER = "ladder"
     SYSTEM = "system"
     INGEST = "ingest"

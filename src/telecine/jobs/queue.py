@@ -1,5 +1,6 @@
 """Asking for work, in the transaction of the change that needs it."""
 
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
@@ -17,6 +18,12 @@ _CANCEL = text(
     """
     SELECT procrastinate_cancel_job_v1(id, true, true) FROM procrastinate_jobs
      WHERE status IN ('todo', 'doing') AND args->>'asset_id' = :asset_id
+    """
+)
+_WAITS = text(
+    """
+    SELECT EXISTS (SELECT 1 FROM procrastinate_jobs WHERE status = 'todo'
+       AND task_name = :task AND args->>'asset_id' = :asset_id)
     """
 )
 _PROMOTE = text(
@@ -37,7 +44,9 @@ _PROMOTE = text(
 ).bindparams(bindparam("args", type_=JSONB))
 
 
-async def enqueue(tx: Transaction, *jobs: Job, priority: int = 0) -> None:
+async def enqueue(
+    tx: Transaction, *jobs: Job, priority: int = 0, not_before: datetime | None = None
+) -> None:
     """Ask for jobs; they exist once `tx` commits, and workers are told then.
 
     Higher priorities run first within their lane; nothing running is interrupted.
@@ -49,6 +58,7 @@ async def enqueue(tx: Transaction, *jobs: Job, priority: int = 0) -> None:
             name,
             queue=str(lane),
             priority=priority,
+            schedule_at=not_before,
             connection=connection,
         )
         await task.batch_defer_async(*(job.to_args() for job in group))
@@ -57,6 +67,12 @@ async def enqueue(tx: Transaction, *jobs: Job, priority: int = 0) -> None:
 async def cancel(tx: Transaction, *, asset_id: str) -> None:
     """Drop the waiting jobs of an asset and ask for the end of its running ones."""
     await tx.execute(_CANCEL, {"asset_id": asset_id})
+
+
+async def waits(tx: Transaction, job: Job) -> bool:
+    """Tell whether a job of that kind waits for the asset; one that runs does not count."""
+    args = {"task": job.task_name(), "asset_id": job.to_args()["asset_id"]}
+    return bool(await tx.scalar(_WAITS, args))
 
 
 async def promote(tx: Transaction, job: Job, priority: int) -> bool:

@@ -35,7 +35,7 @@ Handler = Callable[[Any], Awaitable[None]]
 GivingUp = Callable[[Job, str], Awaitable[None]]
 """Told once a job was tried as often as it may be, with the last reason."""
 
-_POLL_S = {**dict.fromkeys(Lane, 1.0), Lane.PROBE: 0.2}
+_POLL_S = {**dict.fromkeys(Lane, 1.0), Lane.PROBE: 0.2, Lane.GROWING: 0.2}
 _ABORT_POLL_S = 2.0
 _PRUNE_AFTER_S = 30.0
 _NO_DATABASE_AFTER_S = 10.0

@@ -14,7 +14,8 @@ import av
 import numpy as np
 from av.audio.stream import AudioStream
 from av.container import InputContainer
-from av.stream import Discard, Disposition
+from av.packet import Packet
+from av.stream import Discard, Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -23,7 +24,7 @@ from telecine.pipeline.colours import FULL_RANGE, MATRICES, PRIMARIES, TRANSFERS
 from telecine.pipeline.frame_clock import frame_clock
 from telecine.pipeline.limits import MAX_DURATION_S, MAX_PACKETS, UnplayableError
 from telecine.pipeline.model import AudioTrack, Probe, VideoTrack
-from telecine.pipeline.track_facts import PictureFacts, SoundFacts
+from telecine.pipeline.track_facts import PictureFacts, SoundFacts, known_s
 
 _BUFFER_BYTES = 1 << 18
 _OBSTACLES = ("container",)
@@ -133,8 +134,18 @@ def stream_duration_s(container: InputContainer, stream: AudioStream) -> Fractio
     return max(Fraction(0), Fraction(container.duration or 0, av.time_base))
 
 
-def probe_file(file: RawIOBase, size_bytes: int) -> Probe:
-    """Probe by walking over all packets of a stream. Raises UnplayableError."""
+def probe_file(
+    file: RawIOBase,
+    size_bytes: int,
+    *,
+    given_rate: Fraction | None = None,
+    beginning: bool = False,
+) -> Probe:
+    """Probe by walking over all packets of a stream. Raises UnplayableError.
+
+    `given_rate`: of the frame grid, instead of the source's own. `beginning`: more will
+    come, and it matters how far the sound has.
+    """
     facts: PictureFacts | None = None
     with opened(file) as container:
         name, sound = container.format.name, audio_stream(container)
@@ -146,7 +157,10 @@ def probe_file(file: RawIOBase, size_bytes: int) -> Probe:
     # Not every demuxer can go back to its first packet; opening again always can.
     file.seek(0)
     with opened(file) as container:
-        video = None if facts is None else _video(container, facts)
+        heard = audio_stream(container) if beginning else None
+        video, sound_end_s = None, Fraction(0)
+        if facts is not None:
+            video, sound_end_s = _video(container, facts, given_rate, heard)
         duration_s = video.frames / video.frame_rate if video is not None else Fraction(0)
         audio = None
         if sound is not None:
@@ -163,6 +177,7 @@ def probe_file(file: RawIOBase, size_bytes: int) -> Probe:
         audio_obstacles=_OBSTACLES,
         indexed=False,
         bit_rate_bps=round(size_bytes * 8 / duration_s) if duration_s else 0,
+        known_s=known_s(duration_s, sound_end_s if sound else None) if beginning else None,
     )
 
 
@@ -173,43 +188,59 @@ class _Scan:
     times: list[int]
     keys: list[int]
     total_bytes: int = 0
-    end: int = 0
+    latest: int = -(1 << 62)
+    latest_duration_ticks: int = 0
+
+    def take(self, packet: "Packet[Stream]") -> None:
+        """Note a packet. Raises UnplayableError: there are too many."""
+        time = packet.pts if packet.pts is not None else packet.dts
+        if time is None:
+            return
+        self.times.append(time)
+        self.total_bytes += packet.size
+        if packet.is_keyframe:
+            self.keys.append(time)
+        if time >= self.latest:
+            self.latest, self.latest_duration_ticks = time, packet.duration or 0
+        if len(self.times) > MAX_PACKETS:
+            raise UnplayableError("too-long", f"more than {MAX_PACKETS} packets")
+
+    @property
+    def end(self) -> int:
+        """Return when the last packet ends."""
+        if self.latest_duration_ticks == 0 and len(self.times) > 1:
+            return self.latest + int(np.median(np.diff(np.sort(self.times))))
+        return self.latest + self.latest_duration_ticks
 
 
-def _scan(container: InputContainer, stream: VideoStream | AudioStream) -> _Scan:
-    """Read all packets of a stream, decode none."""
+def _scan(container: InputContainer, *streams: VideoStream | AudioStream) -> list[_Scan]:
+    """Read all packets of streams, decode none; the first stream must have some."""
     for other in container.streams:
-        if other is not stream:
+        if other not in streams:
             other.discard = Discard.all
-    scan = _Scan([], [])
-    latest, duration = -(1 << 62), 0
+    scans = {stream.index: _Scan([], []) for stream in streams}
     # Damaged or cut off: what came before plays.
     with suppress(av.error.InvalidDataError, av.error.EOFError):
-        for packet in container.demux(stream):
-            time = packet.pts if packet.pts is not None else packet.dts
-            if time is None:
-                continue
-            scan.times.append(time)
-            scan.total_bytes += packet.size
-            if packet.is_keyframe:
-                scan.keys.append(time)
-            if time >= latest:
-                latest, duration = time, packet.duration or 0
-            if len(scan.times) > MAX_PACKETS:
-                raise UnplayableError("too-long", f"more than {MAX_PACKETS} packets")
-    if not scan.times:
+        for packet in container.demux(*streams):
+            scans[packet.stream.index].take(packet)
+    first, *_ = found = list(scans.values())
+    if not first.times:
         raise UnplayableError("no-streams", "a stream without packets")
-    scan.end = latest + duration
-    if duration == 0 and len(scan.times) > 1:
-        scan.end += int(np.median(np.diff(np.sort(scan.times))))
-    return scan
+    return found
 
 
-def _video(container: InputContainer, facts: PictureFacts) -> VideoTrack:
+def _video(
+    container: InputContainer,
+    facts: PictureFacts,
+    given_rate: Fraction | None,
+    heard: AudioStream | None,
+) -> tuple[VideoTrack, Fraction]:
+    """Describe the pictures; return also how far the sound `heard` has come (our time, s)."""
     stream = video_stream(container)
     if stream is None or not stream.time_base:
         raise UnplayableError("unreadable", "a video stream without a clock")
-    scan, base = _scan(container, stream), stream.time_base
+    base = stream.time_base
+    scan, *others = _scan(container, stream, *([] if heard is None else [heard]))
     span_s = (scan.end - min(scan.times)) * base
     if span_s > MAX_DURATION_S:
         raise UnplayableError("too-long", f"{float(span_s):.0f} s")
@@ -220,10 +251,14 @@ def _video(container: InputContainer, facts: PictureFacts) -> VideoTrack:
         base.denominator,
         end_ticks=scan.end * base.numerator,
         declared_rate=stream.average_rate,
+        given_rate=given_rate,
     )
+    zero_s, sound_end_s = Fraction(clock.zero_ticks, base.denominator), Fraction(0)
+    if heard is not None and heard.time_base and others[0].times:
+        sound_end_s = others[0].end * heard.time_base - zero_s
     width_px, height_px = facts.shown_size
     mean_bps = round(scan.total_bytes * 8 * clock.rate / clock.frames)
-    return VideoTrack(
+    described = VideoTrack(
         codec=facts.codec,
         codecs=facts.codecs,
         width_px=width_px,
@@ -234,7 +269,7 @@ def _video(container: InputContainer, facts: PictureFacts) -> VideoTrack:
         rotation_deg=facts.rotation_deg,
         frame_rate=clock.rate,
         frames=clock.frames,
-        start_s=Fraction(clock.zero_ticks, base.denominator),
+        start_s=zero_s,
         key_frames=clock.key_frames or (0,),
         interlaced=facts.interlaced,
         bit_depth=facts.bit_depth,
@@ -246,7 +281,9 @@ def _video(container: InputContainer, facts: PictureFacts) -> VideoTrack:
         primaries=facts.primaries,
         matrix=facts.matrix,
         ordinal=stream_ordinal(container, stream),
+        measured_rate=clock.measured_rate,
     )
+    return described, sound_end_s
 
 
 def _audio(container: InputContainer, video: VideoTrack | None) -> AudioTrack:
@@ -256,7 +293,7 @@ def _audio(container: InputContainer, video: VideoTrack | None) -> AudioTrack:
         raise UnplayableError("unreadable", "an audio stream without a clock")
     facts, mean_bps, zero_s = sound_facts(stream), 0, Fraction(0)
     if video is None:
-        scan = _scan(container, stream)
+        (scan,) = _scan(container, stream)
         first = min(scan.times)
         start_s, zero_s = Fraction(0), first * stream.time_base
         duration_s = (scan.end - first) * stream.time_base

@@ -34,6 +34,7 @@ class FrameClock:
     frames: int
     zero_ticks: int
     key_frames: tuple[int, ...]
+    measured_rate: Fraction | None = None  # where `rate` was given
 
 
 def frame_numbers(ticks: Ints, timescale: int, rate: Fraction) -> Ints:
@@ -71,19 +72,22 @@ def frame_clock(
     *,
     end_ticks: int,
     declared_rate: Fraction | None = None,
+    given_rate: Fraction | None = None,
 ) -> FrameClock:
-    """Lay the frame grid over a source.
+    """Lay the frame grid over a source: of its own rate, or of a given one.
 
     `pts` are the times of all pictures that are shown, `keys` of the key frames, in
     any order; `end_ticks` is when the last picture ends. Neither may be empty.
     """
     shown = np.sort(pts, kind="stable")  # quick, because they are nearly in order
     zero = int(shown[0])
-    rate = measured_rate(shown, timescale, declared_rate)
+    measured = measured_rate(shown, timescale, declared_rate)
+    rate = given_rate or measured
     last = int(frame_numbers(shown[-1:] - zero, timescale, rate)[0])
     frames = max(round(Fraction(end_ticks - zero, timescale) * rate), last + 1)
     numbers = frame_numbers(np.sort(keys, kind="stable") - zero, timescale, rate)
-    return FrameClock(rate, frames, zero, _thinned(numbers[numbers >= 0].tolist(), rate))
+    key_frames = _thinned(numbers[numbers >= 0].tolist(), rate)
+    return FrameClock(rate, frames, zero, key_frames, measured if given_rate else None)
 
 
 def _thinned(numbers: Sequence[int], rate: Fraction) -> tuple[int, ...]:

@@ -63,12 +63,22 @@ def standard_rate(measured: Fraction) -> Fraction:
 
 def fine_cuts(frames: int, rate: Fraction, step: int = 1) -> tuple[int, ...]:
     """Cut at 2 s, 4 s and then every 4 s, on multiples of `step` frames."""
+    return _join_short_end([*open_cuts(frames - 1, rate, step), frames], rate)
+
+
+def open_cuts(frames: int, rate: Fraction, step: int = 1) -> tuple[int, ...]:
+    """Return the fine cuts of a source of which the first `frames` are known.
+
+    However many more there will be, these cuts are among theirs.
+    """
     cuts, at_s = [0], 0
-    while cuts[-1] < frames:
+    while True:
         number = len(cuts) - 1
         at_s += FIRST_SEGMENTS_S[number] if number < len(FIRST_SEGMENTS_S) else SEGMENT_S
-        cuts.append(min(frames, round(at_s * rate / step) * step))
-    return _join_short_end(cuts, rate)
+        cut = round(at_s * rate / step) * step
+        if cut > frames:
+            return tuple(cuts)
+        cuts.append(cut)
 
 
 def key_cuts(key_frames: Sequence[int], frames: int, rate: Fraction) -> tuple[int, ...]:
@@ -129,13 +139,15 @@ def split(
     return tuple(pieces), tuple(firsts)
 
 
-def chunks(cuts: Sequence[int], rate: Fraction) -> tuple[int, ...]:
+def chunks(cuts: Sequence[int], rate: Fraction, least_s: int | None = None) -> tuple[int, ...]:
     """Gather successive whole segments until a job has at least 16 s of video.
 
-    32 s in videos over 30 minutes. Returns the first segment of each chunk, and the
-    end.
+    32 s in videos over 30 minutes, if not told otherwise (`least_s`). Returns the first
+    segment of each chunk, and the end.
     """
-    enough = (LONG_CHUNK_S if cuts[-1] / rate > LONG_VIDEO_S else CHUNK_S) * rate
+    if least_s is None:
+        least_s = LONG_CHUNK_S if cuts[-1] / rate > LONG_VIDEO_S else CHUNK_S
+    enough = least_s * rate
     firsts = [0]
     for segment in range(1, len(cuts)):
         if cuts[segment] - cuts[firsts[-1]] >= enough or segment == len(cuts) - 1:

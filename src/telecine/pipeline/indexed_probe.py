@@ -76,8 +76,10 @@ def probe_index(
     picture: PictureFacts | None,
     sound: SoundFacts | None,
     sound_duration_s: Fraction = Fraction(0),
+    *,
+    given_rate: Fraction | None = None,
 ) -> tuple[Probe, SampleIndex]:
-    """Put facts and tables together.
+    """Put facts and tables together, on a grid of the `given_rate` or the source's own.
 
     `sound_duration_s` stands in for audio that has no table (PCM). Raises
     UnplayableError.
@@ -86,7 +88,7 @@ def probe_index(
     video_obstacles: tuple[str, ...] = ()
     zero_s = Fraction(0)
     if chosen.video is not None and picture is not None:
-        video, samples, video_obstacles = _video(index, chosen, picture)
+        video, samples, video_obstacles = _video(index, chosen, picture, given_rate)
         zero_s = video.start_s
     elif chosen.audio is not None and len(chosen.audio.pts):
         zero_s = Fraction(int(chosen.audio.pts[0]), chosen.audio.timescale)
@@ -115,7 +117,7 @@ def probe_index(
 
 
 def _video(
-    index: MovieIndex, chosen: Chosen, picture: PictureFacts
+    index: MovieIndex, chosen: Chosen, picture: PictureFacts, given_rate: Fraction | None
 ) -> tuple[VideoTrack, SampleTrack, tuple[str, ...]]:
     track = chosen.video
     if track is None or not 0 < track.timescale <= _MAX_TIMESCALE:
@@ -128,6 +130,7 @@ def _video(
         keys,
         track.timescale,
         end_ticks=int((track.pts + track.durations)[shown].max()),
+        given_rate=given_rate,
     )
     width_px, height_px = picture.shown_size
     mean_bps, peak_bps = _rates_bps(track, closed & shown, clock)
@@ -154,6 +157,7 @@ def _video(
         primaries=picture.primaries,
         matrix=picture.matrix,
         ordinal=chosen.video_ordinal,
+        measured_rate=clock.measured_rate,
     )
     samples = SampleTrack(
         timescale=track.timescale,

@@ -32,6 +32,14 @@ class UnplayableError(Exception):
         self.detail = detail
 
 
+class TooLittleError(Exception):
+    """The beginning of a source tells too little before `until_bytes` of it are there."""
+
+    def __init__(self, detail: str, until_bytes: int) -> None:
+        super().__init__(detail)
+        self.until_bytes = until_bytes
+
+
 def check(probe: Probe) -> None:
     """Refuse what is beyond all limits. Raises UnplayableError."""
     video, audio = probe.video, probe.audio

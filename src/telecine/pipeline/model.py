@@ -4,6 +4,7 @@ Times are integer ticks of `TIMESCALE` or integer frame numbers of the plan's ow
 frame rate; nothing here is a float second. All values serialise to JSON.
 """
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -46,6 +47,7 @@ class VideoTrack:
     primaries: str | None = None  # ffmpeg's name, None: not tagged
     matrix: str | None = None
     ordinal: int = 0  # among the video streams of the container
+    measured_rate: Fraction | None = None  # where `frame_rate` was given, not measured
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,9 @@ class Probe:
     # True: the sample index of an MP4/MOV is there (see pipeline.sample_index).
     indexed: bool
     bit_rate_bps: int
+    # Of the beginning of a source without an index of the whole: how much of our time
+    # has both its pictures and its sound. None: the whole is known.
+    known_s: Fraction | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +158,23 @@ class Plan:
     height_px: int
     watermarked: bool = False  # the sandbox's mark is drawn on every picture
     watermarks: tuple[Watermark, ...] = ()  # drawn before it, one above the other
+    # Made while the source arrived, from an index that tells where everything will be:
+    # how many bytes of the source each segment needs, from the first on.
+    segment_bytes: tuple[int, ...] = ()
+    # Made while the source arrived, without knowing what would come: longer by and by.
+    grown: bool = False
+
+    def arrived_segments(self, size_bytes: int | None) -> int:
+        """Return how many segments can be made of so many bytes; None: of the whole source."""
+        if size_bytes is None or not self.segment_bytes:
+            return self.segments
+        return bisect_right(self.segment_bytes, size_bytes)
+
+    def arrived_chunks(self, segments: int, *, more: bool) -> int:
+        """Return how many chunks are whole with so many segments, whether or not `more` come."""
+        whole = bisect_right(self.chunk_segments, segments) - 1
+        # The last one of a plan that grows may still get longer.
+        return max(0, whole - 1 if more and self.grown else whole)
 
     @property
     def segments(self) -> int:

@@ -83,7 +83,7 @@ def passthrough_obstacles(probe: Probe, options: PlanOptions) -> tuple[str, ...]
         obstacles.append("not-wanted")
     if options.watermarked or options.watermarks:
         obstacles.append("watermark")
-    if _frames(video, options) < video.frames:
+    if planned_frames(video, options) < video.frames:
         obstacles.append("shortened")
     if not probe.indexed or video.codecs is None:
         obstacles.append("not-indexed")
@@ -105,7 +105,7 @@ def video_short_px(video: VideoTrack) -> int:
 
 
 def _plan_video(probe: Probe, video: VideoTrack, options: PlanOptions) -> Plan:
-    rate, frames = video.frame_rate, _frames(video, options)
+    rate, frames = video.frame_rate, planned_frames(video, options)
     rungs = rungs_for(video, max_height_px=options.max_height_px)
     copied = not passthrough_obstacles(probe, options)
     renditions = _renditions(video, rungs, copied=copied)
@@ -128,7 +128,7 @@ def _plan_video(probe: Probe, video: VideoTrack, options: PlanOptions) -> Plan:
         chunk_segments=grid.chunks(cuts, rate),
         renditions=renditions,
         audio=audio,
-        target_duration_s=_target_duration_s(cuts, rate, audio),
+        target_duration_s=target_duration_s(cuts, rate, audio),
         width_px=video.width_px,
         height_px=video.height_px,
         watermarked=options.watermarked,
@@ -136,7 +136,8 @@ def _plan_video(probe: Probe, video: VideoTrack, options: PlanOptions) -> Plan:
     )
 
 
-def _frames(video: VideoTrack, options: PlanOptions) -> int:
+def planned_frames(video: VideoTrack, options: PlanOptions) -> int:
+    """Return how many frames of a source are kept."""
     if options.limit_s is None:
         return video.frames
     return max(1, min(video.frames, round(options.limit_s * video.frame_rate)))
@@ -168,7 +169,7 @@ def _plan_audio_only(probe: Probe, track: AudioTrack, options: PlanOptions) -> P
         chunk_segments=(),
         renditions=(),
         audio=audio,
-        target_duration_s=_target_duration_s((), Fraction(1), audio),
+        target_duration_s=target_duration_s((), Fraction(1), audio),
         width_px=0,
         height_px=0,
     )
@@ -179,7 +180,7 @@ def _audio(probe: Probe, track: AudioTrack, cuts_s: Sequence[Fraction]) -> Audio
         copied = _copied_audio(track, track.packets, cuts_s)
         if all(start < end for start, end in pairwise(copied.segment_packets)):
             return copied
-    return _encoded_audio(cuts_s)
+    return encoded_audio(cuts_s)
 
 
 def audio_obstacles(probe: Probe, end_s: Fraction) -> tuple[str, ...]:
@@ -228,7 +229,7 @@ def _copied_audio(
     )
 
 
-def _encoded_audio(cuts_s: Sequence[Fraction]) -> AudioRendition:
+def encoded_audio(cuts_s: Sequence[Fraction]) -> AudioRendition:
     """Audio that we make covers the whole timeline, with silence where there is none."""
     firsts = [ceil(cut * ENCODED_AUDIO_HZ / PACKET_SAMPLES) for cut in cuts_s]
     for index in range(1, len(firsts)):
@@ -244,7 +245,7 @@ def _encoded_audio(cuts_s: Sequence[Fraction]) -> AudioRendition:
     )
 
 
-def _target_duration_s(cuts: Sequence[int], rate: Fraction, audio: AudioRendition | None) -> int:
+def target_duration_s(cuts: Sequence[int], rate: Fraction, audio: AudioRendition | None) -> int:
     """Return the one EXT-X-TARGETDURATION of an asset (RFC 8216bis, 4.4.3.1).
 
     Every EXTINF, rounded to the nearest second, is at most that.

@@ -7,6 +7,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from fractions import Fraction
 
 import structlog
 
@@ -14,7 +15,7 @@ from telecine.ffmpeg.runner import Limits, MediaError, Run, Runner, RunnerError
 from telecine.pipeline.codec import CodecError, probe_from_json
 from telecine.pipeline.limits import PROBE_MEMORY_BYTES
 from telecine.pipeline.model import Probe
-from telecine.pipeline.probe_wire import REQUEST, SIZE
+from telecine.pipeline.probe_wire import GIVEN, REQUEST
 from telecine.pipeline.reader import SourceReader
 
 log = structlog.get_logger()
@@ -35,12 +36,37 @@ _MOST_ASKED_BYTES = 512 << 20
 _MOST_REQUESTS = 8
 
 
+class NotYetError(MediaError):
+    """The beginning of a source tells too little before `until_bytes` of it are there."""
+
+    def __init__(self, detail: str, until_bytes: int) -> None:
+        super().__init__("not-yet", detail)
+        self.until_bytes = until_bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Probed:
     """What the program found; `sample_index` where the source is an MP4 or MOV."""
 
     probe: Probe
     sample_index: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """A stretch of a file behind its beginning: what `reader` has lies from `start` on."""
+
+    start: int
+    reader: SourceReader
+
+    @property
+    def end(self) -> int:
+        """Return the first byte of the file behind it."""
+        return self.start + self.reader.size_bytes
+
+    def holds(self, offset: int, size_bytes: int) -> bool:
+        """Tell whether all of these bytes of the file are in it."""
+        return self.start <= offset and offset + size_bytes <= self.end
 
 
 class Prober:
@@ -74,28 +100,48 @@ class Prober:
         if waiting is not None:
             await waiting.close()
 
-    async def probe(self, source: SourceReader, file_name: str) -> Probed:
+    async def probe(
+        self,
+        source: SourceReader,
+        file_name: str,
+        *,
+        whole: bool = True,
+        given_rate: Fraction | None = None,
+        apart: Apart | None = None,
+    ) -> Probed:
         """Probe a source as `probe` does, faster if a program waits for it."""
         waiting = self._waiting
         if waiting is None or waiting.ended or source.size_bytes > _ADVANCE_BYTES:
-            return await probe(self._runner, source, file_name)
+            return await probe(self._runner, source, file_name, whole=whole, given_rate=given_rate)
         self._waiting = None
-        desk = _Desk(source)
+        desk = _Desk(source, apart, _given(source, apart, given_rate, whole=whole))
         answer, samples = _Collected(_MOST_ANSWER_BYTES), _Collected(_MOST_SAMPLES_BYTES)
         await waiting.complete(desk.answers(), [answer.add, samples.add, desk.take])
         return _judged(answer, samples, file_name)
 
 
-async def probe(runner: Runner, source: SourceReader, file_name: str) -> Probed:
+async def probe(
+    runner: Runner,
+    source: SourceReader,
+    file_name: str,
+    *,
+    whole: bool = True,
+    given_rate: Fraction | None = None,
+    apart: Apart | None = None,
+) -> Probed:
     """Probe a source. Its name is no evidence of anything and only used in errors.
 
+    Not `whole`: it is the beginning of a file of which more will come. `given_rate`: of
+    the frame grid, instead of the source's own. `apart`: what is there of the rest.
+
     Raises:
+        NotYetError: what has come of it tells too little.
         MediaError: it cannot be served; `reason` says why.
         RunnerError: the program could not do its work; may be tried again.
     """
     answer, samples = _Collected(_MOST_ANSWER_BYTES), _Collected(_MOST_SAMPLES_BYTES)
     limits = _limits(source.size_bytes)
-    if source.local_path is not None:
+    if whole and given_rate is None and source.local_path is not None:
         await runner.run_python(
             _PROGRAM,
             limits=limits,
@@ -104,7 +150,7 @@ async def probe(runner: Runner, source: SourceReader, file_name: str) -> Probed:
             outputs=[answer.add, samples.add],
         )
     else:
-        desk = _Desk(source)
+        desk = _Desk(source, apart, _given(source, apart, given_rate, whole=whole))
         await runner.run_python(
             _PROGRAM,
             limits=limits,
@@ -113,6 +159,15 @@ async def probe(runner: Runner, source: SourceReader, file_name: str) -> Probed:
             outputs=[answer.add, samples.add, desk.take],
         )
     return _judged(answer, samples, file_name)
+
+
+def _given(
+    source: SourceReader, apart: Apart | None, rate: Fraction | None, *, whole: bool
+) -> bytes:
+    """Return what the program is told first."""
+    pair = (0, 0) if rate is None else (rate.numerator, rate.denominator)
+    stretch = (0, 0) if apart is None else (apart.start, apart.end)
+    return GIVEN.pack(source.size_bytes, whole, *pair, *stretch)
 
 
 def _limits(size_bytes: int) -> Limits:
@@ -128,6 +183,8 @@ def _judged(answer: "_Collected", samples: "_Collected", file_name: str) -> Prob
         body = json.loads(bytes(answer.data))
         if "refused" in body:
             refused = body["refused"]
+            if "until_bytes" in refused:
+                raise NotYetError(str(refused["detail"]), int(refused["until_bytes"]))
             raise MediaError(str(refused["reason"]), f"{file_name}: {refused['detail']}")
         found = probe_from_json(json.dumps(body["probe"]).encode())
     except (ValueError, KeyError, TypeError, CodecError) as error:
@@ -151,8 +208,10 @@ class _Collected:
 class _Desk:
     """Answers the program's requests for bytes of a source that is elsewhere."""
 
-    def __init__(self, source: SourceReader) -> None:
+    def __init__(self, source: SourceReader, apart: Apart | None, given: bytes) -> None:
         self._source = source
+        self._apart = apart
+        self._given = given
         self._rest = b""
         self._requests: asyncio.Queue[tuple[int, int]] = asyncio.Queue(_MOST_REQUESTS)
 
@@ -161,12 +220,18 @@ class _Desk:
         while len(self._rest) >= REQUEST.size:
             offset, size = REQUEST.unpack_from(self._rest)
             self._rest = self._rest[REQUEST.size :]
-            if size > _MOST_ASKED_BYTES or offset + size > self._source.size_bytes:
+            inside = offset + size <= self._source.size_bytes or (
+                self._apart is not None and self._apart.holds(offset, size)
+            )
+            if size > _MOST_ASKED_BYTES or not inside:
                 raise MediaError("unreadable", f"the probe asks for {size} bytes at {offset}")
             await self._requests.put((offset, size))
 
     async def answers(self) -> AsyncIterator[bytes]:
-        yield SIZE.pack(self._source.size_bytes)
+        yield self._given
         while True:  # until the program ends
             offset, size = await self._requests.get()
-            yield await self._source.read(offset, size)
+            if self._apart is not None and self._apart.holds(offset, size):
+                yield await self._apart.reader.read(offset - self._apart.start, size)
+            else:
+                yield await self._source.read(offset, size)

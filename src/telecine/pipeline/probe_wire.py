@@ -1,9 +1,11 @@
 """How the confined probe program asks for bytes of a file that is not a local one.
 
-Its input begins with the size of the file (u64, big-endian), which may come long after the
-program's start. It writes requests (offset u64, size u64) to one pipe and reads exactly the
-bytes asked for from its input; a short answer means that the file ends there and is never
-given: the sizes are known.
+Its input begins with what it is given (`GIVEN`, big-endian), which may come long after the
+program's start: the size of the file (u64), whether that is all of it, the frame rate (two
+u32) if it is not to be measured, and the first byte and the end (u64) of another stretch of
+the file that is there, if there is one. It writes requests (offset u64, size u64) to one pipe
+and reads exactly the bytes asked for from its input; a short answer means that the file ends
+there and is never given: the sizes are known.
 """
 
 import struct
@@ -11,7 +13,7 @@ from io import RawIOBase, UnsupportedOperation
 from os import SEEK_CUR, SEEK_END, SEEK_SET
 from typing import BinaryIO
 
-SIZE = struct.Struct(">Q")
+GIVEN = struct.Struct(">Q?IIQQ")
 REQUEST = struct.Struct(">QQ")
 
 BLOCK_BYTES = 1 << 18
@@ -20,10 +22,18 @@ BLOCK_BYTES = 1 << 18
 class AskedFile(RawIOBase):
     """A seekable, read-only file behind two pipes."""
 
-    def __init__(self, requests: BinaryIO, answers: BinaryIO, size_bytes: int) -> None:
+    def __init__(
+        self,
+        requests: BinaryIO,
+        answers: BinaryIO,
+        size_bytes: int,
+        apart: tuple[int, int] = (0, 0),
+    ) -> None:
+        """`apart`: the first byte and the end of a stretch behind the first `size_bytes`."""
         self._requests = requests
         self._answers = answers
         self._size = size_bytes
+        self._apart = apart
         self._at = 0
         self._block_start = 0
         self._block = b""
@@ -49,8 +59,9 @@ class AskedFile(RawIOBase):
         return self._at
 
     def read_at(self, offset: int, size_bytes: int) -> bytes:
-        """Return the bytes at `offset`, fewer at the end."""
-        wanted = min(size_bytes, self._size - offset)
+        """Return the bytes at `offset`, fewer where they end."""
+        left = self._left(offset)
+        wanted = min(size_bytes, left)
         if wanted <= 0:
             return b""
         start = offset - self._block_start
@@ -59,7 +70,7 @@ class AskedFile(RawIOBase):
         if wanted >= BLOCK_BYTES:
             return self._ask(offset, wanted)
         self._block_start = offset
-        self._block = self._ask(offset, min(BLOCK_BYTES, self._size - offset))
+        self._block = self._ask(offset, min(BLOCK_BYTES, left))
         return self._block[:wanted]
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override] # any buffer
@@ -68,6 +79,11 @@ class AskedFile(RawIOBase):
         buffer[: len(data)] = data
         self._at += len(data)
         return len(data)
+
+    def _left(self, offset: int) -> int:
+        if self._apart[0] <= offset < self._apart[1]:
+            return self._apart[1] - offset
+        return self._size - offset
 
     def _ask(self, offset: int, size_bytes: int) -> bytes:
         self._requests.write(REQUEST.pack(offset, size_bytes))

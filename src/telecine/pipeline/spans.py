@@ -1,5 +1,7 @@
 """How audio is cut into jobs and objects: whole segments, so that nothing straddles."""
 
+from itertools import pairwise
+
 from telecine.pipeline.model import Plan
 
 SPAN_S = 300
@@ -14,7 +16,11 @@ PACKET_SAMPLES = 1024
 
 def audio_spans(plan: Plan) -> list[tuple[int, int]]:
     """Return the segments [first, end) of each audio job; empty without audio."""
-    return _groups(plan, 0, plan.segments, SPAN_S) if plan.audio else []
+    if plan.audio is None:
+        return []
+    if plan.grown:  # as it grew, chunk by chunk
+        return list(pairwise(plan.chunk_segments))
+    return _groups(plan, 0, plan.segments, SPAN_S)
 
 
 def audio_runs(plan: Plan, first: int, end: int) -> list[tuple[int, int]]:

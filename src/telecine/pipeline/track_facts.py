@@ -122,3 +122,13 @@ def aac_facts(track: Track) -> SoundFacts | None:
         channels=config.channels,
         obstacles=tuple(slug for slug, is_so in wrong.items() if is_so),
     )
+
+
+_SOUND_LAG_S = 10
+
+
+def known_s(pictures_s: Fraction, sound_s: Fraction | None) -> Fraction:
+    """Return how far both are there; sound that stays far behind has ended."""
+    if sound_s is None or sound_s < pictures_s - _SOUND_LAG_S:
+        return pictures_s
+    return min(pictures_s, sound_s)

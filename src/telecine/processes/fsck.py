@@ -166,11 +166,11 @@ async def _expected(tx: Transaction) -> _Expected:
 async def _expect_asset(tx: Transaction, asset: Asset, expected: _Expected) -> None:
     owner = asset.public_id
     if asset.state == AssetState.PLANNED:
-        expected.need(objects.plan_key(asset.prefix), owner)
-        expected.need(objects.probe_key(asset.prefix), owner)
-    expected.optional.add(objects.samples_key(asset.prefix))
+        expected.need(objects.plan_key(asset.prefix, asset.revision), owner)
+        expected.need(objects.probe_key(asset.prefix, asset.revision), owner)
+    expected.optional.add(objects.samples_key(asset.prefix, asset.revision))
     for kind in ("video", "audio"):
-        expected.optional.add(objects.passthrough_key(asset.prefix, kind))
+        expected.optional.add(objects.passthrough_key(asset.prefix, kind, asset.revision))
     expected.need(asset.still_key, owner)
     expected.need(asset.storyboard_key, owner, (asset.storyboard_offsets or [0])[-1])
     rows = (await tx.scalars(select(Rendition).where(Rendition.asset_id == asset.id))).all()

@@ -15,6 +15,7 @@ from telecine import clock, ids
 from telecine.db.engine import Database
 from telecine.domains.accounts import sweeps as accounts
 from telecine.domains.encodings import sweeps as encodings
+from telecine.domains.encodings.operations import forsake
 from telecine.domains.sources import sweeps as sources
 from telecine.domains.uploads.tus import expiry as tus_expiry
 from telecine.domains.videos import expiry
@@ -122,7 +123,7 @@ class _Place:
 
     async def abandoned_uploads(self) -> int:
         before = clock.now() - timedelta(days=self.settings.keep_uploads_days)
-        return await sources.drop_abandoned(self.db, self.store, before)
+        return await sources.drop_abandoned(self.db, self.store, before, forsake)
 
     async def claims(self) -> int:
         before = clock.now() - timedelta(hours=self.settings.keep_unfinished_h)

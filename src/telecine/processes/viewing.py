@@ -6,6 +6,7 @@ from uuid import UUID
 from telecine.db.engine import Database
 from telecine.db.notify import Listener
 from telecine.delivery.app import Delivery
+from telecine.delivery.arrivals import Arrivals
 from telecine.delivery.live import LiveDelivery
 from telecine.delivery.live_cache import LiveCache
 from telecine.delivery.live_page import LivePages
@@ -59,7 +60,8 @@ def build_delivery(
     pages = PlayerPages(urls, opens)
     transport = TransportView(segments, store)
     downloads = Downloads(segments)
-    return Delivery(cache, segments, downloads, transport, store, pages.render, opens)
+    arrivals = Arrivals(cache, SEGMENT_WAIT_S)
+    return Delivery(cache, segments, downloads, transport, store, pages.render, opens, arrivals)
 
 
 def build_live_delivery(

@@ -34,7 +34,7 @@ from telecine.storage.spool import Spool
 
 log = structlog.get_logger()
 
-_SLOTS = {Lane.PROBE: 2, Lane.SYSTEM: 4, Lane.INGEST: ingest.SLOTS}
+_SLOTS = {Lane.PROBE: 2, Lane.GROWING: 2, Lane.SYSTEM: 4, Lane.INGEST: ingest.SLOTS}
 _ANNOUNCE_EVERY_S = 3600.0
 _MEASURE_EVERY_S = 10.0
 _PREPARE_EVERY_S = 60.0

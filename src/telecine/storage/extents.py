@@ -41,8 +41,10 @@ def join(extents: Iterable[Extent]) -> list[Extent]:
 class Extents:
     """A read-only file over extents, in file order."""
 
-    def __init__(self, store: Store, extents: Sequence[Extent]) -> None:
+    def __init__(self, store: Store, extents: Sequence[Extent], *, beginning: bool = False) -> None:
+        """`beginning`: these are the first bytes of a file, of which more will come."""
         self._store = store
+        self._beginning = beginning
         self._extents = tuple(extents)
         self.size_bytes = sum(extent.size_bytes for extent in self._extents)
 
@@ -53,14 +55,20 @@ class Extents:
 
     @property
     def local_path(self) -> Path | None:
-        """Return the file itself, where it is exactly one object on a local disk."""
+        """Return the file itself, where it is exactly one object on a local disk.
+
+        Of a beginning: one that starts with it, whatever has come of the rest.
+        """
         if len(self._extents) != 1 or self._extents[0].offset != 0:
             return None
         path = self._store.local_path(self._extents[0].key)
-        # What an abandoned writer left behind the end is not of this file.
-        if path is None or not path.exists() or path.stat().st_size != self.size_bytes:
+        if path is None or not path.exists():
             return None
-        return path
+        stored_bytes = path.stat().st_size
+        if self._beginning:
+            return path if stored_bytes >= self.size_bytes else None
+        # What an abandoned writer left behind the end is not of this file.
+        return path if stored_bytes == self.size_bytes else None
 
     @property
     def identity(self) -> str:

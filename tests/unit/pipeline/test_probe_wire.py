@@ -62,3 +62,15 @@ def test_nothing_behind_the_end_is_asked_for() -> None:
     assert file.read_at(len(DATA) - 10, 1 << 30) == DATA[-10:]
     assert file.read_at(len(DATA) + 5, 10) == b""
     assert all(offset + size <= len(DATA) for offset, size in answers.asked)
+
+
+def test_what_lies_apart_is_read_and_nothing_between() -> None:
+    requests = io.BytesIO()
+    answers = Answers(requests)
+    file = AskedFile(requests, answers, 1000, (5000, 6000))
+    assert file.read_at(990, 50) == DATA[990:1000]
+    assert file.read_at(1000, 50) == b""
+    assert file.read_at(4999, 50) == b""
+    assert file.read_at(5990, 50) == DATA[5990:6000]
+    assert file.read_at(6000, 1) == b""
+    assert file.seek(0, 2) == 1000

@@ -16,6 +16,15 @@ class ProbeAsset(Job):
 
 
 @dataclass(frozen=True, slots=True)
+class GrowAsset(Job):
+    """Look at what has arrived of a source, and make it playable; at its end, conclude."""
+
+    lane, attempts, timeout_s = Lane.GROWING, 5, 900.0
+
+    asset_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class WarmStart(Job):
     """Encode the first segments of two rungs before anybody asks for them."""
 

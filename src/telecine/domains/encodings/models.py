@@ -31,6 +31,14 @@ class AssetState(enum.StrEnum):
     FAILED = "failed"
 
 
+class Growth(enum.StrEnum):
+    """Of an asset that was made while its source arrived; None: it was made afterwards."""
+
+    OPEN = "open"  # the source still arrives
+    CLOSED = "closed"
+    REPLACED = "replaced"  # by a later epoch, which may not be playable yet
+
+
 class RenditionState(enum.StrEnum):
     """The API's quality status."""
 
@@ -68,10 +76,17 @@ class Asset(Base):
     storyboard_offsets: Mapped[list[int] | None] = mapped_column(ARRAY(BigInteger))
     # What `handlers.report` found; null: nobody has looked yet.
     report: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
-    chunks: Mapped[int] = mapped_column(Integer, default=0)
+    chunks: Mapped[int] = mapped_column(Integer, default=0)  # that may be encoded
     next_chunk: Mapped[int] = mapped_column(Integer, default=0)  # first one not enqueued
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
     playable_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    # Playing while the source arrives.
+    growth: Mapped[str | None]
+    revision: Mapped[str] = mapped_column(default="")  # of plan and probe; see `objects`
+    earlier_revision: Mapped[str] = mapped_column(default="")  # which some may still read
+    arrived: Mapped[int] = mapped_column(Integer, default=0)  # segments, as last recorded
+    look_from_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    look_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))  # not before
 
 
 class Rendition(Base):

@@ -1,16 +1,24 @@
 """What other domains ask of the pipeline: begin, complete, pick a still, remove."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
+from sqlalchemy.sql import column, table
 
 from telecine.db.engine import Transaction
 from telecine.db.notify import notify
 from telecine.domains.encodings import queries
-from telecine.domains.encodings.jobs import CheckAsset, ProbeAsset, RemoveMedia, TakeStill
-from telecine.domains.encodings.models import Asset, AssetState
+from telecine.domains.encodings.jobs import (
+    CheckAsset,
+    GrowAsset,
+    ProbeAsset,
+    RemoveMedia,
+    TakeStill,
+)
+from telecine.domains.encodings.models import Asset, AssetState, Growth
 from telecine.domains.sources.models import Owner, Source
 from telecine.jobs import queue
 
@@ -19,6 +27,9 @@ MEDIA_CHANGED = "telecine_media"
 
 URGENT, NORMAL, BACKGROUND = 100, 10, 0
 """Priorities of jobs in their lane: a viewer waits, a person waits, nobody waits."""
+
+# The row belongs to a domain above this one; who makes an asset has locked it.
+_VIDEO = table("video", column("id"), column("epochs"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,26 +74,79 @@ async def make_asset(
 
     In the transaction that completes the source: both appear together or not at all.
     """
-    last = await tx.scalar(
-        select(func.coalesce(func.max(Asset.epoch), 0)).where(Asset.video_id == video.id)
-    )
-    epoch = int(last or 0) + 1
+    asset = await new_asset(tx, video, source.id, asdict(options))
+    await queue.enqueue(tx, ProbeAsset(asset_id=asset.id), priority=NORMAL)
+    await notify(tx, MEDIA_CHANGED, video.public_id)
+    return asset
+
+
+async def new_asset(
+    tx: Transaction, video: VideoRef, source_id: UUID, options: Mapping[str, Any]
+) -> Asset:
+    """Add an asset with an epoch that its video never had; nobody works on it yet."""
+    counted = update(_VIDEO).where(_VIDEO.c.id == video.id).values(epochs=_VIDEO.c.epochs + 1)
+    epoch = int((await tx.execute(counted.returning(_VIDEO.c.epochs))).scalar_one())
     asset = Asset(
         project_id=video.project_id,
         video_id=video.id,
-        source_id=source.id,
+        source_id=source_id,
         public_id=video.public_id,
         prefix=f"{video.prefix}{epoch}/",
         epoch=epoch,
         state=AssetState.PROBING,
-        options=asdict(options),
+        options=dict(options),
         summary={},
     )
     tx.add(asset)
     await tx.flush()
-    await queue.enqueue(tx, ProbeAsset(asset_id=asset.id), priority=NORMAL)
-    await notify(tx, MEDIA_CHANGED, video.public_id)
     return asset
+
+
+async def source_grew(
+    tx: Transaction, video: VideoRef, source: Source, options: AssetOptions
+) -> None:
+    """More of a source is stored: let somebody see whether its beginning can be played.
+
+    The caller holds the video's row, so there is one such job at a time in the queue.
+    """
+    asset = await queries.current_asset(tx, video.id)
+    if asset is None or asset.source_id != source.id:
+        asset = await new_asset(tx, video, source.id, asdict(options))
+        asset.growth = Growth.OPEN
+        await tx.flush()
+    job = GrowAsset(asset_id=asset.id)
+    if asset.growth == Growth.OPEN and not await queue.waits(tx, job):
+        await queue.enqueue(tx, job, priority=NORMAL, not_before=asset.look_at)
+
+
+async def source_completed(
+    tx: Transaction, video: VideoRef, source: Source, options: AssetOptions
+) -> None:
+    """The last byte of a source is stored: make its asset, or end the one that grew."""
+    asset = await queries.current_asset(tx, video.id, lock=True)
+    if asset is None or asset.source_id != source.id or asset.growth != Growth.OPEN:
+        await make_asset(tx, video, source, options)
+    elif asset.state == AssetState.PLANNED:
+        await queue.enqueue(tx, GrowAsset(asset_id=asset.id), priority=URGENT)
+        await notify(tx, MEDIA_CHANGED, video.public_id)
+    else:
+        # Nothing could be made of its beginning: the ordinary way.
+        asset.growth = None
+        asset.options = asdict(options)
+        await queue.enqueue(tx, ProbeAsset(asset_id=asset.id), priority=NORMAL)
+        await notify(tx, MEDIA_CHANGED, video.public_id)
+
+
+async def forsake(tx: Transaction, source_id: UUID) -> list[str]:
+    """Stop all work on a source that its uploader gave up, before its row is deleted.
+
+    Returns the folders that are to be deleted once that has happened.
+    """
+    assets = (await tx.scalars(select(Asset).where(Asset.source_id == source_id))).all()
+    for asset in assets:
+        await queue.cancel(tx, asset_id=str(asset.id))
+        await notify(tx, MEDIA_CHANGED, asset.public_id)
+    return [asset.prefix for asset in assets]
 
 
 async def pick_thumbnail(tx: Transaction, video_id: UUID, at_ms: int) -> None:

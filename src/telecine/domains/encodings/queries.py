@@ -44,8 +44,15 @@ class SourceStatus:
 async def current_asset(tx: Transaction, video_id: UUID, *, lock: bool = False) -> Asset | None:
     """Return the newest asset of a video; `lock` keeps others from changing it."""
     newest = select(Asset).where(Asset.video_id == video_id).order_by(Asset.epoch.desc()).limit(1)
-    found = await tx.scalars(newest.with_for_update() if lock else newest)
+    found = await tx.scalars(newest.with_for_update(key_share=True) if lock else newest)
     return found.one_or_none()
+
+
+async def shown_asset(tx: Transaction, video_id: UUID) -> Asset | None:
+    """Return the asset that viewers get: an earlier one while the newest is being probed."""
+    probing = Asset.state == AssetState.PROBING
+    newest = select(Asset).where(Asset.video_id == video_id).order_by(probing, Asset.epoch.desc())
+    return (await tx.scalars(newest.limit(1))).one_or_none()
 
 
 async def asset_of_public_id(tx: Transaction, public_id: str) -> Asset | None:
@@ -91,7 +98,7 @@ async def status(tx: Transaction, video_id: UUID, *, mp4_support: bool) -> Sourc
     if source is None:
         return SourceStatus()
     ingest = await ingest_of(tx, source)
-    asset = await current_asset(tx, video_id)
+    asset = await shown_asset(tx, video_id)
     if asset is None or asset.state == AssetState.PROBING:
         return SourceStatus(ingest)
     if asset.state == AssetState.FAILED:

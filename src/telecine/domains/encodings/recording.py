@@ -29,6 +29,7 @@ from telecine.domains.encodings.jobs import (
 from telecine.domains.encodings.models import (
     Asset,
     AssetState,
+    Growth,
     Rendition,
     RenditionState,
     Run,
@@ -71,10 +72,12 @@ class StoredRun:
 
 
 async def lock_asset(tx: Transaction, asset_id: UUID) -> Asset | None:
-    """Lock the asset's row: events of one video are written in order."""
-    return (
-        await tx.scalars(select(Asset).where(Asset.id == asset_id).with_for_update())
-    ).one_or_none()
+    """Lock the asset's row: events of one video are written in order.
+
+    Its key stays, so that whoever has locked a rendition can insert runs meanwhile.
+    """
+    found = select(Asset).where(Asset.id == asset_id).with_for_update(key_share=True)
+    return (await tx.scalars(found)).one_or_none()
 
 
 async def record_plan(
@@ -85,16 +88,23 @@ async def record_plan(
     facts: Mapping[str, PassthroughFacts],
     summary: dict[str, Any],
     duration_s: float,
+    *,
+    arrived: int | None = None,
 ) -> None:
-    """Make the asset playable: renditions, first jobs, events of what is ready."""
+    """Make the asset playable: renditions, first jobs, events of what is ready.
+
+    `arrived`: how many segments can be made of what has come of the source; None: all.
+    `audio_spans`: of how many spans the sound can be encoded, or a part of it.
+    """
     asset = await lock_asset(tx, asset_id)
     if asset is None or asset.state != AssetState.PROBING:
         return
+    asset.arrived = plan.segments if arrived is None else arrived
     asset.state = AssetState.PLANNED
     asset.playable_at = clock.now()
     asset.summary = summary
     asset.duration_s = duration_s
-    asset.chunks = max(0, len(plan.chunk_segments) - 1)
+    asset.chunks = plan.arrived_chunks(asset.arrived, more=asset.growth == Growth.OPEN)
     rows = [
         _planned(asset, rendition.name, plan.pieces, facts.get(rendition.name))
         for rendition in plan.renditions
@@ -109,7 +119,7 @@ async def record_plan(
     )
     for row in rows:
         if row.name != queries.AUDIO:
-            await _announce_ready(tx, asset, rows, row)
+            await announce_ready(tx, asset, rows, row)
     await notify(tx, MEDIA_CHANGED, asset.public_id)
 
 
@@ -124,12 +134,20 @@ def _planned(asset: Asset, name: str, pieces: int, facts: PassthroughFacts | Non
         pieces_stored=0,
     )
     if facts is not None:
-        row.state = RenditionState.ENCODED
-        row.pieces_stored = pieces
         row.init = facts.init
         row.peak_bps, row.average_bps = facts.peak_bps, facts.average_bps
-        row.encoded_at = clock.now()
+        if asset.growth == Growth.OPEN:
+            row.state = RenditionState.ENCODING
+        else:
+            mark_copied(row)
     return row
+
+
+def mark_copied(row: Rendition) -> None:
+    """A rendition that is the source itself is complete, because the source is."""
+    row.state = RenditionState.ENCODED
+    row.pieces_stored = row.pieces
+    row.encoded_at = clock.now()
 
 
 async def _enqueue_first_jobs(
@@ -149,12 +167,13 @@ async def _enqueue_first_jobs(
         asset.next_chunk = min(asset.chunks, CHUNK_WINDOW)
         chunks = [EncodeChunk(asset_id=asset.id, chunk=n) for n in range(asset.next_chunk)]
         await queue.enqueue(tx, *chunks, priority=BACKGROUND)
-    await _ask_for_storyboard(tx, asset, rows)
-    if all(row.passthrough for row in rows):
+    await ask_for_storyboard(tx, asset, rows)
+    if all(row.passthrough for row in rows) and asset.growth != Growth.OPEN:
         await queue.enqueue(tx, CheckAsset(asset_id=asset.id), priority=BACKGROUND)
 
 
-async def _ask_for_storyboard(tx: Transaction, asset: Asset, rows: Sequence[Rendition]) -> None:
+async def ask_for_storyboard(tx: Transaction, asset: Asset, rows: Sequence[Rendition]) -> None:
+    """Ask for the storyboard if what it is made of is complete."""
     lowest = queries.lowest(rows)
     if lowest is not None and lowest.state == RenditionState.ENCODED:
         await queue.enqueue(tx, MakeStoryboard(asset_id=asset.id), priority=BACKGROUND)
@@ -247,10 +266,20 @@ async def _take_pieces(tx: Transaction, rendition: Rendition, run: StoredRun) ->
         if rendition.state != RenditionState.FAILED:
             rendition.state = RenditionState.ENCODING
         if rendition.pieces_stored == rendition.pieces:
-            job = FinishRendition(asset_id=rendition.asset_id, rendition_id=rendition.id)
-            await queue.enqueue(tx, job, priority=NORMAL)
+            await finish_later(tx, rendition)
         await tx.flush()
     return taken > 0
+
+
+async def finish_later(tx: Transaction, rendition: Rendition) -> None:
+    """Ask for the index of a rendition whose pieces are all stored; its row is locked.
+
+    While the source arrives there may be more to come: then its end will ask.
+    """
+    growth = await tx.scalar(select(Asset.growth).where(Asset.id == rendition.asset_id))
+    if growth != Growth.OPEN:
+        job = FinishRendition(asset_id=rendition.asset_id, rendition_id=rendition.id)
+        await queue.enqueue(tx, job, priority=NORMAL)
 
 
 async def refill_window(tx: Transaction, asset_id: UUID) -> None:
@@ -284,11 +313,11 @@ async def record_finished(
     rows = await queries.renditions_of(tx, asset_id)
     for row in rows:
         if row.name != queries.AUDIO and rendition.name in (row.name, queries.AUDIO):
-            await _announce_ready(tx, asset, rows, row)
+            await announce_ready(tx, asset, rows, row)
     if all(row.name == queries.AUDIO for row in rows):
         await _announce(tx, asset, "hls", "240p")
     if rendition == queries.lowest(rows):
-        await _ask_for_storyboard(tx, asset, rows)
+        await ask_for_storyboard(tx, asset, rows)
     if all(row.state == RenditionState.ENCODED for row in rows):
         jobs = SweepAsset(asset_id=asset_id), CheckAsset(asset_id=asset_id)
         await queue.enqueue(tx, *jobs, priority=BACKGROUND)
@@ -319,7 +348,7 @@ async def record_storyboard(
     return True
 
 
-async def _announce_ready(
+async def announce_ready(
     tx: Transaction, asset: Asset, rows: Sequence[Rendition], video: Rendition
 ) -> None:
     """Write the event of a quality that has just become complete, MP4 after the top."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, ColumnElement, func, select
@@ -9,6 +10,7 @@ from sqlalchemy import cast as sql_cast
 
 from telecine.db.engine import Transaction
 from telecine.domains.sources.models import Mode, Part, Source, SourceState
+from telecine.storage.extents import Extent, join
 
 _SIZE = sql_cast(func.coalesce(Part.size_bytes, 0), BigInteger)
 
@@ -155,3 +157,64 @@ async def prefix_bytes(tx: Transaction, source: Source) -> int:
         size_bytes += length
         expected += length if source.mode == Mode.BYTES else 1
     return size_bytes
+
+
+async def arrived_extents(tx: Transaction, source: Source) -> list[dict[str, Any]]:
+    """Return where the bytes of a source lie, from the first to the first missing one."""
+    if source.completed_at is not None:
+        return source.extents
+    rows = await tx.execute(
+        select(Part.number, Part.size_bytes, Part.extents)
+        .where(Part.source_id == source.id, Part.stored_at.is_not(None))
+        .order_by(Part.number)
+    )
+    in_bytes = source.mode == Mode.BYTES
+    expected, found = (0 if in_bytes else 1), []
+    for number, size_bytes, extents in rows:
+        if number != expected:
+            break
+        expected += (size_bytes or 0) if in_bytes else 1
+        found += [Extent.from_json(extent) for extent in extents]
+    return [extent.as_json() for extent in join(found)]
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Bytes of a source without a gap: where they begin in the file, and where they lie."""
+
+    start: int
+    extents: Sequence[Extent]
+
+    @property
+    def end(self) -> int:
+        """Return the first byte of the file behind them."""
+        return self.start + sum(extent.size_bytes for extent in self.extents)
+
+
+async def stretches(tx: Transaction, source: Source) -> list[Stretch]:
+    """Return what is stored of an unfinished source, as far as its place is known.
+
+    In part mode all parts but the last are taken to be of one size; where that turns out
+    to be wrong, nothing behind the first such part counts.
+    """
+    rows = await tx.execute(
+        select(Part.number, Part.size_bytes, Part.extents)
+        .where(Part.source_id == source.id, Part.stored_at.is_not(None))
+        .order_by(Part.number)
+    )
+    found: list[Stretch] = []
+    for number, size_bytes, extents in rows:
+        stored = [Extent.from_json(extent) for extent in extents]
+        start = number
+        if source.mode != Mode.BYTES:
+            last = number == source.total
+            if number > 1 and source.unit_bytes is None:
+                break
+            start = (number - 1) * (source.unit_bytes or 0)
+            if source.unit_bytes not in {None, size_bytes} and not last:
+                break
+        if found and found[-1].end == start:
+            found[-1] = Stretch(found[-1].start, join([*found[-1].extents, *stored]))
+        else:
+            found.append(Stretch(start, join(stored)))
+    return found

@@ -1,6 +1,6 @@
 """Uploads that nobody goes on with, of all projects: any worker may sweep at any time."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -27,7 +27,11 @@ log = structlog.get_logger()
 _BATCH = 100
 
 
-async def drop_abandoned(db: Database, store: Store, before: datetime) -> int:
+Forsake = Callable[[Transaction, UUID], Awaitable[Sequence[str]]]
+"""Ends all work on a source whose row is about to go; returns folders to delete then."""
+
+
+async def drop_abandoned(db: Database, store: Store, before: datetime, forsake: Forsake) -> int:
     """Drop uploads that were last continued `before`; return how many.
 
     The video stays, as empty as before. A complete source is never dropped, and parts of
@@ -39,7 +43,7 @@ async def drop_abandoned(db: Database, store: Store, before: datetime) -> int:
             rows = select(Source.id).where(Source.id > last, *_abandoned(before))
             found = (await tx.scalars(rows.order_by(Source.id).limit(_BATCH))).all()
         for source_id in found:
-            dropped += await _drop(db, store, source_id, before)
+            dropped += await _drop(db, store, source_id, before, forsake)
         if len(found) < _BATCH:
             return dropped
         last = found[-1]
@@ -56,7 +60,9 @@ def _abandoned(before: datetime) -> Sequence[ColumnElement[bool]]:
     )
 
 
-async def _drop(db: Database, store: Store, source_id: UUID, before: datetime) -> bool:
+async def _drop(
+    db: Database, store: Store, source_id: UUID, before: datetime, forsake: Forsake
+) -> bool:
     async with db.transaction() as tx:
         rows = select(Source).where(Source.id == source_id, *_abandoned(before))
         # Whoever uploads holds the row, and comes before us.
@@ -67,11 +73,14 @@ async def _drop(db: Database, store: Store, source_id: UUID, before: datetime) -
         parts = (await tx.scalars(select(Part).where(Part.source_id == source_id))).all()
         stored = [*source.extents, *(each for part in parts for each in part.extents)]
         keys = {source.key, *(part.own_key for part in parts), *(each["key"] for each in stored)}
+        folders = await forsake(tx, source.id)
         await tx.delete(source)
         await tx.flush()
         unused = sorted(keys - await referenced(tx, project_id, keys))
     # Rows first: an object without a row is garbage, a row without an object a loss.
     await store.delete(unused)
+    for folder in folders:
+        await store.delete_prefix(folder)
     log.info(
         "upload abandoned",
         source=str(source_id),

@@ -11,6 +11,7 @@ from sqlalchemy import (
     DateTime,
     ForeignKey,
     Index,
+    Integer,
     SmallInteger,
     Text,
     func,
@@ -73,6 +74,8 @@ class Video(Base):
     # taken at `thumbnail_at_ms` or, None, where the pipeline likes it best.
     thumbnail_key: Mapped[str | None]
     thumbnail_at_ms: Mapped[int | None] = mapped_column(BigInteger)
+    # How often its media was cut: URLs of segments are never used a second time.
+    epochs: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     published_at: Mapped[datetime] = mapped_column(
         DateTime(timezone=True), server_default=func.now()
     )

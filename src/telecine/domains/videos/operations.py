@@ -133,26 +133,29 @@ async def source_arrived(
     complete: bool,
     sandbox: bool,
 ) -> VideoRow:
-    """Note that more of a video's source is stored; make the asset of a complete one.
+    """Note that more of a video's source is stored; have it played.
 
     The caller has locked the video's row, in this transaction.
     """
+    clip = await clip_of(tx, project_id, row.id)
+    options = AssetOptions(
+        mp4_support=row.mp4_support,
+        still_at_ms=row.thumbnail_at_ms,
+        limit_s=SANDBOX_LIMIT_S if sandbox else None,
+        sandbox_mark=sandbox,
+        live_stream_id=row.live_stream_id,
+        clip_start_ms=clip.start_ms or None,
+        clip_end_ms=clip.end_ms,
+        watermarks=tuple(await watermarks_of(tx, project_id, row.id)),
+    )
+    video = reference(row, project_id)
     if complete:
         members = {"videoId": row.public_id}
         await announce(tx, project_id, events.SOURCE_UPLOADED, row.public_id, members)
-        clip = await clip_of(tx, project_id, row.id)
-        options = AssetOptions(
-            mp4_support=row.mp4_support,
-            still_at_ms=row.thumbnail_at_ms,
-            limit_s=SANDBOX_LIMIT_S if sandbox else None,
-            sandbox_mark=sandbox,
-            live_stream_id=row.live_stream_id,
-            clip_start_ms=clip.start_ms or None,
-            clip_end_ms=clip.end_ms,
-            watermarks=tuple(await watermarks_of(tx, project_id, row.id)),
-        )
-        await encodings.make_asset(tx, reference(row, project_id), source, options)
+        await encodings.source_completed(tx, video, source, options)
         await fetching.release_copies(tx, project_id, row.public_id)
+    else:
+        await encodings.source_grew(tx, video, source, options)
     return await _write(tx, project_id, row, {})
 
 

@@ -19,6 +19,7 @@ ONCE = (
     "EXT-X-TARGETDURATION",
     "EXT-X-MEDIA-SEQUENCE",
     "EXT-X-PLAYLIST-TYPE",
+    "EXT-X-START",
     "EXT-X-ENDLIST",
 )
 ONLY_MASTER = ("EXT-X-STREAM-INF", "EXT-X-MEDIA", "EXT-X-I-FRAME-STREAM-INF")
@@ -149,6 +150,25 @@ def check_media(text: str) -> list[str]:
     if playlist.ended and not playlist.segments:
         problems.append("no segments")
     return problems
+
+
+def check_growth(before: str, after: str) -> list[str]:
+    """Check that a playlist that was read again only got longer (6.2.1, 6.2.2).
+
+    Nothing of an EVENT playlist changes but its end; one with EXT-X-ENDLIST has none.
+    """
+    problems = check_media(after)
+    if problems:
+        return problems
+    old, new = before.splitlines(), after.splitlines()
+    if "#EXT-X-ENDLIST" in old:
+        return [] if old == new else ["changed after EXT-X-ENDLIST"]
+    if "#EXT-X-PLAYLIST-TYPE:EVENT" not in old:
+        return ["neither EVENT nor ended, so what was listed may go"]
+    for number, (line, now) in enumerate(zip(old, new, strict=False), 1):
+        if line != now:
+            return [f"line {number} was {line!r} and is {now!r}"]
+    return [] if len(new) >= len(old) else [f"{len(old) - len(new)} lines are gone"]
 
 
 def _check_order(lines: list[Tag | Uri]) -> list[str]:

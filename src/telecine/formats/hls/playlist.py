@@ -72,6 +72,7 @@ class MediaPlaylist:
     map_uri: str | None = None
     playlist_type: str | None = "VOD"  # "VOD", "EVENT", None: live
     ended: bool = True
+    from_start: bool = False  # EXT-X-START: also players of what still grows begin there
     media_sequence: int = 0
     start: Fraction = Fraction(0)
     version: int = VERSION
@@ -134,6 +135,8 @@ def render_media(playlist: MediaPlaylist) -> str:
     ]
     if playlist.playlist_type is not None:
         lines.append(f"#EXT-X-PLAYLIST-TYPE:{playlist.playlist_type}")
+    if playlist.from_start:
+        lines.append("#EXT-X-START:TIME-OFFSET=0")
     if playlist.map_uri is not None:
         lines.append(f"#EXT-X-MAP:URI={quoted(uri_line(playlist.map_uri))}")
     microseconds = _microseconds(playlist)

@@ -11,7 +11,7 @@ import numpy as np
 from telecine.formats.mp4.boxes import Box, Buffer, FormatError, find, iter_boxes, read
 from telecine.formats.mp4.edits import Presentation, presentation
 from telecine.formats.mp4.fragment_table import append_fragments, read_defaults
-from telecine.formats.mp4.movie_scan import ReadAt, scan
+from telecine.formats.mp4.movie_scan import LARGEST_BYTES, ReadAt, scan
 from telecine.formats.mp4.sample_entry import (
     Colour,
     colour,
@@ -82,8 +82,10 @@ class MovieIndex:
     moov_first: bool
 
 
-def read_index(read_at: ReadAt, size_bytes: int) -> MovieIndex:
+def read_index(read_at: ReadAt, size_bytes: int, *, whole: bool = True) -> MovieIndex:
     """Read the index of a file of `size_bytes`.
+
+    Not `whole`: more will come, and samples may lie behind what is there.
 
     Raises:
         FormatError: not an MP4 or MOV, no complete `moov`, or contradictions in it.
@@ -91,6 +93,8 @@ def read_index(read_at: ReadAt, size_bytes: int) -> MovieIndex:
     top = scan(read_at, size_bytes)
     moov = top.moov
     fragmented = bool(top.moofs) or find(moov, [b"mvex"]) is not None
+    if not whole and not fragmented:
+        size_bytes = LARGEST_BYTES
     max_samples = min(MAX_SAMPLES, size_bytes)
     headers: list[TrackBox] = []
     tables: dict[int, SampleTable] = {}

@@ -13,6 +13,8 @@ WINDOW_BYTES = 16 << 10
 MAX_MOOV_BYTES = 256 << 20
 MAX_MOOF_BYTES = 512 << 20  # of all fragments together
 MAX_TOP_BOXES = 1_000_000
+LARGEST_BYTES = 1 << 40
+"""No byte of a file that is not there yet can lie behind it."""
 
 
 @dataclass(slots=True)
@@ -79,6 +81,30 @@ def scan(read_at: ReadAt, size_bytes: int) -> TopLevel:
     if not found.moov:
         raise FormatError("no moov: not an MP4, or its recording never ended")
     return found
+
+
+def moov_end(read_at: ReadAt) -> tuple[int, bool]:
+    """Return how many bytes of a file must be there to have its `moov`, and whether they are.
+
+    As far as can be told: `read_at` returns nothing where nothing is there yet.
+
+    Raises:
+        FormatError: there is no sense in what lies before it.
+    """
+    at = 0
+    for _ in range(MAX_TOP_BOXES):
+        head = read_at(at, 16)
+        if len(head) < 16:
+            return at + 16, False
+        kind, header, size = _header(head, 0)
+        if kind == b"moov" and header <= size <= MAX_MOOV_BYTES:
+            return at + size, len(read_at(at, size)) == size
+        if size == 0:
+            return LARGEST_BYTES, False  # it lasts until the end of the file
+        if size < header:
+            raise FormatError(f"a box of {size} bytes before the moov")
+        at += size
+    raise FormatError(f"more than {MAX_TOP_BOXES} boxes")
 
 
 def _header(head: bytes, left: int) -> tuple[bytes, int, int]:

@@ -5,10 +5,12 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from telecine import clock, ids
 from telecine.db.engine import Database
+from telecine.domains.encodings.models import Asset
+from telecine.domains.encodings.operations import AssetOptions, VideoRef, forsake, source_grew
 from telecine.domains.sources import operations, sweeps
 from telecine.domains.sources.models import Mode, Owner, Part, Source
 from telecine.domains.videos.models import Video
@@ -64,17 +66,42 @@ async def test_an_abandoned_upload_is_dropped_and_its_video_stays(
 ) -> None:
     await upload(db, store, await new_owner(db), 1, 3, total=3, claimed=2)
     await store.put("untouched/vi1/source/0123456789ab", b"other")
-    assert await sweeps.drop_abandoned(db, store, EARLIER) == 0
+    assert await sweeps.drop_abandoned(db, store, EARLIER, forsake) == 0
     assert await rows(db) == (1, 1, 3)
-    assert await sweeps.drop_abandoned(db, store, LATER) == 1
+    assert await sweeps.drop_abandoned(db, store, LATER, forsake) == 1
     assert await rows(db) == (1, 0, 0)
     assert await keys(store) == {"untouched/vi1/source/0123456789ab"}
-    assert await sweeps.drop_abandoned(db, store, LATER) == 0
+    assert await sweeps.drop_abandoned(db, store, LATER, forsake) == 0
+
+
+async def test_what_was_played_of_it_goes_with_an_abandoned_upload(
+    db: Database, store: Store
+) -> None:
+    owner = await new_owner(db)
+    source = await upload(db, store, owner, 1, total=2)
+    async with db.transaction() as tx:
+        video = VideoRef(source.video_id or UUID(int=0), owner.project_id, "vi1")
+        await source_grew(tx, video, source, AssetOptions())
+        asset = (await tx.scalars(select(Asset))).one()
+    await store.put(f"{asset.prefix}240p/000000-0123456789ab.run", b"piece")
+    assert await sweeps.drop_abandoned(db, store, LATER, forsake) == 1
+    assert await keys(store) == set()
+    async with db.transaction() as tx:
+        assert (await tx.scalars(select(Asset))).all() == []
+        left = await tx.scalar(
+            text("SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo'")
+        )
+        assert left == 0
+        # The next upload's URLs are new ones.
+        owner_row = VideoRef(video.id, owner.project_id, "vi1")
+        source = await operations.open_source(tx, owner, "b.mp4")
+        await source_grew(tx, owner_row, source, AssetOptions())
+        assert (await tx.scalars(select(Asset))).one().epoch == 2
 
 
 async def test_a_complete_source_is_never_dropped(db: Database, store: Store) -> None:
     await upload(db, store, await new_owner(db), 1, 2, total=2)
-    assert await sweeps.drop_abandoned(db, store, LATER + timedelta(days=9999)) == 0
+    assert await sweeps.drop_abandoned(db, store, LATER + timedelta(days=9999), forsake) == 0
     assert len(await keys(store)) == 2
 
 
@@ -86,7 +113,7 @@ async def test_an_upload_that_somebody_continues_is_not_abandoned(
     async with db.transaction() as tx:
         (await tx.get_one(Source, source.id)).updated_at = EARLIER
     between = EARLIER + timedelta(hours=1)
-    assert await sweeps.drop_abandoned(db, store, between) == 0
+    assert await sweeps.drop_abandoned(db, store, between, forsake) == 0
     assert len(await keys(store)) == 2
 
 
@@ -94,8 +121,8 @@ async def test_an_upload_at_work_is_left_to_the_next_sweep(db: Database, store: 
     source = await upload(db, store, await new_owner(db), 1, total=3)
     async with db.transaction() as tx:
         await tx.scalar(select(Source).where(Source.id == source.id).with_for_update())
-        assert await sweeps.drop_abandoned(db, store, LATER) == 0
-    assert await sweeps.drop_abandoned(db, store, LATER) == 1
+        assert await sweeps.drop_abandoned(db, store, LATER, forsake) == 0
+    assert await sweeps.drop_abandoned(db, store, LATER, forsake) == 1
 
 
 async def test_many_workers_drop_each_upload_once(
@@ -105,7 +132,9 @@ async def test_many_workers_drop_each_upload_once(
     owner = await new_owner(db)
     for _ in range(5):
         await upload(db, store, await new_owner(db, owner.project_id), 1, total=2)
-    dropped = await asyncio.gather(*(sweeps.drop_abandoned(db, store, LATER) for _ in range(3)))
+    dropped = await asyncio.gather(
+        *(sweeps.drop_abandoned(db, store, LATER, forsake) for _ in range(3))
+    )
     assert sum(dropped) == 5
     assert await keys(store) == set()
 
@@ -120,7 +149,7 @@ async def test_what_another_file_consists_of_is_kept(db: Database, store: Store)
         whole = await operations.open_source(tx, other, "a.mp4")
         claim = await operations.claim(tx, whole, Mode.WHOLE, 1)
         assert await operations.store(tx, whole, claim, [Extent(used, 4)])
-    assert await sweeps.drop_abandoned(db, store, LATER) == 1
+    assert await sweeps.drop_abandoned(db, store, LATER, forsake) == 1
     assert await keys(store) == {used}
     async with db.transaction() as tx:
         assert await tx.get(Source, left.id) is None
@@ -134,7 +163,7 @@ async def test_parts_of_a_concatenation_are_left_to_their_own_end(
     pieces = Owner(owner.project_id, None, f"{owner.project_id}/{ids.public_id('up')}/")
     await upload(db, store, pieces, 1, total=1)
     await upload(db, store, pieces, 1, total=2)
-    assert await sweeps.drop_abandoned(db, store, LATER) == 0
+    assert await sweeps.drop_abandoned(db, store, LATER, forsake) == 0
     assert len(await keys(store)) == 2
 
 

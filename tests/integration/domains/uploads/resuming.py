@@ -100,8 +100,12 @@ class Resumer:
         return await file.read(0, file.size_bytes)
 
     async def count(self, table: type[Asset | Part | Source | TusUpload | UploadWriter]) -> int:
+        """Count rows; of assets those of complete sources."""
+        counted = select(func.count()).select_from(table)
+        if table is Asset:
+            counted = counted.where(Asset.growth.is_(None))
         async with self.db.transaction() as tx:
-            return int(await tx.scalar(select(func.count()).select_from(table)) or 0)
+            return int(await tx.scalar(counted) or 0)
 
     async def objects(self) -> list[str]:
         return [entry.key async for entry in self.services.store.list("")]

@@ -63,8 +63,10 @@ class Uploads:
         return await file.read(0, file.size_bytes)
 
     async def assets(self) -> int:
+        """Count the assets of complete sources."""
+        counted = select(func.count()).select_from(Asset).where(Asset.growth.is_(None))
         async with self.db.transaction() as tx:
-            return int(await tx.scalar(select(func.count()).select_from(Asset)) or 0)
+            return int(await tx.scalar(counted) or 0)
 
     async def claims(self) -> int:
         """Return how many parts are claimed and not stored."""

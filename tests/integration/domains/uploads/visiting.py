@@ -119,8 +119,12 @@ class Visitor:
         return await file.read(0, file.size_bytes)
 
     async def count(self, model: Any) -> int:
+        """Count rows; of assets those of complete sources."""
+        counted = select(func.count()).select_from(model)
+        if model is Asset:
+            counted = counted.where(Asset.growth.is_(None))
         async with self.db.transaction() as tx:
-            return int(await tx.scalar(select(func.count()).select_from(model)) or 0)
+            return int(await tx.scalar(counted) or 0)
 
     async def forget_answers(self) -> None:
         """Have it that no answer reached its client."""

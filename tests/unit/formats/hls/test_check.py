@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telecine.formats.hls.check import check_master, check_media, check_presentation
+from telecine.formats.hls.check import check_growth, check_master, check_media, check_presentation
 from telecine.formats.hls.playlist import MediaPlaylist, Segment, render_master, render_media
 from tests.unit.formats.hls.test_playlist import LINES, MASTER
 
@@ -137,3 +137,40 @@ def test_no_text_breaks_the_checks(lines: list[str]) -> None:
     assert check_master(text)
     check_media(text)
     assert check_presentation(text, {})
+
+
+GROWING = """#EXTM3U
+#EXT-X-VERSION:7
+#EXT-X-INDEPENDENT-SEGMENTS
+#EXT-X-TARGETDURATION:4
+#EXT-X-MEDIA-SEQUENCE:0
+#EXT-X-PLAYLIST-TYPE:EVENT
+#EXT-X-START:TIME-OFFSET=0
+#EXT-X-MAP:URI="init-1.mp4"
+#EXTINF:2.000000,
+1-0.m4s
+"""
+ONE_MORE = "#EXTINF:4.000000,\n1-1.m4s\n"
+END = "#EXT-X-ENDLIST\n"
+
+
+def test_a_playlist_may_grow_and_end() -> None:
+    for after in (GROWING, GROWING + ONE_MORE, GROWING + ONE_MORE + END, GROWING + END):
+        assert check_growth(GROWING, after) == []
+    assert check_growth(GROWING + END, GROWING + END) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (GROWING + ONE_MORE, GROWING),
+        (GROWING, GROWING.replace("2.000000", "2.100000") + ONE_MORE),
+        (GROWING, GROWING.replace("DURATION:4", "DURATION:5")),
+        (GROWING, GROWING.replace(":EVENT", ":VOD") + END),
+        (GROWING, GROWING.replace("1-0", "2-0") + ONE_MORE),
+        (GROWING + END, GROWING + ONE_MORE + END),
+        (GROWING.replace("#EXT-X-PLAYLIST-TYPE:EVENT\n", ""), GROWING),
+    ],
+)
+def test_nothing_that_was_published_changes(before: str, after: str) -> None:
+    assert check_growth(before, after) != []

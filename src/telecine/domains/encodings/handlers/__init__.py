@@ -7,6 +7,7 @@ from telecine.domains.encodings.handlers.audio import encode_audio_span
 from telecine.domains.encodings.handlers.bench import Bench
 from telecine.domains.encodings.handlers.failure import record_giving_up
 from telecine.domains.encodings.handlers.finish import finish_rendition, sweep_asset
+from telecine.domains.encodings.handlers.growing import grow_asset
 from telecine.domains.encodings.handlers.ladder import encode_chunk, warm_start
 from telecine.domains.encodings.handlers.probe import probe_asset
 from telecine.domains.encodings.handlers.removal import remove_media
@@ -20,6 +21,7 @@ __all__ = ["Bench", "bind", "record_giving_up"]
 
 _HANDLERS = {
     jobs.ProbeAsset: probe_asset,
+    jobs.GrowAsset: grow_asset,
     jobs.WarmStart: warm_start,
     jobs.EncodeChunk: encode_chunk,
     jobs.EncodeAudio: encode_audio_span,

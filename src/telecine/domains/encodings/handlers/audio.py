@@ -28,8 +28,10 @@ async def encode_audio_span(bench: Bench, job: EncodeAudio) -> None:
         rows = await queries.renditions_of(tx, asset.id)
     rendition = next(row for row in rows if row.name == queries.AUDIO)
     held = (await stored_pieces(bench, asset)).get(rendition.id, set())
-    if rendition.index_key is not None or held >= set(range(first, end)):
+    missing = set(range(first, min(end, bench.arrived(plan, source)))) - held
+    if rendition.index_key is not None or not missing:
         return
+    first, end = min(missing), max(missing) + 1
     async with bench.step(asset, f"audio {job.span}") as detail:
         packets = plan.audio.segment_packets
         async with bench.spool.local(bench.source(source)) as reader:

@@ -15,11 +15,12 @@ from telecine.db.engine import Database
 from telecine.domains.encodings import objects, queries
 from telecine.domains.encodings.models import Asset, Rendition, Step
 from telecine.domains.sources.models import Source
+from telecine.domains.sources.queries import arrived_extents, stretches
 from telecine.ffmpeg.runner import Brake, MediaError, Runner
 from telecine.jobs.worker import PermanentFailure
 from telecine.pipeline.codec import plan_from_json, probe_from_json
 from telecine.pipeline.model import Plan, Probe
-from telecine.pipeline.probe import Prober
+from telecine.pipeline.probe import Apart, Prober
 from telecine.pipeline.reader import SourceReader
 from telecine.pipeline.sample_index import SampleIndex
 from telecine.pipeline.stored_index import StoredIndex
@@ -54,20 +55,45 @@ class Bench:
     brake: Brake = field(default_factory=Brake)
     """Holds the ladder's encodes of this process while viewers wait for others."""
 
-    _materials: OrderedDict[UUID, Material] = field(default_factory=OrderedDict)
+    _materials: OrderedDict[tuple[UUID, str], Material] = field(default_factory=OrderedDict)
 
     async def asset(self, asset_id: UUID) -> tuple[Asset, Source] | None:
-        """Return an asset and its source, None if they were removed."""
+        """Return an asset and its source, None if they were removed.
+
+        The extents of a source that still arrives are those of its beginning.
+        """
         async with self.db.transaction() as tx:
             asset = await tx.get(Asset, asset_id)
             source = None if asset is None else await tx.get(Source, asset.source_id)
             if asset is None or source is None:
                 return None
-            return asset, source
+            extents = await arrived_extents(tx, source)
+            tx.expunge(source)  # it has them for its reader, not for the database
+        source.extents = extents
+        return asset, source
 
     def source(self, source: Source) -> Extents:
-        """Return a reader of the source's bytes."""
-        return Extents(self.store, [Extent.from_json(stored) for stored in source.extents])
+        """Return a reader of the source's bytes, as far as they have arrived."""
+        extents = [Extent.from_json(stored) for stored in source.extents]
+        return Extents(self.store, extents, beginning=source.completed_at is None)
+
+    async def apart(self, source: Source, byte: int) -> Apart | None:
+        """Return what is stored of a source behind its beginning: where `byte` is, or the end.
+
+        Uploaders that know their file send its index first, wherever it lies.
+        """
+        async with self.db.transaction() as tx:
+            found = [each for each in await stretches(tx, source) if each.start > 0]
+        holding = [each for each in found if each.start <= byte < each.end]
+        if not found:
+            return None
+        chosen = (holding or found)[-1]
+        return Apart(chosen.start, Extents(self.store, chosen.extents))
+
+    def arrived(self, plan: Plan, source: Source) -> int:
+        """Return how many segments of a plan can be made of what has arrived."""
+        whole = source.completed_at is not None
+        return plan.arrived_segments(None if whole else self.source(source).size_bytes)
 
     @asynccontextmanager
     async def encodable(self, source: Source, material: Material) -> AsyncIterator[SourceReader]:
@@ -81,23 +107,29 @@ class Bench:
 
     async def material(self, asset: Asset) -> Material:
         """Return what is known of an asset; kept for the next job."""
-        kept = self._materials.get(asset.id)
+        known = asset.id, asset.revision
+        kept = self._materials.get(known)
         if kept is None:
-            plan = plan_from_json(await self.store.read(objects.plan_key(asset.prefix)))
-            probe = probe_from_json(await self.store.read(objects.probe_key(asset.prefix)))
+            plan = plan_from_json(
+                await self.store.read(objects.plan_key(asset.prefix, asset.revision))
+            )
+            probe = probe_from_json(
+                await self.store.read(objects.probe_key(asset.prefix, asset.revision))
+            )
             samples = None
             if probe.indexed:
-                data = await self.store.read(objects.samples_key(asset.prefix))
+                key = objects.samples_key(asset.prefix, asset.revision)
+                data = await self.store.read(key)
                 samples = SampleIndex.from_bytes(memoryview(data))
             watermarks = [
                 await self.store.read(stored["key"])
                 for stored in asset.options.get("watermarks", ())
             ]
             kept = Material(plan, probe, samples, tuple(watermarks))
-            self._materials[asset.id] = kept
+            self._materials[known] = kept
             while len(self._materials) > _ASSETS_KEPT:
                 self._materials.popitem(last=False)
-        self._materials.move_to_end(asset.id)
+        self._materials.move_to_end(known)
         return kept
 
     @asynccontextmanager

@@ -2,11 +2,12 @@
 
 import structlog
 
-from telecine.domains.encodings import queries
+from telecine.domains.encodings import growing, queries
 from telecine.domains.encodings.handlers.bench import Bench
 from telecine.domains.encodings.jobs import (
     EncodeAudio,
     EncodeChunk,
+    GrowAsset,
     MakeStoryboard,
     ProbeAsset,
 )
@@ -26,6 +27,11 @@ async def record_giving_up(bench: Bench, job: Job, error: str) -> None:
     async with bench.db.transaction() as tx:
         if isinstance(job, ProbeAsset):
             await record_failure(tx, job.asset_id, error)
+        elif isinstance(job, GrowAsset):
+            # A look that failed is nothing; an end that failed begins anew.
+            found = await growing.lock_growing(tx, job.asset_id)
+            if found is not None and found[1].completed_at is not None:
+                await growing.replace(tx, *found)
         elif isinstance(job, EncodeChunk):
             rows = await queries.renditions_of(tx, job.asset_id)
             names = {row.name for row in rows if row.name != queries.AUDIO and not row.passthrough}

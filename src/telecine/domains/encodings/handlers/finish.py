@@ -119,9 +119,10 @@ async def _lost_uploads(bench: Bench, source: Source) -> list[str]:
 
 async def known_objects(bench: Bench, asset: Asset, rows: Sequence[Rendition]) -> set[str]:
     """Return every key below the asset's prefix that a row or an index names."""
-    known = {objects.plan_key(asset.prefix), objects.probe_key(asset.prefix)}
-    known |= {objects.samples_key(asset.prefix)}
-    known |= {objects.passthrough_key(asset.prefix, kind) for kind in ("video", "audio")}
+    folder, revision = asset.prefix, asset.revision
+    known = {objects.plan_key(folder, revision), objects.probe_key(folder, revision)}
+    known |= {objects.samples_key(folder, revision)}
+    known |= {objects.passthrough_key(folder, kind, revision) for kind in ("video", "audio")}
     known |= {key for key in (asset.still_key, asset.storyboard_key) if key is not None}
     for row in rows:
         if row.index_key is not None:

@@ -129,7 +129,7 @@ class JitEncoder:
             rows = await queries.renditions_of(tx, asset.id)
         rendition = next((row for row in rows if row.id == lease.rendition_id), None)
         plan = (await self._bench.material(asset)).plan
-        if rendition is None or lease.segment >= plan.segments:
+        if rendition is None or lease.segment >= self._bench.arrived(plan, source):
             return None
         return _Task(lease, asset, source, rendition, plan)
 
@@ -192,8 +192,8 @@ class JitEncoder:
             await encode_audio_span(self._bench, EncodeAudio(asset_id=task.asset.id, span=span))
             await self._done(rendition_id, *_inclusive(spans[span]))
             return
-        end = segment + 1
-        if end < task.plan.segments and not await self._is_stored(task, end):
+        end, arrived = segment + 1, self._bench.arrived(task.plan, task.source)
+        if end < arrived and not await self._is_stored(task, end):
             end += 1  # whoever watches this one wants the next one soon
         await self._encode_video(task, segment, end)
 

@@ -9,7 +9,7 @@ import structlog
 from telecine.domains.encodings import objects, queries
 from telecine.domains.encodings.handlers.bench import Bench, stored_pieces
 from telecine.domains.encodings.jobs import EncodeChunk, WarmStart
-from telecine.domains.encodings.models import Asset, AssetState, Rendition
+from telecine.domains.encodings.models import Asset, AssetState, Growth, Rendition
 from telecine.domains.encodings.recording import (
     StoredRun,
     record_crf,
@@ -35,8 +35,12 @@ async def encode_chunk(bench: Bench, job: EncodeChunk) -> None:
     if found is None or found[0].state != AssetState.PLANNED:
         return
     asset, source = found
+    if asset.growth == Growth.REPLACED:
+        return  # soon nobody watches it
     plan = (await bench.material(asset)).plan
     first, end = plan.chunk_segments[job.chunk], plan.chunk_segments[job.chunk + 1]
+    if end > bench.arrived(plan, source):
+        return  # comes again when its end has come
     async with bench.step(asset, f"chunk {job.chunk}") as detail:
         names = {rendition.name for rendition in plan.renditions if not rendition.passthrough}
         detail["pieces"] = await _fill(bench, asset, source, names, first, end, _NICENESS)
@@ -77,7 +81,7 @@ async def warm_start(bench: Bench, job: WarmStart) -> None:
         return
     names = {rungs[0], rungs[len(rungs) // 2]}
     async with bench.step(asset, "warm start") as detail:
-        end = min(_WARM_SEGMENTS, plan.segments)
+        end = min(_WARM_SEGMENTS, bench.arrived(plan, source))
         detail["pieces"] = await _fill(bench, asset, source, names, 0, end)
 
 

@@ -41,9 +41,9 @@ async def probe_asset(bench: Bench, job: ProbeAsset) -> None:
 async def _make_playable(bench: Bench, asset: Asset, source: Source) -> None:
     async with bench.step(asset, "probe") as detail:
         reader = bench.source(source)
-        probed = _clipped(asset, await bench.prober.probe(reader, source.file_name))
+        probed = clip_probed(asset, await bench.prober.probe(reader, source.file_name))
         plan = make_plan(probed.probe, plan_options(asset))
-        facts = await _store_objects(bench, asset, probed, plan)
+        facts = await store_objects(bench, asset, probed, plan)
         async with bench.db.transaction() as tx:
             await record_plan(
                 tx,
@@ -64,7 +64,7 @@ async def _make_playable(bench: Bench, asset: Asset, source: Source) -> None:
     log.info("playable", video=asset.public_id, asset=str(asset.id), **detail)
 
 
-def _clipped(asset: Asset, probed: Probed) -> Probed:
+def clip_probed(asset: Asset, probed: Probed) -> Probed:
     """Return what is kept of the source. Raises MediaError if that is nothing."""
     start_ms, end_ms = (asset.options.get(f"clip_{edge}_ms") for edge in ("start", "end"))
     if start_ms is None and end_ms is None:
@@ -87,24 +87,25 @@ def plan_options(asset: Asset) -> PlanOptions:
     )
 
 
-async def _store_objects(
-    bench: Bench, asset: Asset, probed: Probed, plan: Plan
+async def store_objects(
+    bench: Bench, asset: Asset, probed: Probed, plan: Plan, revision: str = ""
 ) -> dict[str, PassthroughFacts]:
     """Write plan, probe and indexes; return what is known of passthrough renditions."""
+    folder = asset.prefix
     made: dict[str, bytes] = {
-        objects.probe_key(asset.prefix): probe_to_json(probed.probe),
-        objects.plan_key(asset.prefix): plan_to_json(plan),
+        objects.probe_key(folder, revision): probe_to_json(probed.probe),
+        objects.plan_key(folder, revision): plan_to_json(plan),
     }
     facts: dict[str, PassthroughFacts] = {}
     if probed.sample_index is not None:
-        made[objects.samples_key(asset.prefix)] = probed.sample_index
+        made[objects.samples_key(folder, revision)] = probed.sample_index
         samples = SampleIndex.from_bytes(memoryview(probed.sample_index))
         copied = {r.name: "video" for r in plan.renditions if r.passthrough}
         if plan.audio is not None and plan.audio.passthrough:
             copied[queries.AUDIO] = "audio"
         for name, kind in copied.items():
             data = passthrough.segment_index(plan, samples, kind)
-            made[objects.passthrough_key(asset.prefix, kind)] = data
+            made[objects.passthrough_key(folder, kind, revision)] = data
             facts[name] = _facts(data, samples, kind)
     # Each is durable by itself: together they wait for the disk once, not five times.
     try:

@@ -94,7 +94,7 @@ async def _encoded(bench: Bench, row: Rendition) -> Track:
 
 async def _copied(bench: Bench, asset: Asset, source: Source, row: Rendition) -> Track:
     video = row.name != queries.AUDIO
-    key = objects.passthrough_key(asset.prefix, "video" if video else "audio")
+    key = objects.passthrough_key(asset.prefix, "video" if video else "audio", asset.revision)
     index = SegmentIndex.from_bytes(memoryview(await bench.store.read(key)))
     reader = bench.source(source)
     moofs: list[Moof] = []

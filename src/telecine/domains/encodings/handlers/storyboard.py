@@ -67,7 +67,9 @@ async def _key_pictures(
     """Yield the pictures that become tiles: the first ones of pieces, or of copied segments."""
     if rendition.passthrough:
         frames = [plan.piece_cuts[piece] for piece in plan.segment_pieces[:-1]]
-        data = await bench.store.read(objects.passthrough_key(asset.prefix, "video"))
+        data = await bench.store.read(
+            objects.passthrough_key(asset.prefix, "video", asset.revision)
+        )
         copied, reader = SegmentIndex.from_bytes(memoryview(data)), bench.source(source)
         for number in storyboard.chosen(frames):
             segment = copied.segment(number)
