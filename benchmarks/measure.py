@@ -63,11 +63,19 @@ def make_source(
 
 
 def _looped(clip: Path, path: Path) -> Path:
-    """Return `clip` repeated until it is as long as the name `path` says, without encoding."""
+    """Return `clip` repeated until it is as long as the name `path` says, without encoding.
+
+    Its sound is repeated packet by packet: a film whose sound stumbles every 20 s would have
+    to be encoded anew.
+    """
     seconds = int(path.name.split("-")[1].rstrip("s"))
-    partial = path.with_suffix(".part.mp4")
-    command = [str(find_ffmpeg(None)), "-v", "error", "-nostdin", "-y"]
-    command += ["-stream_loop", str(seconds // _LOOPED_S - 1), "-i", str(clip)]
-    subprocess.run([*command, "-c", "copy", str(partial)], check=True)
+    partial, sound = path.with_suffix(".part.mp4"), path.with_suffix(".part.aac")
+    ffmpeg = [str(find_ffmpeg(None)), "-v", "error", "-nostdin", "-y"]
+    subprocess.run([*ffmpeg, "-i", str(clip), "-vn", "-c", "copy", str(sound)], check=True)
+    sound.write_bytes(sound.read_bytes() * (seconds // _LOOPED_S))
+    command = [*ffmpeg, "-stream_loop", str(seconds // _LOOPED_S - 1), "-i", str(clip)]
+    command += ["-i", str(sound), "-map", "0:v", "-map", "1:a", "-c", "copy", str(partial)]
+    subprocess.run(command, check=True)
+    sound.unlink()
     partial.rename(path)
     return path

@@ -129,8 +129,12 @@ def split(
     inside a segment are multiples of `step` frames.
     """
     pieces, firsts = [cuts[0]], [0]
+    counts: dict[int, int] = {}  # most segments have the same length
     for start, end in pairwise(cuts):
-        count = ceil((end - start) / rate / PIECE_S)
+        length = end - start
+        if length not in counts:
+            counts[length] = ceil(length / rate / PIECE_S)
+        count = counts[length]
         for number in range(1, count):
             inner = start + Fraction((end - start) * number, count)
             pieces.append(round(inner / step) * step)

@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from telecine.formats.codecs.aac import parse_esds, stsd_of
 from telecine.formats.mp4 import fragment
-from telecine.formats.mp4.fragment import Samples, moof
+from telecine.formats.mp4.fragment import Samples
+from telecine.formats.mp4.moofs import moofs
 from telecine.pipeline.frame_clock import frame_numbers
 from telecine.pipeline.model import PACKET_SAMPLES, TIMESCALE, AudioRendition, Plan
 from telecine.pipeline.sample_index import SampleIndex, SampleTrack
@@ -119,24 +120,22 @@ def _write(timescale: int, track: SampleTrack, bounds: Sequence[int], timing: _T
     durations = np.append(timing.dts[1:], timing.end) - timing.dts
     if (durations[bounds[0] :] <= 0).any():
         raise SegmentIndexError("two samples have the same time")
-    composition_offsets = timing.pts - timing.dts
-    sizes = track.sizes[: bounds[-1]].astype(np.int64)
-    keyframes = np.asarray(track.keyframes[: bounds[-1]], dtype=np.bool_)
-    heads = []
-    for number, (start, end) in enumerate(pairwise(bounds)):
-        samples = Samples(
-            sizes=sizes[start:end],
-            durations=durations[start:end],
-            composition_offsets=composition_offsets[start:end],
-            keyframes=keyframes[start:end],
-        )
-        heads.append(moof(number + 1, int(timing.dts[start]), samples, video=timing.video))
-    starts = [*(int(timing.dts[start]) for start in bounds[:-1]), timing.end]
-    return write_index(timescale, heads, _segment_ranges(track, bounds), starts)
+    served = slice(bounds[0], bounds[-1])
+    decode_times = timing.dts[bounds[:-1]].tolist()
+    samples = Samples(
+        sizes=track.sizes[served].astype(np.int64),
+        durations=durations[served],
+        composition_offsets=(timing.pts - timing.dts)[served],
+        keyframes=np.asarray(track.keyframes[served], dtype=np.bool_),
+    )
+    edges = [bound - bounds[0] for bound in bounds]
+    heads = moofs(1, decode_times, samples, edges, video=timing.video)
+    ranges, firsts = _segment_ranges(track, bounds)
+    return write_index(timescale, heads, ranges, firsts, [*decode_times, timing.end])
 
 
-def _segment_ranges(track: SampleTrack, bounds: Sequence[int]) -> list[Ints]:
-    """Return the (offset, size) of each segment's ranges in the source.
+def _segment_ranges(track: SampleTrack, bounds: Sequence[int]) -> tuple[Ints, Ints]:
+    """Return the (offset, size) of all ranges in the source, and the first of each segment.
 
     For two hours of interleaved media they are hundreds of thousands: no Python per range.
     """
@@ -149,7 +148,7 @@ def _segment_ranges(track: SampleTrack, bounds: Sequence[int]) -> list[Ints]:
     firsts = np.flatnonzero(begins)
     lasts = np.append(firsts[1:], len(offsets)) - 1
     ranges = np.stack((offsets[firsts], ends[lasts] - offsets[firsts]), axis=1)
-    return np.split(ranges, np.searchsorted(firsts, np.asarray(bounds[1:-1]) - first))
+    return ranges, np.searchsorted(firsts, np.asarray(bounds) - first)
 
 
 def joined_ranges(track: SampleTrack, start: int, end: int) -> tuple[tuple[int, int], ...]:

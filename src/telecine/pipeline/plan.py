@@ -210,9 +210,11 @@ def _copied_audio(
 
     def first_from(time_s: Fraction) -> int:
         """The first served packet that starts at `time_s` or later."""
-        if time_s <= 0:
+        samples, of = time_s.numerator * rate_hz, time_s.denominator
+        if samples <= 0:
             return 0
-        return max(1, ceil((time_s * rate_hz - first_samples) / PACKET_SAMPLES) + 1)
+        # Rounded up, in whole numbers: there are thousands of cuts.
+        return max(1, 1 - (first_samples * of - samples) // (PACKET_SAMPLES * of))
 
     packets = min(source_packets - skipped, first_from(cuts_s[-1] + AUDIO_TAIL_S))
     firsts = [min(first_from(cut), packets) for cut in cuts_s[:-1]]
@@ -250,10 +252,9 @@ def target_duration_s(cuts: Sequence[int], rate: Fraction, audio: AudioRendition
 
     Every EXTINF, rounded to the nearest second, is at most that.
     """
-    lengths_s = [(end - start) / rate for start, end in pairwise(cuts)]
+    longest_s = grid.longest_s(cuts, rate)
     if audio is not None:
         starts = [audio.start_samples(packet) for packet in audio.segment_packets]
-        lengths_s += [
-            Fraction(end - start, audio.sample_rate_hz) for start, end in pairwise(starts)
-        ]
-    return max(1, *(int(length_s + Fraction(1, 2)) for length_s in lengths_s))
+        longest = max(end - start for start, end in pairwise(starts))
+        longest_s = max(longest_s, Fraction(longest, audio.sample_rate_hz))
+    return max(1, int(longest_s + Fraction(1, 2)))

@@ -11,7 +11,7 @@ size u64). All little-endian.
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import pairwise
 from typing import Self
 
 import numpy as np
@@ -30,6 +30,9 @@ _ROW = np.dtype(
         ("ranges", "<u4"),
     ]
 )
+_ONE_ROW = struct.Struct("<qQQII")
+"""The same for one row: ten times quicker than an array's fields."""
+
 _RANGE_BYTES = 16
 
 
@@ -37,17 +40,19 @@ class SegmentIndexError(ValueError):
     """The bytes are not such an object, or the plan does not fit the source."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class CopiedSegment:
     """One segment: its `moof`, and where its samples lie in the source."""
 
     moof: bytes
-    ranges: tuple[tuple[int, int], ...]  # (offset, size) in bytes
+    table: npt.NDArray[np.int64]  # rows of (offset, size) in bytes
+    payload_bytes: int
+    """Bytes of all samples."""
 
     @property
-    def payload_bytes(self) -> int:
-        """Bytes of all samples."""
-        return sum(size for _, size in self.ranges)
+    def ranges(self) -> tuple[tuple[int, int], ...]:
+        """Return (offset, size) of each stretch of samples in the source."""
+        return tuple((offset, size) for offset, size in self.table.tolist())
 
     @property
     def head(self) -> bytes:
@@ -67,16 +72,15 @@ def row_range(segment: int) -> tuple[int, int]:
 
 def record_range(row: bytes) -> tuple[int, int]:
     """Return (offset, size) of a segment's record, from the bytes of `row_range`."""
-    fields = np.frombuffer(row, _ROW, 1)[0]
-    size = int(fields["moof_bytes"]) + _RANGE_BYTES * int(fields["ranges"])
-    return int(fields["position"]), size
+    _, position, _, moof_bytes, ranges = _ONE_ROW.unpack(row)
+    return position, moof_bytes + _RANGE_BYTES * ranges
 
 
 def read_record(row: bytes, record: bytes | memoryview) -> CopiedSegment:
     """Return a segment from the bytes of `row_range` and `record_range`."""
-    end = int(np.frombuffer(row, _ROW, 1)[0]["moof_bytes"])
-    table = np.frombuffer(record, "<u8", offset=end).reshape(-1, 2).tolist()
-    return CopiedSegment(bytes(record[:end]), tuple((offset, size) for offset, size in table))
+    _, _, payload_bytes, end, _ = _ONE_ROW.unpack(row)
+    table = np.frombuffer(record, "<i8", offset=end).reshape(-1, 2)
+    return CopiedSegment(bytes(record[:end]), table, payload_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,7 @@ class SegmentIndex:
 
     def __len__(self) -> int:
         """Return the number of segments."""
-        return len(self._rows) - 1
+        return int(_HEADER.unpack_from(self.data)[1])
 
     def segment(self, number: int) -> CopiedSegment:
         """Return one segment. Raises IndexError."""
@@ -134,22 +138,29 @@ class SegmentIndex:
 def write_index(
     timescale: int,
     moofs: Sequence[bytes],
-    ranges: Sequence[npt.NDArray[np.int64]],
+    ranges: npt.NDArray[np.int64],
+    firsts: npt.NDArray[np.int64],
     starts: Sequence[int],
 ) -> bytes:
-    """Return the object; `ranges` are rows of (offset, size) for each of `moofs`.
+    """Return the object; `ranges` are rows of (offset, size), of all segments in their order.
 
-    `starts` are the segments' times, and the end, in ticks.
+    `firsts` are the first row of each segment, and the end; `starts` are the segments'
+    times, and the end, in ticks.
     """
-    records = [
-        head + table.astype("<u8").tobytes() for head, table in zip(moofs, ranges, strict=True)
-    ]
-    rows = np.zeros(len(records) + 1, _ROW)
+    rows = np.zeros(len(moofs) + 1, _ROW)
     rows["start"] = starts
-    first = _HEADER.size + rows.nbytes
-    rows["position"] = list(accumulate(map(len, records), initial=first))
-    rows["payload_bytes"][:-1] = [table[:, 1].sum() for table in ranges]
     rows["moof_bytes"][:-1] = list(map(len, moofs))
-    rows["ranges"][:-1] = list(map(len, ranges))
-    header = _HEADER.pack(MAGIC, len(records), timescale, 0)
-    return b"".join((header, rows.tobytes(), *records))
+    rows["ranges"][:-1] = np.diff(firsts)
+    totals = np.concatenate(([0], ranges[:, 1].cumsum()))
+    rows["payload_bytes"][:-1] = np.diff(totals[firsts])
+    sizes = rows["moof_bytes"].astype(np.int64) + _RANGE_BYTES * rows["ranges"].astype(np.int64)
+    rows["position"] = _HEADER.size + rows.nbytes + sizes.cumsum() - sizes
+    tables = memoryview(ranges.astype("<i8").tobytes())
+    edges = (firsts * _RANGE_BYTES).tolist()
+    parts: list[bytes | memoryview] = [
+        _HEADER.pack(MAGIC, len(moofs), timescale, 0),
+        rows.tobytes(),
+    ]
+    for head, (first, end) in zip(moofs, pairwise(edges), strict=True):
+        parts += (head, tables[first:end])
+    return b"".join(parts)

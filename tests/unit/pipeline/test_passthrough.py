@@ -121,7 +121,8 @@ def test_one_segment_takes_two_small_reads() -> None:
         offset, size = row_range(n)
         row = data[offset : offset + size]
         offset, size = record_range(row)
-        assert read_record(row, data[offset : offset + size]) == index.segment(n)
+        read, known = read_record(row, data[offset : offset + size]), index.segment(n)
+        assert (read.head, read.ranges) == (known.head, known.ranges)
     with pytest.raises(IndexError):
         index.segment(len(index))
 

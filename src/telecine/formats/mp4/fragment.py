@@ -6,15 +6,14 @@ signed (brand `cmf2`): browsers place media by `tfdt`, not by pts. No edit lists
 
 import struct
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from telecine.formats.mp4.boxes import Box, FormatError, box, find, full_box, iter_boxes, read
 from telecine.formats.mp4.headers import TrackHeader, mvhd, trak
+from telecine.formats.mp4.moofs import moofs
 from telecine.formats.mp4.runs import Defaults, read_traf
-from telecine.formats.mp4.samples import Samples, to_uint32
+from telecine.formats.mp4.samples import Samples
 
 __all__ = [
     "Fragment",
@@ -31,9 +30,6 @@ __all__ = [
     "read_moof",
     "video_init",
 ]
-
-SYNC = 0x0200_0000  # depends on no other sample
-NON_SYNC = 0x0101_0000
 
 MAX_FRAGMENT_BYTES = 1 << 30
 MAX_SAMPLES = 1_000_000  # of one fragment
@@ -85,39 +81,9 @@ def moof(
     Raises:
         FormatError: a size or a duration does not fit 32 bits.
     """
-    count = len(samples)
-    uniform = count > 0 and bool((samples.durations == samples.durations[0]).all())
-    sizes, durations = to_uint32(samples.sizes), to_uint32(samples.durations)
-    columns: list[tuple[str, str, int, npt.NDArray[np.integer[Any]]]] = [
-        ("size", ">u4", 0x200, sizes)
-    ]
-    if not uniform:
-        columns.insert(0, ("duration", ">u4", 0x100, durations))
-    if video:
-        flags = np.where(samples.keyframes, SYNC, NON_SYNC)
-        columns.append(("flags", ">u4", 0x400, flags))
-        columns.append(("offset", ">i4", 0x800, samples.composition_offsets))
-    table = np.empty(count, [(name, kind) for name, kind, _, _ in columns])
-    trun_flags = 0x01
-    for name, _, flag, values in columns:
-        table[name] = values
-        trun_flags |= flag
-    tfhd_flags, tfhd_fields = 0x020000, struct.pack(">I", track_id)  # default-base-is-moof
-    if uniform:
-        tfhd_flags |= 0x08
-        tfhd_fields += struct.pack(">I", samples.durations[0])
-    if not video:
-        tfhd_flags |= 0x20
-        tfhd_fields += struct.pack(">I", SYNC)
-
-    tfhd = full_box(b"tfhd", 0, tfhd_flags, tfhd_fields)
-    tfdt = full_box(b"tfdt", 1, 0, struct.pack(">Q", decode_time))
-    rows = table.tobytes()
-    # moof 8, mfhd 16, traf 8, trun 12 + 8; then the header of mdat.
-    data_offset = 8 + 16 + 8 + len(tfhd) + len(tfdt) + 20 + len(rows) + 8
-    trun = full_box(b"trun", 1, trun_flags, struct.pack(">Ii", count, data_offset), rows)
-    mfhd = full_box(b"mfhd", 0, 0, struct.pack(">I", sequence))
-    return box(b"moof", mfhd, box(b"traf", tfhd, tfdt, trun))
+    bounds = (0, len(samples))
+    [only] = moofs(sequence, [decode_time], samples, bounds, video=video, track_id=track_id)
+    return only
 
 
 def mdat_header(payload_bytes: int) -> bytes:

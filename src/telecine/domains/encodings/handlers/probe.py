@@ -97,24 +97,37 @@ async def store_objects(
         objects.plan_key(folder, revision): plan_to_json(plan),
     }
     facts: dict[str, PassthroughFacts] = {}
-    if probed.sample_index is not None:
-        made[objects.samples_key(folder, revision)] = probed.sample_index
-        samples = SampleIndex.from_bytes(memoryview(probed.sample_index))
-        copied = {r.name: "video" for r in plan.renditions if r.passthrough}
-        if plan.audio is not None and plan.audio.passthrough:
-            copied[queries.AUDIO] = "audio"
-        for name, kind in copied.items():
-            data = passthrough.segment_index(plan, samples, kind)
-            made[objects.passthrough_key(folder, kind, revision)] = data
-            facts[name] = _facts(data, samples, kind)
-    # Each is durable by itself: together they wait for the disk once, not five times.
+    # Each is durable by itself: together they wait for the disk once, not five times, and
+    # the largest goes there while the others are made.
     try:
         async with asyncio.TaskGroup() as group:
+            if probed.sample_index is not None:
+                made[objects.samples_key(folder, revision)] = probed.sample_index
             for key, data in made.items():
+                group.create_task(bench.store.put(key, data))
+            for name, kind in _copied(probed, plan).items():
+                samples = SampleIndex.from_bytes(memoryview(probed.sample_index or b""))
+                data, facts[name] = await asyncio.to_thread(_segments, plan, samples, kind)
+                key = objects.passthrough_key(folder, kind, revision)
                 group.create_task(bench.store.put(key, data))
     except ExceptionGroup as failed:
         raise failed.exceptions[0] from failed  # the step's reason is one sentence
     return facts
+
+
+def _copied(probed: Probed, plan: Plan) -> dict[str, str]:
+    """Return the kind of each rendition that is cut out of the source."""
+    if probed.sample_index is None:
+        return {}
+    copied = {r.name: "video" for r in plan.renditions if r.passthrough}
+    if plan.audio is not None and plan.audio.passthrough:
+        copied[queries.AUDIO] = "audio"
+    return copied
+
+
+def _segments(plan: Plan, samples: SampleIndex, kind: str) -> tuple[bytes, PassthroughFacts]:
+    data = passthrough.segment_index(plan, samples, kind)
+    return data, _facts(data, samples, kind)
 
 
 def _facts(data: bytes, samples: SampleIndex, kind: str) -> PassthroughFacts:
