@@ -1,7 +1,10 @@
 """CPU per GB of segment delivery against nginx sendfile, 200 KB bodies, same load.
 
-The load generator runs beside both servers; only the servers' CPU counts. Ours does
-routing, CORS, ETag and the look-up of the segment; nginx sends plain files.
+Two kinds of segments: stored ones, which are stretches of our own objects, and copied
+ones, which are cut out of the uploaded file, the pictures from between the packets of
+sound. The load generator runs beside all servers; only the servers' CPU counts. Ours does
+routing, CORS, ETag and the look-up of the segment; nginx sends the same bodies as files.
+Both answer in one process.
 """
 
 import argparse
@@ -13,7 +16,8 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import cycle, islice
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -32,18 +36,18 @@ http {{ access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000;
 """
 
 
-def load(url: str, requests: int, connections: int) -> int:
-    """GET `url` over keep-alive connections; return the bytes received."""
-    parts = urlsplit(url)
+def load(base_url: str, paths: Sequence[str], requests: int, connections: int) -> int:
+    """GET the paths in turn over keep-alive connections; return the bytes received."""
+    parts = urlsplit(base_url)
     received = [0] * connections
 
     def client(number: int) -> None:
         connection = http.client.HTTPConnection(parts.hostname or "", parts.port)
-        for _ in range(requests // connections):
-            connection.request("GET", parts.path)
+        for path in islice(cycle(paths), number, number + requests // connections):
+            connection.request("GET", path)
             reply = connection.getresponse()
             if reply.status != 200:
-                raise SystemExit(f"{url}: {reply.status}")
+                raise SystemExit(f"{base_url}{path}: {reply.status}")
             received[number] += len(reply.read())
 
     threads = [threading.Thread(target=client, args=(n,)) for n in range(connections)]
@@ -54,34 +58,42 @@ def load(url: str, requests: int, connections: int) -> int:
     return sum(received)
 
 
-def segment_url(telecine: Telecine) -> str:
-    """Upload a clip whose first copied segment has some 200 KB; return that segment's URL."""
-    path = make_source(20, "640x360", gop=60, bit_rate="700k")
+def segment_paths(telecine: Telecine) -> dict[str, list[str]]:
+    """Upload a clip and wait for its ladder; return the paths of its two lowest qualities.
+
+    The source is the upper one, which is copied; segments of both have some 200 KB.
+    """
+    path = make_source(48, "640x360", gop=60, bit_rate="800k")
     client = httpx.Client(base_url=telecine.base_url, auth=(telecine.key, ""), timeout=120)
     video = client.post("/videos", json={"title": path.name}).raise_for_status().json()["videoId"]
     with path.open("rb") as file:
         client.post(f"/videos/{video}/source", files={"file": file}).raise_for_status()
     base = f"/vod/{video}/hls/"
-    while (master := client.get(base + "manifest.m3u8")).status_code == 202:
+    while client.get(base + "manifest.m3u8").status_code == 202:
         time.sleep(0.05)
     while any(
         quality["status"] not in ("encoded", "failed")
         for quality in client.get(f"/videos/{video}/status").json()["encoding"]["qualities"]
     ):
         time.sleep(1)  # the encodes must not disturb
-    variant = next(line for line in master.text.splitlines() if line.endswith("/manifest.m3u8"))
-    playlist = client.get(base + variant).raise_for_status().text
-    first = next(line for line in playlist.splitlines() if line.endswith(".m4s"))
-    return f"{telecine.base_url}{base}{variant.rpartition('/')[0]}/{first}"
+    found = {}
+    for kind, quality in (("stored", "240p"), ("copied", "360p")):
+        playlist = client.get(f"{base}{quality}/manifest.m3u8").raise_for_status().text
+        names = [line for line in playlist.splitlines() if line.endswith(".m4s")]
+        found[kind] = [f"{base}{quality}/{name}" for name in names[:-1]]
+    return found
 
 
 @contextlib.contextmanager
-def nginx_serving(body: bytes, port: int) -> Iterator[list[int]]:
-    """Serve `body` as /segment.m4s; give nginx's processes."""
+def nginx_serving(bodies: Mapping[str, bytes], port: int) -> Iterator[list[int]]:
+    """Serve bodies under their paths; give nginx's processes."""
     program = shutil.which("nginx") or "/usr/sbin/nginx"
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)  # noqa: PTH101  # nginx's workers are another user
-        (Path(folder) / "segment.m4s").write_bytes(body)
+        for path, body in bodies.items():
+            file = Path(folder, path.removeprefix("/"))
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(body)
         config = Path(folder) / "nginx.conf"
         config.write_text(CONFIG.format(folder=folder, port=port))
         server = subprocess.Popen([program, "-c", str(config)])
@@ -94,7 +106,7 @@ def nginx_serving(body: bytes, port: int) -> Iterator[list[int]]:
 
 
 def main() -> None:
-    """Alternate ours and nginx, print CPU seconds a GB and the ratio."""
+    """Alternate ours and nginx, print CPU seconds a GB and the ratios."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--requests", type=int, default=4000)
     options.add_argument("--connections", type=int, default=4)
@@ -102,25 +114,33 @@ def main() -> None:
     options.add_argument("--port", type=int, default=8999)
     chosen = options.parse_args()
     print(machine())
-    results: dict[str, list[float]] = {"ours": [], "nginx": []}
-    with folder() as data, serving(data) as telecine:
-        ours = segment_url(telecine)
-        body = httpx.get(ours).raise_for_status().content
-        with nginx_serving(body, chosen.port) as nginx:
-            theirs = f"http://127.0.0.1:{chosen.port}/segment.m4s"
-            sides = (("ours", ours, telecine.api_processes()), ("nginx", theirs, nginx))
-            for _, url, _ in sides:
-                load(url, 200, chosen.connections)
-            for _ in range(chosen.rounds):
-                for name, url, pids in sides:
-                    before_s = cpu_s(pids)
-                    size = load(url, chosen.requests, chosen.connections)
-                    results[name].append((cpu_s(pids) - before_s) / (size / 1e9))
-    print(f"segment of {len(body)} bytes, {chosen.connections} connections")
-    for name, values in results.items():
-        print(f"{name:6} CPU s/GB", " ".join(f"{value:.3f}" for value in values))
-    ratios = [o / n for o, n in zip(results["ours"], results["nginx"], strict=True)]
-    print(f"ratio ours/nginx: median {median(ratios):.2f}")
+    with folder() as data, serving(data, TELECINE_API_PROCESSES="1") as telecine:
+        kinds = segment_paths(telecine)
+        bodies = {
+            path: httpx.get(telecine.base_url + path).raise_for_status().content
+            for paths in kinds.values()
+            for path in paths
+        }
+        with nginx_serving(bodies, chosen.port) as nginx:
+            sides = (
+                (telecine.base_url, telecine.api_processes()),
+                (f"http://127.0.0.1:{chosen.port}", nginx),
+            )
+            for kind, paths in kinds.items():
+                size = sum(len(bodies[path]) for path in paths) // len(paths)
+                print(f"{kind}: {len(paths)} segments of {size} bytes on average")
+                costs: tuple[list[float], list[float]] = ([], [])
+                for url, _ in sides:
+                    load(url, paths, 200, chosen.connections)
+                for _ in range(chosen.rounds):
+                    for (url, pids), results in zip(sides, costs, strict=True):
+                        before_s = cpu_s(pids)
+                        sent = load(url, paths, chosen.requests, chosen.connections)
+                        results.append((cpu_s(pids) - before_s) / (sent / 1e9))
+                for name, values in zip(("ours", "nginx"), costs, strict=True):
+                    print(f"  {name:6} CPU s/GB", " ".join(f"{value:.3f}" for value in values))
+                ratios = [ours / theirs for ours, theirs in zip(*costs, strict=True)]
+                print(f"  ratio ours/nginx: median {median(ratios):.2f}")
     print(machine())
 
 

@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 from starlette.types import Scope, Send
 
-from telecine.delivery.body import body_size, slice_parts, stream_parts
-from telecine.delivery.segments import Part
+from telecine.delivery.body import stream_parts
+from telecine.delivery.parts import Part, body_size, slice_parts
 from telecine.problems import Problem
 from telecine.storage.store import Store
 

@@ -15,7 +15,8 @@ from telecine.delivery.answers import Answer
 from telecine.delivery.arrivals import Arrivals
 from telecine.delivery.media import AssetView, Media, MediaCache
 from telecine.delivery.mp4 import Downloads
-from telecine.delivery.segments import Segments, StoredRange
+from telecine.delivery.parts import StoredRange
+from telecine.delivery.segments import Segments
 from telecine.delivery.transport import TransportView
 from telecine.delivery.wishes import NotStoredYet
 from telecine.domains.encodings.models import RenditionState
@@ -199,7 +200,7 @@ class Delivery:
         init = await self._segments.init(asset, rendition)
         kind = b"audio/mp4" if rendition.name == AUDIO else b"video/mp4"
         cache = request.cache_scope or answers.IMMUTABLE
-        return Answer(200, kind, [init], cache, etag=_etag(asset, rendition.name, "init"))
+        return Answer(200, kind, [init], cache, etag=asset.etag(rendition.name, "init"))
 
     async def _segment(self, request: Request, found: re.Match[str]) -> Answer | None:
         number = int(found["n"])
@@ -210,7 +211,7 @@ class Delivery:
         segment = await self._segments.get(asset, rendition, number, request.departure)
         kind = b"audio/mp4" if rendition.name == AUDIO else b"video/mp4"
         cache = request.cache_scope or answers.IMMUTABLE
-        etag = _etag(asset, rendition.name, found["n"])
+        etag = asset.etag(rendition.name, found["n"])
         whole = segment.rest is None
         return Answer(200, kind, segment.parts, cache, etag, ranges=whole, rest=segment.rest)
 
@@ -220,7 +221,7 @@ class Delivery:
         rendition = None if asset is None else asset.renditions.get(found["quality"])
         if asset is None or rendition is None:
             return None
-        etag = _etag(asset, rendition.name, f"{number}-ts")
+        etag = asset.etag(rendition.name, f"{number}-ts")
         data = await self._transport.segment(asset, rendition, number, request.departure)
         cache = request.cache_scope or answers.IMMUTABLE
         return Answer(200, b"video/mp2t", [data], cache, etag, ranges=True)
@@ -242,7 +243,7 @@ class Delivery:
         if b"dl=1" in request.scope["query_string"].split(b"&"):
             headers = ((b"content-disposition", answers.attachment(video.title, "mp4")),)
         cache = request.cache_scope or b"public, max-age=86400"
-        etag = _etag(asset, "mp4", "source")
+        etag = asset.etag("mp4", "source")
         return Answer(200, b"video/mp4", parts, cache, etag, ranges=True, headers=headers)
 
     async def _thumbnail(self, request: Request, _: re.Match[str]) -> Answer | None:
@@ -272,7 +273,7 @@ class Delivery:
         parts = [
             StoredRange(asset.storyboard_key, offsets[part], offsets[part + 1] - offsets[part])
         ]
-        etag = _etag(asset, "storyboard", number or "list")
+        etag = asset.etag("storyboard", number or "list")
         if number is None:
             cache = request.cache_scope or b"public, max-age=60"
             return Answer(200, b"text/vtt; charset=utf-8", parts, cache, etag)
@@ -283,7 +284,3 @@ class Delivery:
 def _not_yet(media: Media) -> Answer | None:
     """Answer without a body: not an error, what is asked for comes, players come back."""
     return None if media.failed else Answer(202, headers=((answers.STAGE, media.stage.encode()),))
-
-
-def _etag(asset: AssetView, name: str, item: str) -> bytes:
-    return f'"{asset.id.hex[-12:]}-{name}-{item}"'.encode()

@@ -1,43 +1,19 @@
-"""Bodies made of memory and stored ranges, sent without blocking the event loop.
+"""Bodies read without blocking the event loop, in as few calls as there can be.
 
-On a disk, a piece is read inline when the page cache has it (`RWF_NOWAIT`: tens of
-microseconds, or EAGAIN at once) and in a thread when it does not; small ranges are
-gathered, so that a segment cut out of an interleaved file is still a few messages.
+On a disk, bytes are read inline when the page cache has them (`RWF_NOWAIT`: tens of
+microseconds, or EAGAIN at once) and in a thread when it does not.
 """
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
-from telecine.delivery.segments import Part, StoredRange
+from telecine.delivery.parts import Part, StoredRange, StoredRanges, body_size, messages
 from telecine.storage.store import ObjectMissing, Store
 
 MESSAGE_BYTES = 256 * 1024
-_NOWAIT = getattr(os, "RWF_NOWAIT", None)
-
-
-def body_size(parts: Sequence[Part]) -> int:
-    """Return the number of bytes of a body."""
-    return sum(len(part) if isinstance(part, bytes) else part.size for part in parts)
-
-
-def slice_parts(parts: Sequence[Part], start: int, end: int) -> list[Part]:
-    """Return the parts of bytes [start, end) of a body."""
-    chosen: list[Part] = []
-    position = 0
-    for part in parts:
-        size = len(part) if isinstance(part, bytes) else part.size
-        first, last = max(start - position, 0), min(end - position, size)
-        if first < last:
-            if isinstance(part, bytes):
-                chosen.append(part[first:last])
-            else:
-                chosen.append(StoredRange(part.key, part.offset + first, last - first))
-        position += size
-        if position >= end:
-            break
-    return chosen
+_NOWAIT: int | None = getattr(os, "RWF_NOWAIT", None)  # Linux only
 
 
 async def stream_parts(store: Store, parts: Sequence[Part]) -> AsyncIterator[bytes | bytearray]:
@@ -46,68 +22,89 @@ async def stream_parts(store: Store, parts: Sequence[Part]) -> AsyncIterator[byt
     Raises:
         ObjectMissing: an object is gone or shorter than its index says.
     """
-    for message in _messages(parts):
+    for message in messages(parts, MESSAGE_BYTES):
         if len(message) == 1 and isinstance(message[0], bytes):
             yield message[0]
         else:
             yield await _gather(store, message)
 
 
-def _messages(parts: Sequence[Part]) -> Iterator[list[Part]]:
-    """Group parts into messages; long ones are split."""
-    message: list[Part] = []
-    room = MESSAGE_BYTES
-    for part in parts:
-        size = len(part) if isinstance(part, bytes) else part.size
-        start = 0
-        while start < size:
-            taken = min(room, size - start)
-            message += slice_parts([part], start, start + taken)
-            start += taken
-            room -= taken
-            if room == 0:
-                yield message
-                message, room = [], MESSAGE_BYTES
-    if message:
-        yield message
+def read_cached(store: Store, parts: Sequence[Part], target: memoryview) -> bool:
+    """Fill `target` with a body if that takes neither a disk nor the network.
+
+    Raises:
+        ObjectMissing: an object is gone.
+    """
+    position = 0
+    with _Files(store) as files:
+        for part in parts:
+            if isinstance(part, bytes):
+                target[position : position + len(part)] = part
+                position += len(part)
+                continue
+            descriptor = files.descriptor(part.key)
+            if descriptor is None:
+                return False
+            if not _read_now(descriptor, part, target[position : position + part.size]):
+                return False
+            position += part.size
+    return True
 
 
 async def _gather(store: Store, message: Sequence[Part]) -> bytearray:
     buffer = bytearray(body_size(message))
     view = memoryview(buffer)
     position = 0
-    descriptors: dict[str, int] = {}
-    try:
+    with _Files(store) as files:
         for part in message:
             if isinstance(part, bytes):
-                size = len(part)
-                view[position : position + size] = part
+                view[position : position + len(part)] = part
+                position += len(part)
+                continue
+            target = view[position : position + part.size]
+            descriptor = files.descriptor(part.key)
+            if descriptor is None:
+                await _fetch(store, part, target)
             else:
-                size = part.size
-                await _read_into(store, part, view[position : position + size], descriptors)
-            position += size
-    finally:
-        for descriptor in descriptors.values():
-            os.close(descriptor)
+                await _read(descriptor, part, target)
+            position += part.size
     return buffer
 
 
-async def _read_into(
-    store: Store, part: StoredRange, target: memoryview, descriptors: dict[str, int]
-) -> None:
-    descriptor = descriptors.get(part.key)
-    if descriptor is None:
-        path = store.local_path(part.key)
-        if path is None:
-            data = await store.read(part.key, part.offset, part.offset + part.size)
-            if len(data) != part.size:
-                raise ObjectMissing(part.key)
-            target[:] = data
-            return
-        descriptor = descriptors[part.key] = _open(path, part.key)
-    done = _read_cached(descriptor, target, part.offset)
-    if done < part.size:
-        await asyncio.to_thread(_read_all, descriptor, target, part, done)
+async def _fetch(store: Store, part: StoredRange | StoredRanges, target: memoryview) -> None:
+    """Read from a store that is no disk of ours."""
+    rows = [(part.offset, part.size)] if isinstance(part, StoredRange) else part.table.tolist()
+    position = 0
+    for (_, size), data in zip(rows, await store.read_ranges(part.key, rows), strict=True):
+        if len(data) != size:
+            raise ObjectMissing(part.key)
+        target[position : position + size] = data
+        position += size
+
+
+class _Files:
+    """The objects of one body, open while it is read."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._open: dict[str, int] = {}
+
+    def __enter__(self) -> "_Files":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for descriptor in self._open.values():
+            os.close(descriptor)
+
+    def descriptor(self, key: str) -> int | None:
+        """Return the open file of an object, None in a bucket. Raises ObjectMissing."""
+        descriptor = self._open.get(key)
+        if descriptor is None:
+            path = self._store.local_path(key)
+            if path is None:
+                return None
+            descriptor = self._open[key] = _open(path, key)
+        return descriptor
 
 
 def _open(path: Path, key: str) -> int:
@@ -115,6 +112,24 @@ def _open(path: Path, key: str) -> int:
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError as error:
         raise ObjectMissing(key) from error
+
+
+def _read_now(descriptor: int, part: StoredRange | StoredRanges, target: memoryview) -> bool:
+    """Read what the page cache holds; False where that is not all."""
+    if isinstance(part, StoredRanges):
+        return all(call.now(descriptor) for call in part.reads.into(target))
+    return _read_cached(descriptor, target, part.offset) == part.size
+
+
+async def _read(descriptor: int, part: StoredRange | StoredRanges, target: memoryview) -> None:
+    if isinstance(part, StoredRanges):
+        for call in part.reads.into(target):
+            if not call.now(descriptor) and not await asyncio.to_thread(call.wait, descriptor):
+                raise ObjectMissing(part.key)
+        return
+    done = _read_cached(descriptor, target, part.offset)
+    if done < part.size:
+        await asyncio.to_thread(_read_rest, descriptor, target, part, done)
 
 
 def _read_cached(descriptor: int, target: memoryview, offset: int) -> int:
@@ -129,7 +144,7 @@ def _read_cached(descriptor: int, target: memoryview, offset: int) -> int:
         return 0
 
 
-def _read_all(descriptor: int, target: memoryview, part: StoredRange, done: int) -> None:
+def _read_rest(descriptor: int, target: memoryview, part: StoredRange, done: int) -> None:
     while done < part.size:
         count = os.preadv(descriptor, [target[done:]], part.offset + done)
         if count == 0:

@@ -79,6 +79,10 @@ class AssetView:
         """Tell whether nothing will change any more."""
         return not self.is_open and all(rendition.stored for rendition in self.renditions.values())
 
+    def etag(self, name: str, item: str) -> bytes:
+        """Return the validator of what is made of a rendition, and changes with the epoch."""
+        return f'"{self.id.hex[-12:]}-{name}-{item}"'.encode()
+
 
 class Stage(enum.StrEnum):
     """What a video that cannot be played yet is waiting for."""
@@ -145,11 +149,17 @@ class MediaCache:
         self._media.clear()
         self._loading.clear()
 
-    async def get(self, public_id: str) -> Media | None:
-        """Return the media of a video that may be delivered, None if there is none."""
+    def kept(self, public_id: str) -> Media | None:
+        """Return what is known of a video, None if it would have to be looked up."""
         kept = self._media.get(public_id)
         if kept is not None:
             self._media.move_to_end(public_id)
+        return kept
+
+    async def get(self, public_id: str) -> Media | None:
+        """Return the media of a video that may be delivered, None if there is none."""
+        kept = self.kept(public_id)
+        if kept is not None:
             return kept
         loading = self._loading.get(public_id)
         if loading is None:

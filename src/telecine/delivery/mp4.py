@@ -13,7 +13,8 @@ from uuid import UUID
 import numpy as np
 
 from telecine.delivery.media import AssetView, RenditionView
-from telecine.delivery.segments import Part, Segments, StoredRange
+from telecine.delivery.parts import Part, StoredRange, out_of_file
+from telecine.delivery.segments import Segments
 from telecine.domains.encodings.queries import AUDIO
 from telecine.formats.mp4.fragment import Samples, read_init, read_moof
 from telecine.formats.mp4.progressive import ProgressiveTrack, layout
@@ -28,7 +29,7 @@ class _Source:
     samples: Samples
     start_ticks: int
     counts: list[int]
-    ranges: list[list[StoredRange]]
+    ranges: list[list[Part]]
 
 
 class Downloads:
@@ -75,7 +76,8 @@ class Downloads:
             edges = list(range(asset.plan.segments + 1))
         else:
             edges = list(asset.plan.segment_pieces)
-        counts, ranges = [], []
+        counts: list[int] = []
+        ranges: list[list[Part]] = []
         for first, end in pairwise(edges):
             counts.append(int(index.piece_samples[first:end].sum()))
             ranges.append(
@@ -106,13 +108,7 @@ class Downloads:
             start_ticks = moof.decode_time if number == 0 else start_ticks
             tables.append(moof.samples)
             counts.append(len(moof.samples.sizes))
-            ranges.append(
-                [
-                    StoredRange(*part)
-                    for offset, size in segment.ranges
-                    for part in asset.source.ranges(offset, size)
-                ]
-            )
+            ranges.append(out_of_file(asset.source, segment.table, segment.payload_bytes))
         samples = Samples(
             sizes=np.concatenate([table.sizes for table in tables]),
             durations=np.concatenate([table.durations for table in tables]),

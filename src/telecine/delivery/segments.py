@@ -12,6 +12,7 @@ import structlog
 from telecine import clock
 from telecine.db.engine import Database
 from telecine.delivery.media import AssetView, RenditionView
+from telecine.delivery.parts import Part, StoredRange, out_of_file, prepared, stored
 from telecine.delivery.wishes import Departure, NotStoredYet, Wish
 from telecine.domains.encodings import objects, queries
 from telecine.domains.encodings.wants import Wanted
@@ -22,20 +23,8 @@ from telecine.storage.store import Store
 log = structlog.get_logger()
 
 _INDEXES_KEPT = 128
+_CUTS_KEPT = 256  # some 15 KB each: tables, not media
 _REREAD_S = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class StoredRange:
-    """Bytes [offset, offset + size) of an object."""
-
-    key: str
-    offset: int
-    size: int
-
-
-Part = bytes | StoredRange
-"""A stretch of a response body: from memory or from the store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +45,7 @@ class Segments:
         self._queue_limit = queue_limit
         self._sources: OrderedDict[tuple[UUID, str], SegmentIndex] = OrderedDict()
         self._stored: OrderedDict[UUID, StoredIndex] = OrderedDict()
+        self._cuts: OrderedDict[tuple[UUID, str, int], Sequence[Part]] = OrderedDict()
         self._pieces: dict[UUID, dict[int, StoredRange]] = defaultdict(dict)
         self._arrivals: dict[UUID, asyncio.Event] = defaultdict(asyncio.Event)
 
@@ -92,25 +82,35 @@ class Segments:
         (until `departure` returns). Raises NotStoredYet where that takes too long.
         """
         if rendition.passthrough:
-            return Found(await self._from_source(asset, rendition, segment))
-        if rendition.name == queries.AUDIO:
-            first, end = segment, segment + 1
-        else:
-            first, end = asset.plan.segment_pieces[segment], asset.plan.segment_pieces[segment + 1]
-        if rendition.index_key is not None:
-            index = await self.stored_index(rendition.id, rendition.index_key)
-            return Found([StoredRange(*found) for found in index.ranges(first, end)])
-        known = self._pieces[rendition.id]
-        pieces = range(first, end)
-        if all(piece in known for piece in pieces):
-            return Found([known[piece] for piece in pieces])
+            await self.source_index(asset, _kind(rendition))
+        elif rendition.index_key is not None:
+            await self.stored_index(rendition.id, rendition.index_key)
+        known = self.known(asset, rendition, segment)
+        if known is not None:
+            return Found(known)
+        pieces = _pieces(asset, rendition, segment)
         arriving = self._arriving(asset, rendition, segment, pieces, departure)
         begun = [await anext(arriving)]
-        known = self._pieces[rendition.id]
-        if all(piece in known for piece in pieces):
+        known = self.known(asset, rendition, segment)
+        if known is not None:
             await arriving.aclose()
-            return Found([known[piece] for piece in pieces])
+            return Found(known)
         return Found(begun, arriving)
+
+    def known(
+        self, asset: AssetView, rendition: RenditionView, segment: int
+    ) -> Sequence[Part] | None:
+        """Return a segment if this process knows where it lies, without a look elsewhere."""
+        if rendition.passthrough:
+            return self._copied(asset, _kind(rendition), segment)
+        pieces = _pieces(asset, rendition, segment)
+        index = self._stored.get(rendition.id)
+        if index is not None:
+            return stored(index.ranges(pieces.start, pieces.stop))
+        held = self._pieces.get(rendition.id, {})
+        if all(piece in held for piece in pieces):
+            return [held[piece] for piece in pieces]
+        return None
 
     async def source_index(self, asset: AssetView, kind: str) -> SegmentIndex:
         """Return the passthrough segments of an asset ("video" or "audio")."""
@@ -139,14 +139,22 @@ class Segments:
                 self._stored.popitem(last=False)
         return index
 
-    async def _from_source(
-        self, asset: AssetView, rendition: RenditionView, segment: int
-    ) -> list[Part]:
-        kind = queries.AUDIO if rendition.name == queries.AUDIO else "video"
-        found = (await self.source_index(asset, kind)).segment(segment)
-        parts: list[Part] = [found.head]
-        for offset, size in found.ranges:
-            parts += [StoredRange(*part) for part in asset.source.ranges(offset, size)]
+    def _copied(self, asset: AssetView, kind: str, segment: int) -> Sequence[Part] | None:
+        """Return a segment of the source; viewers of a film often ask for the same ones."""
+        kept = self._cuts.get((asset.id, kind, segment))
+        if kept is not None:
+            self._cuts.move_to_end((asset.id, kind, segment))
+            return kept
+        index = self._sources.get((asset.id, kind))
+        if index is None:
+            return None
+        cut = index.segment(segment)
+        parts = [cut.head, *map(prepared, out_of_file(asset.source, cut.table, cut.payload_bytes))]
+        if asset.is_open:
+            return parts  # its file still changes
+        self._cuts[asset.id, kind, segment] = parts
+        while len(self._cuts) > _CUTS_KEPT:
+            self._cuts.popitem(last=False)
         return parts
 
     async def _arriving(
@@ -197,3 +205,14 @@ class Segments:
             known = self._pieces[rendition.id]
             for piece in range(len(index.piece_bytes)):
                 known[piece] = StoredRange(*index.ranges(piece, piece + 1)[0])
+
+
+def _kind(rendition: RenditionView) -> str:
+    return queries.AUDIO if rendition.name == queries.AUDIO else "video"
+
+
+def _pieces(asset: AssetView, rendition: RenditionView, segment: int) -> range:
+    if rendition.name == queries.AUDIO:
+        return range(segment, segment + 1)
+    bounds = asset.plan.segment_pieces
+    return range(bounds[segment], bounds[segment + 1])

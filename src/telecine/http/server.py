@@ -6,6 +6,7 @@ hence the pinned minor version and a test for every limit below.
 
 import asyncio
 import enum
+import functools
 import json
 import signal
 import socket
@@ -19,6 +20,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from telecine.http import acknowledged
+from telecine.http.at_once import AtOnce
 from telecine.http.lingering import Lingering
 from telecine.problems import Problem, problem
 
@@ -56,8 +58,15 @@ class _HeadersTooLarge(Exception):
 class GuardedProtocol(HttpToolsProtocol):
     """One connection, with a bound on everything that its client can delay or grow."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as uvicorn calls it
+    def __init__(
+        self,
+        *args: Any,  # noqa: ANN401 - as uvicorn calls it
+        at_once: AtOnce | None = None,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self._at_once = at_once
+        self._answered = False
         self._phase = _Phase.IDLE
         self._deadline: asyncio.TimerHandle | None = None
         self._write_deadline: asyncio.TimerHandle | None = None
@@ -119,6 +128,9 @@ class GuardedProtocol(HttpToolsProtocol):
         if size > HEADERS_BYTES:
             self._too_large = True
             raise _HeadersTooLarge
+        if self._at_once is not None and self._is_idle() and self._at_once.answer(self):
+            self._answered = True
+            return
         self._phase = _Phase.BODY
         self._body_bytes = 0
         super().on_headers_complete()
@@ -127,7 +139,11 @@ class GuardedProtocol(HttpToolsProtocol):
         """The request has arrived entirely."""
         self._phase = _Phase.IDLE
         self._disarm()
-        super().on_message_complete()
+        if self._answered:
+            self._answered = False
+            self.on_response_complete()
+        else:
+            super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what the parser refused."""
@@ -262,12 +278,19 @@ class Server(uvicorn.Server):
 
 
 def build(
-    app: ASGIApp, *, trusted_proxies: Sequence[str], on_started: Callable[[], None]
+    app: ASGIApp,
+    *,
+    trusted_proxies: Sequence[str],
+    on_started: Callable[[], None],
+    at_once: AtOnce | None = None,
 ) -> Server:
-    """Return a server for `app`; its `serve(sockets=…)` returns after a signal."""
+    """Return a server for `app`; its `serve(sockets=…)` returns after a signal.
+
+    `at_once` is asked before the application.
+    """
     config = uvicorn.Config(
         cast("Any", app),
-        http=GuardedProtocol,
+        http=cast("Any", functools.partial(GuardedProtocol, at_once=at_once)),
         ws="none",
         lifespan="off",
         log_config=None,

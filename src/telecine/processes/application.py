@@ -28,12 +28,13 @@ from telecine.domains.watermarks import api as watermarks_api
 from telecine.domains.webhooks import api as webhooks_api
 from telecine.domains.webhooks import operator_api as webhooks_operator_api
 from telecine.http.app import Api, create_app
+from telecine.http.at_once import Shortcut
 from telecine.http.ratelimit import RateLimits
 from telecine.http.services import PublicUrls, Services
 from telecine.live.edge import Edge
 from telecine.processes.control import Briefing
 from telecine.processes.health import Health
-from telecine.processes.measuring import Measured
+from telecine.processes.measuring import Measured, measured
 from telecine.processes.onair import owner_socket
 from telecine.processes.secrets import sealer, token_key
 from telecine.processes.viewing import build_delivery, build_live_delivery
@@ -104,15 +105,20 @@ def document() -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def running(settings: Settings, briefing: Briefing) -> AsyncIterator[ASGIApp]:
-    """Run the whole application: operations, delivery, and what wakes them."""
+async def running(
+    settings: Settings, briefing: Briefing
+) -> AsyncIterator[tuple[ASGIApp, Shortcut]]:
+    """Run the whole application: operations, delivery, and what wakes them.
+
+    The shortcut answers segments that are in memory before the application is asked.
+    """
     built = services(settings, briefing)
     listener = Listener(briefing.database_url)
 
     def opens(token: str, public_id: str) -> bool:
         return tokens.verify(built.token_key, public_id, token, clock.now())
 
-    viewers = build_delivery(
+    viewers, segments = build_delivery(
         built.db, built.store, listener, built.urls, opens, _QUEUE_PER_SLOT * settings.viewer_slots
     )
     edge = Edge(owner_socket(settings.data))
@@ -132,7 +138,7 @@ async def running(settings: Settings, briefing: Briefing) -> AsyncIterator[ASGIA
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(each) for each in (listener.run(), edge.run())]
-            yield Measured(front)
+            yield Measured(front), measured(segments)
             for task in tasks:
                 task.cancel()
     finally:

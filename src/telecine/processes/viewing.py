@@ -14,6 +14,7 @@ from telecine.delivery.media import MediaCache
 from telecine.delivery.mp4 import Downloads
 from telecine.delivery.page import PlayerPages
 from telecine.delivery.segments import Segments
+from telecine.delivery.shortcut import SegmentShortcut
 from telecine.delivery.transport import TransportView
 from telecine.domains.accounts.operations import PROJECT_CHANGED
 from telecine.domains.encodings.operations import MEDIA_CHANGED
@@ -35,8 +36,10 @@ def build_delivery(
     urls: PublicUrls,
     opens: Callable[[str, str], bool],
     queue_limit: int,
-) -> Delivery:
-    """Return the application below `/vod/`; run `listener` beside it.
+) -> tuple[Delivery, SegmentShortcut]:
+    """Return the application below `/vod/`, and the shortcut before it.
+
+    Run `listener` beside them.
 
     `opens(token, public_id)` tells whether a token opens a private video; `queue_limit`
     is how many segments may wait to be encoded before viewers are turned away.
@@ -61,7 +64,10 @@ def build_delivery(
     transport = TransportView(segments, store)
     downloads = Downloads(segments)
     arrivals = Arrivals(cache, SEGMENT_WAIT_S)
-    return Delivery(cache, segments, downloads, transport, store, pages.render, opens, arrivals)
+    application = Delivery(
+        cache, segments, downloads, transport, store, pages.render, opens, arrivals
+    )
+    return application, SegmentShortcut(cache, segments, store)
 
 
 def build_live_delivery(

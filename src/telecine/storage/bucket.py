@@ -21,6 +21,9 @@ from telecine.storage.store import (
 _PIECE_BYTES = 1 << 20
 _REQUEST_BYTES = 4 << 20
 _PART_BYTES = 16 << 20
+_JOIN_GAP_BYTES = 1 << 20
+"""A request takes as long as a megabyte: what lies between is read and thrown away."""
+
 _DELETE_BATCH = 500
 _QUEUED_WRITES = 8
 
@@ -132,6 +135,22 @@ class BucketStore:
                 return b""
             return bytes(await obstore.get_range_async(self._client, key, start=start, end=end))
 
+    async def read_ranges(
+        self, key: str, ranges: Sequence[tuple[int, int]]
+    ) -> Sequence[bytes | memoryview]:
+        """Return the bytes of each (offset, size); the client joins near ones to a request."""
+        found: list[bytes | memoryview] = []
+        with _errors(check_key(key)):
+            for batch in _batches(ranges):
+                starts, lengths = [row[0] for row in batch], [row[1] for row in batch]
+                found += map(
+                    memoryview,
+                    await obstore.get_ranges_async(
+                        self._client, key, starts=starts, lengths=lengths, coalesce=_JOIN_GAP_BYTES
+                    ),
+                )
+        return found
+
     async def stream(
         self, key: str, start: int = 0, end: int | None = None
     ) -> AsyncIterator[bytes]:
@@ -203,6 +222,16 @@ class BucketStore:
 
     def check_room(self) -> None:
         """Do nothing: a bucket has no known bound."""
+
+
+def _batches(ranges: Sequence[tuple[int, int]]) -> Iterator[Sequence[tuple[int, int]]]:
+    """Split ranges where they reach farther than one request may."""
+    first = 0
+    for end in range(1, len(ranges) + 1):
+        start = ranges[first][0]
+        if end == len(ranges) or not 0 <= sum(ranges[end]) - start <= _REQUEST_BYTES:
+            yield ranges[first:end]
+            first = end
 
 
 @contextmanager

@@ -94,6 +94,18 @@ class Extents:
             start += extent.size_bytes
         return found
 
+    def holder(self, start: int, end: int) -> tuple[str, int] | None:
+        """Return the one object that holds bytes [start, end), and where its byte 0 would be.
+
+        None where several objects hold them, or none all of it.
+        """
+        position = 0
+        for extent in self._extents:
+            if start >= position and end <= position + extent.size_bytes:
+                return extent.key, position - extent.offset
+            position += extent.size_bytes
+        return None
+
     async def read(self, offset: int, size: int) -> bytes:
         """Return `size` bytes from `offset`; fewer only at the end of the file."""
         size = min(size, self.size_bytes - offset)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
+from functools import lru_cache
 from io import FileIO
 from itertools import islice
 from pathlib import Path
@@ -27,6 +28,7 @@ from telecine.storage.store import (
 from telecine.storage.threads import in_thread
 
 _PIECE_BYTES = 1 << 20
+_PATHS_KEPT = 4096  # to check a key and to make a path of it costs as much as to open it
 _LISTED = 1000  # entries that are held at a time
 _NO_LINKS = {errno.EPERM, errno.EMLINK, errno.EXDEV, errno.ENOTSUP}
 
@@ -69,6 +71,7 @@ class LocalStore:
         self._stage = self.root / RESERVED
         self._readers = ThreadPoolExecutor(_READING_THREADS, "store-read")
         self._writers = ThreadPoolExecutor(_WRITING_THREADS, "store-write")
+        self._path = lru_cache(_PATHS_KEPT)(self._find_path)
 
     def clear_stage(self) -> None:
         """Drop what killed processes left staged; only while no other one writes."""
@@ -117,6 +120,16 @@ class LocalStore:
     async def read(self, key: str, start: int = 0, end: int | None = None) -> bytes:
         """Return bytes [start, end) of an object. Raises ObjectMissing."""
         return await in_thread(self._readers, self._read, key, start, end)
+
+    async def read_ranges(
+        self, key: str, ranges: Sequence[tuple[int, int]]
+    ) -> Sequence[bytes | memoryview]:
+        """Return the bytes of each (offset, size). Raises ObjectMissing."""
+        return await in_thread(self._readers, self._read_ranges, key, ranges)
+
+    def _read_ranges(self, key: str, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        with _errors(key), self._opened(key) as file:
+            return [os.pread(file.fileno(), size, offset) for offset, size in ranges]
 
     def _read(self, key: str, start: int, end: int | None) -> bytes:
         with _errors(key), self._opened(key) as file:
@@ -203,7 +216,7 @@ class LocalStore:
             self.root.mkdir(parents=True, exist_ok=True)
             _check_room(self.root, self._reserve_bytes)
 
-    def _path(self, key: str) -> Path:
+    def _find_path(self, key: str) -> Path:
         return self.root / check_key(key)
 
 

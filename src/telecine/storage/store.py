@@ -98,6 +98,15 @@ class Store(Protocol):
     async def read(self, key: str, start: int = 0, end: int | None = None) -> bytes:
         """Return bytes [start, end) of an object. Raises ObjectMissing."""
 
+    async def read_ranges(
+        self, key: str, ranges: Sequence[tuple[int, int]]
+    ) -> Sequence[bytes | memoryview]:
+        """Return the bytes of each (offset, size) in few requests; fewer at the end.
+
+        What lies between neighbours may be read as well: the caller asks for stretches
+        that together are a message, not for a whole film. Raises ObjectMissing.
+        """
+
     def stream(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """Yield bytes [start, end) in pieces of at most 1 MiB. Raises ObjectMissing."""
 

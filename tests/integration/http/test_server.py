@@ -3,13 +3,14 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 
 import pytest
 from starlette.types import Receive, Scope, Send
 
 from telecine.http import server
+from telecine.http.at_once import AtOnce
 
 pytestmark = pytest.mark.anyio
 
@@ -93,15 +94,26 @@ class Client:
 
 
 @asynccontextmanager
-async def serving(app: App) -> AsyncIterator[tuple[Callable[[], Awaitable[Client]], server.Server]]:
+async def serving(
+    app: App, at_once: AtOnce | None = None
+) -> AsyncIterator[tuple[Callable[..., Awaitable[Client]], server.Server]]:
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     started = asyncio.Event()
-    running = server.build(app, trusted_proxies=(), on_started=started.set)
+    running = server.build(app, trusted_proxies=(), on_started=started.set, at_once=at_once)
     clients: list[Client] = []
 
-    async def connect() -> Client:
-        clients.append(Client(*await asyncio.open_connection("127.0.0.1", port)))
+    async def connect(receive_bytes: int = 0) -> Client:
+        sock = socket.socket()
+        if receive_bytes:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+        sock.setblocking(False)
+        try:
+            await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", port))
+        except OSError:
+            sock.close()
+            raise
+        clients.append(Client(*await asyncio.open_connection(sock=sock)))
         return clients[-1]
 
     async with asyncio.TaskGroup() as group:
@@ -286,3 +298,74 @@ async def test_a_stop_lets_requests_finish_and_takes_no_new_ones() -> None:
                     break
         go_on.set()
         assert await client.reply() == (200, b"/ 0")
+
+
+class Counted:
+    """A shortcut to targets that begin with `/at-once`: 500,000 bytes, other ones each time."""
+
+    SIZE = 500_000
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(
+        self, target: bytes, headers: Sequence[tuple[bytes, bytes]], room: memoryview
+    ) -> int:
+        if not target.startswith(b"/at-once"):
+            return 0
+        self.count += 1
+        head = b"content-length: %d\r\n\r\n" % self.SIZE
+        answered = head + self.body(self.count)
+        room[: len(answered)] = answered
+        return len(answered)
+
+    def body(self, count: int) -> bytes:
+        return bytes([count]) * self.SIZE
+
+
+async def test_what_is_known_is_answered_before_the_application() -> None:
+    known = Counted()
+    async with serving(Echo(), AtOnce(known)) as (connect, running):
+        client = await connect()
+        for number in (1, 2):
+            client.send(b"GET /at-once HTTP/1.1\r\nhost: x\r\n\r\n")
+            assert await client.reply() == (200, known.body(number))
+        client.send(b"GET /other HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert await client.reply() == (200, b"/other 0")
+        client.send(b"GET /at-once HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert await client.reply() == (200, known.body(3))
+        assert running.server_state.total_requests == 4
+
+
+@pytest.mark.parametrize(
+    "request_head",
+    [
+        b"HEAD /at-once HTTP/1.1\r\nconnection: close\r\n",
+        b"GET /at-once HTTP/1.1\r\nconnection: close\r\n",
+        b"GET /at-once HTTP/1.0\r\n",
+        b"POST /at-once HTTP/1.1\r\nconnection: close\r\n",
+        b"GET /at-once HTTP/1.1\r\ncontent-length: 0\r\nconnection: close\r\n",
+    ],
+)
+async def test_unusual_requests_go_to_the_application(request_head: bytes) -> None:
+    known = Counted()
+    async with serving(Echo(), AtOnce(known)) as (connect, _):
+        client = await connect()
+        client.send(request_head + b"host: x\r\n\r\n")
+        answered = await client.until_end()
+    assert status_of(answered) == 200
+    assert known.count == 0
+
+
+async def test_answers_at_once_keep_their_order_and_their_bytes() -> None:
+    known = Counted()
+    async with serving(Echo(), AtOnce(known)) as (connect, _):
+        slow, quick = await connect(receive_bytes=4096), await connect()
+        target = b"GET /at-once HTTP/1.1\r\nhost: x\r\n\r\n"
+        # Nobody reads yet: the second one waits behind what the first one still has to get.
+        slow.send(target + b"GET /behind HTTP/1.1\r\nhost: x\r\n\r\n")
+        quick.send(target)
+        assert await quick.reply() in [(200, known.body(n)) for n in (1, 2)]
+        status, body = await slow.reply()
+        assert (status, len(set(body)), len(body)) == (200, 1, known.SIZE)
+        assert await slow.reply() == (200, b"/behind 0")

@@ -60,6 +60,18 @@ async def test_ranges(store: Store, start: int, end: int | None, expected: bytes
     assert await joined(store.stream("a", start, end)) == expected
 
 
+async def test_many_ranges_are_read_together(store: Store) -> None:
+    data = bytes(range(251)) * (9 * MIB // 251)
+    await store.put("film", data)
+    near = [(at, 700) for at in range(0, 200_000, 900)]
+    far = [(3 * MIB, 5), (3 * MIB + 5, 7), (8 * MIB, 100), (10, 20), (0, 6 * MIB)]
+    for ranges in (near, far, far[:1], []):
+        found = await store.read_ranges("film", ranges)
+        assert [bytes(each) for each in found] == [data[at : at + size] for at, size in ranges]
+    with pytest.raises(ObjectMissing):
+        await store.read_ranges("nothing", near)
+
+
 async def test_a_missing_object_is_told_apart(store: Store) -> None:
     await store.put("folder/a", b"x")
     for key in ("nothing", "folder", "folder/a/below", "no/such/folder"):

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from telecine.formats.mp4.boxes import Buffer, FormatError, box, find, full_box, iter_boxes, read
-from telecine.formats.mp4.fragment import NON_SYNC, SYNC
 from telecine.formats.mp4.headers import TrackHeader, mvhd, trak
+from telecine.formats.mp4.moofs import NON_SYNC, SYNC
 
 _ROW = struct.Struct(">IIIi")
 _DURATION, _SIZE, _FLAGS, _OFFSET = 0x100, 0x200, 0x400, 0x800

@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from telecine import ids
 from telecine.db.engine import Database
 from telecine.db.notify import Listener
+from telecine.delivery.body import stream_parts
 from telecine.delivery.media import AssetView, MediaCache
 from telecine.delivery.segments import Found, Segments
 from telecine.delivery.wishes import Departure, NotStoredYet
@@ -62,11 +63,7 @@ class Cinema:
         parts = list(found.parts)
         if found.rest is not None:
             parts += [part async for part in found.rest]
-        data = b""
-        for part in parts:
-            assert not isinstance(part, bytes)
-            data += await self.bench.store.read(part.key, part.offset, part.offset + part.size)
-        return data
+        return b"".join([message async for message in stream_parts(self.bench.store, parts)])
 
     async def init(self) -> bytes:
         return await self.segments.init(self.asset, self.asset.renditions["240p"])

@@ -1,0 +1,121 @@
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+from uuid import UUID
+
+import pytest
+from starlette.types import Message
+
+from telecine.delivery import answers
+from telecine.delivery.answers import Answer
+from telecine.delivery.media import AssetView, MediaCache, RenditionView
+from telecine.delivery.parts import Part, StoredRange
+from telecine.delivery.segments import Segments
+from telecine.delivery.shortcut import SegmentShortcut
+from telecine.storage.local import LocalStore
+from telecine.storage.store import Store
+
+pytestmark = pytest.mark.anyio
+
+HOST = (b"host", b"media.example")
+SEGMENT = b"/vod/viABC/hls/360p/2-7.m4s"
+PARTS: list[Part] = [b"moof", StoredRange("film", 3, 5)]
+
+
+def rendition(name: str) -> RenditionView:
+    return RenditionView(UUID(int=2), name, True, "encoded", b"", None, 1, 1)
+
+
+class Viewed:
+    """A shortcut to a video of which this process knows everything."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store: Store = LocalStore(folder)
+        self.asset = AssetView(
+            id=UUID(int=1),
+            project_id=UUID(int=0),
+            epoch=2,
+            prefix="",
+            plan=cast("Any", None),
+            source=cast("Any", None),
+            renditions={name: rendition(name) for name in ("360p", "audio")},
+            still_key=None,
+            storyboard_key=None,
+            storyboard_offsets=None,
+            arrived=9,
+        )
+        self.video = SimpleNamespace(public=True)
+        self.media: object = SimpleNamespace(asset=self.asset, video=self.video)
+        self.parts: list[Part] | None = PARTS
+        self.answer = SegmentShortcut(
+            cast("MediaCache", SimpleNamespace(kept=lambda public_id: self.media)),
+            cast("Segments", SimpleNamespace(known=lambda *which: self.parts)),
+            self.store,
+        )
+
+    def __call__(
+        self, target: bytes = SEGMENT, *headers: tuple[bytes, bytes], room: int = 2000
+    ) -> bytes:
+        buffer = bytearray(room)
+        return bytes(buffer[: self.answer(target, [HOST, *headers], memoryview(buffer))])
+
+
+@pytest.fixture
+async def viewed(tmp_path: Path) -> Viewed:
+    viewed = Viewed(tmp_path)
+    await viewed.store.put("film", b"0123456789")
+    return viewed
+
+
+@pytest.mark.parametrize("name", ["360p", "audio"])
+async def test_it_says_what_the_application_would(viewed: Viewed, name: str) -> None:
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    kind = b"audio/mp4" if name == "audio" else b"video/mp4"
+    etag = viewed.asset.etag(name, "7")
+    answer = Answer(200, kind, PARTS, answers.IMMUTABLE, etag, ranges=True)
+    await answers.send_answer({"method": "GET", "headers": [HOST]}, send, viewed.store, answer)
+    head, _, body = viewed(b"/vod/viABC/hls/%s/2-7.m4s" % name.encode()).partition(b"\r\n\r\n")
+    headers = [tuple(line.split(b": ", 1)) for line in head.split(b"\r\n")]
+    assert sorted(headers) == sorted(sent[0]["headers"])
+    assert body == b"moof34567" == b"".join(message["body"] for message in sent[1:])
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        b"/vod/viABC/hls/360p/2-9.m4s",  # has not arrived, or never will
+        b"/vod/viABC/hls/360p/1-7.m4s",  # of an older cutting
+        b"/vod/viABC/hls/720p/2-7.m4s",
+        b"/vod/viABC/hls/360p/2-7.m4s?x=1",
+        b"/vod/viABC/token/00000000-0000-0000-0000-000000000000/hls/360p/2-7.m4s",
+        b"/vod/viABC/hls/manifest.m3u8",
+        b"/videos",
+    ],
+)
+async def test_other_targets_are_the_applications(viewed: Viewed, target: bytes) -> None:
+    assert viewed(target) == b""
+
+
+@pytest.mark.parametrize("header", [(b"range", b"bytes=0-1"), (b"if-none-match", b'"a"')])
+async def test_conditions_are_the_applications(viewed: Viewed, header: tuple[bytes, bytes]) -> None:
+    assert viewed(SEGMENT, header) == b""
+
+
+async def test_what_is_private_unknown_or_elsewhere_is_the_applications(viewed: Viewed) -> None:
+    assert viewed()
+    viewed.parts = None
+    assert viewed() == b""
+    viewed.parts = [StoredRange("gone", 0, 1)]
+    assert viewed() == b""
+    viewed.parts = [StoredRange("film", 5, 100)]  # shorter than its index says
+    assert viewed() == b""
+    viewed.parts = PARTS
+    assert viewed(room=100) == b""
+    viewed.video.public = False
+    assert viewed() == b""
+    viewed.media = None
+    assert viewed() == b""
