@@ -1,10 +1,12 @@
 """CPU per GB received: a multipart upload in parts against a raw body-to-file sink.
 
-The sink is an application of a few lines on the very same server class: it writes each
+The sink is an application of a few lines on the very same server class: it appends each
 piece of a body to a file as it comes and calls fdatasync at the end. Ours parses the form,
-finds the video, stores the part at its place, commits, and answers with the video. The load
-generator runs beside both; only the servers' CPU counts. With nginx on the machine, its
-WebDAV module (a PUT to a file, without fsync) is shown as well.
+finds the video, stores the part at its place, commits, and answers with the video. Both
+write all parts of an upload to one new file, which is deleted afterwards: to write a file
+anew, whose pages the kernel holds already, would cost a quarter. The load generator runs
+beside both; only the servers' CPU counts. With nginx on the machine, its WebDAV module (each
+part a PUT to a new file, without fsync) is shown as well.
 """
 
 import argparse
@@ -31,13 +33,16 @@ from serving import cpu_s, folder, machine, serving
 from telecine.http import server
 from upload_load import MIB, Connection, Part, authorization, client, delete, new_video, noise
 
+WARM_UP = 8
+"""Requests before the first measured one: statements are prepared after some."""
+
 NGINX = """
 worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log; user root;
 events {{ worker_connections 64; }}
 http {{ access_log off; client_max_body_size 0; client_body_temp_path {folder}/body;
   proxy_temp_path {folder}; fastcgi_temp_path {folder}; uwsgi_temp_path {folder};
   scgi_temp_path {folder}; client_body_buffer_size 1m;
-  server {{ listen 127.0.0.1:{port}; root {folder}; location / {{ dav_methods PUT POST; }} }} }}
+  server {{ listen 127.0.0.1:{port}; root {folder}; location / {{ dav_methods PUT; }} }} }}
 """
 
 
@@ -49,12 +54,13 @@ class Side:
     pids: list[int]
 
 
-def sink(port: int, target: str) -> None:
-    """Serve until killed: bodies go to `target`."""
+def sink(port: int, folder: str) -> None:
+    """Serve until killed: bodies are appended to the file that the path names."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        target = folder + request.url.path
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         try:
             async for chunk in request.stream():
                 view = memoryview(chunk)
@@ -79,7 +85,8 @@ def sinking(path: Path, port: int) -> Iterator[Side]:
     def upload(parts: list[Part]) -> None:
         connection = Connection(f"http://127.0.0.1:{port}")
         for part in parts:
-            connection.post("/", part, {})
+            connection.post("/measured", part, {})
+        (path / "measured").unlink()
 
     try:
         yield Side(upload, [process.pid or 0])
@@ -105,13 +112,21 @@ def nginx(port: int) -> Iterator[Side | None]:
         def upload(parts: list[Part]) -> None:
             connection = Connection(f"http://127.0.0.1:{port}")
             for part in parts:
-                connection.put("/measured.bin", part.content)
+                connection.put(f"/{part.number}", part.content)
+            for part in parts:
+                (Path(made) / str(part.number)).unlink()
 
         try:
             yield Side(upload, [process.pid, *map(int, children.split())])
         finally:
             process.terminate()
             process.wait()
+
+
+def free_port() -> int:
+    """Return a port on which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
 
 
 def wait_for(port: int) -> None:
@@ -128,7 +143,6 @@ def main() -> None:
     options.add_argument("--parts", type=int, default=20)
     options.add_argument("--mib", type=int, default=50, help="size of a part")
     options.add_argument("--rounds", type=int, default=5)
-    options.add_argument("--port", type=int, default=8998)
     chosen = options.parse_args()
     print(machine())
     content = noise(chosen.mib * MIB)
@@ -137,9 +151,9 @@ def main() -> None:
     results: dict[str, list[float]] = {}
     with (
         folder() as data,
-        serving(data, TELECINE_DISK_RESERVE_MIB="64") as telecine,
-        sinking(data.parent / "sink", chosen.port) as raw,
-        nginx(chosen.port + 1) as peer,
+        serving(data, TELECINE_DISK_RESERVE_MIB="64", TELECINE_API_PROCESSES="1") as telecine,
+        sinking(data.parent, free_port()) as raw,
+        nginx(free_port()) as peer,
         client(telecine) as api,
     ):
         connection, key = Connection(telecine.base_url), authorization(telecine)
@@ -154,7 +168,7 @@ def main() -> None:
         if peer is not None:
             sides["nginx"] = peer
         for side in sides.values():
-            side.upload(parts[:1])
+            side.upload(parts[:WARM_UP])
         for _ in range(chosen.rounds):
             for name, side in sides.items():
                 before_s = cpu_s(side.pids)

@@ -11,7 +11,7 @@ from serving import Telecine
 from telecine import ids
 
 MIB = 1 << 20
-BOUNDARY = "----measured"
+BOUNDARY = "6f1d2c3b4a5968778695a4b3c2d1e0f1"  # as long as those of the official Python client
 _SEND_BYTES = MIB
 
 

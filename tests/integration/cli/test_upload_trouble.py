@@ -60,6 +60,9 @@ class Commands:
     @contextmanager
     def begun(self, authority: str, *words: str) -> Iterator[subprocess.Popen[str]]:
         options = ("--part-size", "5", "--json", "--wait", "none", "--server")
+        # Ignored where the tests run in a shell's background, and then by the command as
+        # well: its held part would be sent anew once the server had given the first up.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
         with subprocess.Popen(
             telecine("upload", str(self.path), *options, f"http://{authority}", *words),
             stdout=subprocess.PIPE,
@@ -72,6 +75,7 @@ class Commands:
                 "XDG_STATE_HOME": str(self.folder / "state"),
             },
         ) as process:
+            signal.signal(signal.SIGINT, before)
             try:
                 yield process
             finally:
