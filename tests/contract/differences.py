@@ -32,7 +32,6 @@ MISSING_OPERATIONS = (
     "* /account",
     "* /analytics/*",
     "* /data/*",
-    "* /live-streams*",
     "* /summaries*",
     "* /videos/{videoId}/captions*",
     "* /videos/{videoId}/chapters*",

@@ -39,6 +39,9 @@ def make_resources(owner: httpx.Client, image: bytes) -> dict[str, str]:
         "watermarkId": accepted(owner.post("/watermarks", files=picture))["watermarkId"],
         "uploadId": upload.headers["location"].removeprefix("/tus/"),
         "webhookId": _webhook(owner),
+        "liveStreamId": accepted(owner.post("/live-streams", json={"name": "theirs"}))[
+            "liveStreamId"
+        ],
     }
 
 

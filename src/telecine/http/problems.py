@@ -89,7 +89,7 @@ def violation_of(error: dict[str, Any]) -> Violation:
     kind: str = error["type"]
     name = bracketed(error["loc"][1:])
     context = error.get("ctx", {})
-    if kind == "missing" or error.get("input", kind) is None:
+    if kind == "missing" or (kind != INVALID and error.get("input", kind) is None):
         return attribute_required(name)
     if kind == "list_type":
         return invalid_attribute(name, title="This attribute must be an array.")

@@ -18,6 +18,7 @@ from telecine.delivery.logos import Logos
 from telecine.domains.accounts import api as accounts_api
 from telecine.domains.accounts import operator_api
 from telecine.domains.encodings import api as encodings_api
+from telecine.domains.live_streams import api as live_streams_api
 from telecine.domains.players import api as players_api
 from telecine.domains.uploads import api as uploads_api
 from telecine.domains.uploads import delegated_api, tokens_api
@@ -55,6 +56,7 @@ ROUTERS = (
     tus_api.router,
     watermarks_api.router,
     players_api.router,
+    live_streams_api.router,
     discarded_api.router,
     tags_api.router,
     webhooks_api.router,

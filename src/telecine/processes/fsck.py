@@ -18,6 +18,7 @@ from telecine.domains.encodings.models import (
     Run,
 )
 from telecine.domains.live_streams.events import RECORDINGS
+from telecine.domains.live_streams.models import LiveStream
 from telecine.domains.sources.models import Source
 from telecine.domains.uploads.models import TusUpload
 from telecine.domains.videos.models import Video
@@ -144,6 +145,9 @@ async def _expected(tx: Transaction) -> _Expected:
             expected.unsettled.append(f"{video.project_id}/{video.public_id}/")
         elif video.thumbnail_key is not None:
             expected.need(video.thumbnail_key, video.public_id)
+    pictured = select(LiveStream).where(LiveStream.thumbnail_key.is_not(None))
+    for stream in await tx.scalars(pictured):
+        expected.need(stream.thumbnail_key, stream.public_id)
     alive = select(Video.id).where(Video.deleted_at.is_(None))
     for source in await tx.scalars(select(Source).where(Source.video_id.in_(alive))):
         for extent in source.extents:

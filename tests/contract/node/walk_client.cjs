@@ -140,6 +140,26 @@ async function checkThemes() {
   assert.equal((await refused(playerThemes.get(made.playerId))).name, 'playerId');
 }
 
+async function checkLiveStreams() {
+  const { liveStreams } = client;
+  const restreams = [{ name: 'Elsewhere', serverUrl: 'rtmp://live.example.com/app', streamKey: 'k' }];
+  const wish = { name: `Studio ${run}`, ...(old ? {} : { restreams }) };
+  const made = await liveStreams.create(wish);
+  assert.match(made.liveStreamId, /^li[0-9A-Za-z]{22}$/);
+  assert.equal(made.broadcasting, false);
+  if (!old) assert.equal(made.restreams[0].serverUrl, restreams[0].serverUrl);
+  const found = await liveStreams.list({ streamKey: made.streamKey });
+  assert.deepEqual(found.data.map((one) => one.liveStreamId), [made.liveStreamId]);
+  const changed = await liveStreams.update(made.liveStreamId, { name: `Stage ${run}` });
+  assert.equal(changed.name, `Stage ${run}`);
+  assert.equal((await liveStreams.get(made.liveStreamId)).name, `Stage ${run}`);
+  assert.equal((await liveStreams.uploadThumbnail(made.liveStreamId, image)).name, changed.name);
+  await liveStreams.deleteThumbnail(made.liveStreamId);
+  if (typeof liveStreams.complete === 'function') await liveStreams.complete(made.liveStreamId);
+  await liveStreams.delete(made.liveStreamId);
+  assert.equal((await refused(liveStreams.get(made.liveStreamId))).name, 'liveStreamId');
+}
+
 async function checkWebhooks() {
   const { webhooks } = client;
   const url = `https://example.com/${run}?a=b`;
@@ -187,6 +207,7 @@ async function checkTokens() {
   await checkChanges();
   await checkPlayback();
   await checkThemes();
+  await checkLiveStreams();
   await checkWebhooks();
   await checkErrors();
 })().catch((error) => {

@@ -16,9 +16,12 @@ from typing import Any
 import apivideo
 import apivideo.auth_api_client as auth
 import pytest
+from apivideo.api.live_streams_api import LiveStreamsApi
 from apivideo.api.videos_api import VideosApi
 from apivideo.api.webhooks_api import WebhooksApi
 from apivideo.exceptions import ApiException, NotFoundException, UnauthorizedException
+from apivideo.model.live_stream_creation_payload import LiveStreamCreationPayload
+from apivideo.model.live_stream_update_payload import LiveStreamUpdatePayload
 from apivideo.model.metadata import Metadata
 from apivideo.model.video_creation_payload import VideoCreationPayload
 from apivideo.model.video_thumbnail_pick_payload import VideoThumbnailPickPayload
@@ -179,6 +182,32 @@ def check_thumbnails(videos: VideosApi, video_id: str, image: Path) -> None:
     assert picked.video_id == video_id
 
 
+def check_live_streams(streams: LiveStreamsApi, image: Path) -> None:
+    made = streams.create(LiveStreamCreationPayload(name=f"Studio {RUN}"))
+    assert made.live_stream_id.startswith("li")
+    assert uuid.UUID(made.stream_key).version == 4
+    assert (made.public, made.broadcasting) == (True, False)
+    assert made.assets.hls.endswith(f"/{made.live_stream_id}.m3u8")
+    assert made.assets.player.endswith(f"/live/{made.live_stream_id}")
+    assert streams.get(made.live_stream_id).stream_key == made.stream_key
+    found = streams.list(stream_key=made.stream_key)
+    assert [each.live_stream_id for each in found.data] == [made.live_stream_id]
+    assert [each.name for each in streams.list(name=RUN).data] == [made.name]
+    hidden = streams.update(
+        made.live_stream_id, LiveStreamUpdatePayload(name=f"Stage {RUN}", public=False)
+    )
+    assert (hidden.name, hidden.public) == (f"Stage {RUN}", False)
+    assert "/private/" in hidden.assets.hls
+    with image.open("rb") as file:
+        pictured = streams.upload_thumbnail(made.live_stream_id, file)
+    assert pictured.assets.thumbnail.endswith("/thumbnail.jpg")
+    assert streams.delete_thumbnail(made.live_stream_id).live_stream_id == made.live_stream_id
+    assert streams.delete(made.live_stream_id) is None
+    with pytest.raises(NotFoundException) as gone:
+        streams.get(made.live_stream_id)
+    assert problem_of(gone.value)["name"] == "liveStreamId"
+
+
 def check_webhooks(webhooks: WebhooksApi, version: tuple[int, ...]) -> None:
     wish = WebhooksCreationPayload(
         events=["video.encoding.quality.completed"], url=f"https://example.com/{RUN}?a=b"
@@ -239,6 +268,7 @@ def main(base_url: str, key: str, wanted: str, clip: str, image: str) -> None:
         check_changes(videos)
         video_id = check_playback(videos, Path(clip), version)
         check_thumbnails(videos, video_id, Path(image))
+        check_live_streams(LiveStreamsApi(client), Path(image))
         check_webhooks(WebhooksApi(client), version)
         check_errors(videos, client)
         assert videos.delete(video_id) is None

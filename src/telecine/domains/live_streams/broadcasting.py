@@ -17,6 +17,7 @@ from telecine.domains.accounts.models import Environment, Project
 from telecine.domains.live_streams import queries
 from telecine.domains.live_streams.models import Broadcast, LiveStream, Recording
 from telecine.domains.live_streams.operations import LIVE_CHANGED
+from telecine.domains.players import queries as players
 from telecine.domains.sources import operations as sources
 from telecine.domains.sources.models import Mode, Part, SourceState
 from telecine.domains.videos import operations as videos
@@ -123,7 +124,7 @@ async def recorded(
         "public_id": video_public_id,
         "title": stream.name,
         "public": stream.public,
-        "player_id": stream.player_id,
+        "player_id": await _theme_of(tx, stream),
         "live_stream_id": stream.public_id,
         "published_at": row.started_at,
     }
@@ -141,6 +142,14 @@ async def recorded(
     row.video_public_id = video.public_id
     await _announce(tx, stream, events.SOURCE_RECORDED, videoId=video.public_id)
     return video.public_id
+
+
+async def _theme_of(tx: Transaction, stream: LiveStream) -> str | None:
+    """Return the theme of a stream, None if it is gone: no reason to lose a recording."""
+    if stream.player_id is None:
+        return None
+    theme = await players.theme(tx, stream.project_id, stream.player_id)
+    return None if theme is None else stream.player_id
 
 
 async def dropped(tx: Transaction, recording_id: UUID, failure: str | None = None) -> None:

@@ -1,12 +1,35 @@
 """Reads of live streams."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
+from telecine import ids
 from telecine.db.engine import Transaction
 from telecine.domains.accounts.models import Project
 from telecine.domains.live_streams.models import Broadcast, LiveStream
+from telecine.http.pagination import Page
+
+SORT_COLUMNS = {
+    "name": "name_start",
+    "createdAt": "created_at",
+    "updatedAt": "updated_at",
+    "publishedAt": "created_at",
+}
+
+_SHORTEST_INDEXED = 3  # characters of a trigram
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """Which live streams are wanted, and in which order; `sort_by` is a member's name."""
+
+    name: str | None = None
+    stream_key: str | None = None
+    sort_by: str = "createdAt"
+    descending: bool = True
 
 
 async def live_stream(
@@ -43,3 +66,27 @@ async def running(tx: Transaction, project_id: UUID, live_stream_id: UUID) -> Br
         Broadcast.ended_at.is_(None),
     )
     return await tx.scalar(rows)
+
+
+async def page(
+    tx: Transaction, project_id: UUID, listing: Listing, wanted: Page
+) -> tuple[int, Sequence[LiveStream]]:
+    """Return the number of live streams that are wanted, and those of one page."""
+    chosen = [LiveStream.project_id == project_id, LiveStream.deleted_at.is_(None)]
+    if listing.stream_key is not None:
+        chosen.append(LiveStream.key_digest == ids.digest(listing.stream_key))
+    if listing.name is not None:
+        chosen.append(LiveStream.name.icontains(listing.name, autoescape=True))
+        if len(listing.name) >= _SHORTEST_INDEXED:
+            trigrams = func.telecine_trigrams(listing.name)
+            chosen.append(LiveStream.name_trigrams.bool_op("@>")(trigrams))
+    total = await tx.scalar(select(func.count()).select_from(LiveStream).where(*chosen))
+    keys = (getattr(LiveStream, SORT_COLUMNS[listing.sort_by]), LiveStream.id)
+    rows = (
+        select(LiveStream)
+        .where(*chosen)
+        .order_by(*(key.desc() if listing.descending else key.asc() for key in keys))
+        .offset(wanted.bounded_offset)
+        .limit(wanted.size)
+    )
+    return total or 0, (await tx.scalars(rows)).all()

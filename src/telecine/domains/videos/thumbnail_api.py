@@ -38,10 +38,9 @@ async def upload_thumbnail(
     """Show an uploaded picture before playback."""
     async with services.db.transaction() as tx:
         await operations.found(tx, caller.project_id, video_id)
-    picture = _Memory()
-    await receive_file(request, picture, max_bytes=pictures.MAX_BYTES)
+    jpeg = await received_jpeg(request)
     key = f"{caller.project_id}/{video_id}/thumbnail/{ids.nonce()}.jpg"
-    await services.store.put(key, await _jpeg(bytes(picture.data)))
+    await services.store.put(key, jpeg)
     try:
         async with services.db.transaction() as tx:
             row, replaced = await operations.set_thumbnail(tx, caller.project_id, video_id, key)
@@ -53,7 +52,11 @@ async def upload_thumbnail(
     return reply(request, services, row)
 
 
-async def _jpeg(data: bytes) -> bytes:
+async def received_jpeg(request: Request) -> bytes:
+    """Return the picture of an upload as a JPEG. Raises Problem 400."""
+    picture = _Memory()
+    await receive_file(request, picture, max_bytes=pictures.MAX_BYTES)
+    data = bytes(picture.data)
     try:
         return await to_thread.run_sync(pictures.to_jpeg, data, limiter=_decoding)
     except NotAPicture:

@@ -1,5 +1,11 @@
-"""The application in this process, on a database of the test's own."""
+from tests.fixtures.application import (
+    anonymous,
+    app,
+    client,
+    project,
+    sandbox,
+    services,
+    stranger,
+)
 
-from tests.fixtures.application import project, services
-
-__all__ = ["project", "services"]
+__all__ = ["anonymous", "app", "client", "project", "sandbox", "services", "stranger"]
