@@ -97,7 +97,11 @@ class Recorder:
 
     async def _open(self, event: UUID, init: Init) -> "_File":
         place = await self._broadcasts.recording_started(event, kept=self._kept)
-        return await asyncio.to_thread(_File, self._store, place, init.data)
+        try:
+            return await asyncio.to_thread(_File, self._store, place, init.data)
+        except StoreError:
+            await self._broadcasts.recording_dropped(place.id, place.key)
+            raise
 
     async def _close(self, file: "_File") -> None:
         await asyncio.to_thread(file.close)
@@ -124,7 +128,11 @@ class _File:
             self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o640)
         except OSError as error:
             raise StoreError(f"{place.key}: {error.strerror}") from error
-        self._write(init)
+        try:
+            self._write(init)
+        except StoreError:
+            os.close(self._descriptor)
+            raise
 
     def append(self, part: Part) -> None:
         """Write a part. Raises StoreError."""

@@ -28,7 +28,7 @@ from telecine.storage.store import Store, StoreError
 log = structlog.get_logger()
 
 RECORDINGS = "live/"
-"""The folder of files that are being written, in the store that holds them."""
+"""The folder of files that are being written, with one below it for each process."""
 
 SANDBOX_EVENT_S = 30 * 60.0
 _PAUSES_S = (0.2, 0.5, 1.0, 2.0, 5.0)
@@ -47,6 +47,7 @@ class StoredBroadcasts:
         self._store = store
         self._recordings = recordings
         self._node = node
+        self._folder = f"{RECORDINGS}{ids.digest(node).hex()[:12]}/"
 
     async def authorise(self, stream_key: str) -> Stream | None:
         """Return the stream of a key; None: there is none, or nobody can say."""
@@ -89,7 +90,7 @@ class StoredBroadcasts:
         async def begin() -> RecordingPlace:
             async with self._db.transaction() as tx:
                 row = await broadcasting.begin_recording(
-                    tx, event, f"{RECORDINGS}{ids.nonce()}", kept=kept
+                    tx, event, f"{self._folder}{ids.nonce()}", kept=kept
                 )
                 return RecordingPlace(row.id, row.key)
 
@@ -141,7 +142,7 @@ class StoredBroadcasts:
             if row.kept:
                 await self.recording_ended(row.id, row.key, whole.size_bytes, whole.duration_s)
             await self.recording_dropped(row.id, row.key)
-        left = [entry.key async for entry in self._recordings.list(RECORDINGS)]
+        left = [entry.key async for entry in self._recordings.list(self._folder)]
         await self._recordings.delete(left)
 
     async def _drop(self, recording: UUID, reason: str | None) -> None:

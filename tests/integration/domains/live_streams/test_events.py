@@ -1,0 +1,56 @@
+"""What a killed process left behind is finished at the next start."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from telecine.db.engine import Database
+from telecine.domains.live_streams import operations
+from telecine.domains.live_streams.events import StoredBroadcasts
+from telecine.domains.live_streams.models import Broadcast, Recording
+from telecine.domains.sources.models import Source
+from telecine.live.model import Init, Part
+from telecine.live.packager import Packager
+from telecine.sealing import Sealer
+from telecine.storage.local import LocalStore
+from tests.fixtures.application import ProjectKeys
+from tests.unit.live.test_packager import AUDIO, VIDEO, merged, pictures, run, sounds
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_recording_that_was_killed_becomes_a_video_of_its_whole_parts(
+    db: Database, project: ProjectKeys, tmp_path: Path
+) -> None:
+    store = LocalStore(tmp_path)
+    dead = StoredBroadcasts(db, store, store, "node")
+    sealer = Sealer(["s" * 32])
+    async with db.transaction() as tx:
+        row = await operations.create(tx, project.production_id, sealer, {"name": "Live"})
+    stream = await dead.authorise(sealer.open(row.sealed_key, row.public_id))
+    assert stream is not None
+    event = await dead.started(stream)
+    assert event is not None
+    place = await dead.recording_started(event, kept=True)
+    sent = [(0, VIDEO), (0, AUDIO), *merged(pictures(30, 5, gop_s=1), sounds(5))]
+    written = [each.data for each in run(Packager(200), sent) if isinstance(each, Init | Part)]
+    whole = b"".join(written[:-1])
+    path = store.local_path(place.key)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(whole + written[-1][:-1])  # it died inside its last part
+    (path.parent / "forgotten").write_bytes(b"of a recording that ended before")
+
+    await StoredBroadcasts(db, store, store, "another").recover()
+    assert path.exists()
+    for _ in range(2):  # the second time finds nothing
+        await StoredBroadcasts(db, store, store, "node").recover()
+        async with db.transaction() as tx:
+            source = (await tx.scalars(select(Source))).one()
+            recording = (await tx.scalars(select(Recording))).one()
+            ended = (await tx.scalars(select(Broadcast))).one()
+        assert ended.ended_at is not None
+        assert recording.video_public_id is not None
+        assert source.size_bytes == len(whole)
+        assert await store.read(source.extents[0]["key"]) == whole
+        assert not list(path.parent.iterdir())

@@ -1,0 +1,171 @@
+"""Who may publish, who continues and what ends, with a memory that is only told."""
+
+import asyncio
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from telecine.formats.flv.packets import Coded, Config
+from telecine.formats.mp4.multitrack import whole_fragments
+from telecine.live import broadcast as broadcasts_module
+from telecine.live.broadcast import Broadcast
+from telecine.live.ports import RecordingPlace, Stream
+from telecine.live.studio import Studio
+from telecine.storage.local import LocalStore
+from telecine.storage.store import OutOfSpace
+from tests.unit.live.test_packager import ASC, AVCC, merged, pictures, sounds
+
+pytestmark = pytest.mark.anyio
+
+KEY = "the key"
+
+
+class Memory:
+    """`Broadcasts` that notes what it is told."""
+
+    def __init__(self) -> None:
+        self.stream = Stream(uuid4(), "li1", record=True)
+        self.told: list[str] = []
+        self.files: list[tuple[str, int, float]] = []
+
+    async def authorise(self, stream_key: str) -> Stream | None:
+        return self.stream if stream_key == KEY else None
+
+    async def started(self, stream: Stream) -> UUID | None:
+        self.told.append("started")
+        return uuid4()
+
+    async def ended(self, event: UUID) -> None:
+        self.told.append("ended")
+
+    async def recording_started(self, event: UUID, *, kept: bool) -> RecordingPlace:
+        return RecordingPlace(uuid4(), f"live/{len(self.files)}")
+
+    async def recording_ended(
+        self, recording: UUID, key: str, size_bytes: int, duration_s: float
+    ) -> None:
+        self.told.append("recorded")
+        self.files.append((key, size_bytes, duration_s))
+
+    async def recording_dropped(self, recording: UUID, key: str) -> None:
+        self.told.append("dropped")
+
+
+class Encoder:
+    """A connection that only notes why it was closed."""
+
+    def __init__(self) -> None:
+        self.closed = ""
+
+    def close(self, reason: str) -> None:
+        self.closed = reason
+
+
+def feed(event: Broadcast, seconds: float = 4) -> None:
+    for packet in (Config(True, 0, "avc1", AVCC), Config(False, 0, "mp4a", ASC)):
+        event.push(0, packet)
+    for time_ms, sent in merged(pictures(30, seconds, gop_s=1), sounds(seconds)):
+        assert isinstance(sent, Coded)
+        event.push(time_ms, sent)
+
+
+@pytest.fixture
+def memory() -> Memory:
+    return Memory()
+
+
+@pytest.fixture
+def studio(memory: Memory, tmp_path: Path) -> Studio:
+    return Studio(memory, LocalStore(tmp_path), part_ms=200, window_s=60, grace_s=60)
+
+
+async def admitted(studio: Studio, encoder: Encoder) -> Broadcast:
+    event = await studio.admit(KEY, encoder)
+    assert event is not None
+    return event
+
+
+async def test_an_event_is_recorded_from_its_first_part_to_its_last(
+    studio: Studio, memory: Memory, tmp_path: Path
+) -> None:
+    event = await admitted(studio, Encoder())
+    feed(event)
+    assert event.window.playable
+    await studio.close()
+    assert memory.told == ["started", "ended", "recorded"]
+    ((key, size, duration_s),) = memory.files
+    data = (tmp_path / key).read_bytes()
+    assert len(data) == size == whole_fragments(data).size_bytes
+    assert duration_s == pytest.approx(4, abs=0.1)
+
+
+async def test_a_second_encoder_is_refused_while_the_first_sends(studio: Studio) -> None:
+    first = Encoder()
+    feed(await admitted(studio, first))
+    assert await studio.admit(KEY, Encoder()) is None
+    assert first.closed == ""
+    await studio.close()
+
+
+async def test_a_second_encoder_takes_over_from_one_that_is_silent(
+    studio: Studio, memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Encoder()
+    event = await admitted(studio, first)
+    feed(event)
+    monkeypatch.setattr(broadcasts_module, "SILENCE_S", -1.0)
+    second = await admitted(studio, Encoder())
+    assert second is event
+    assert first.closed == "another publisher took over"
+    feed(event)
+    assert sum(segment.discontinuity for segment in event.window.segments) == 1
+    studio.gone(event, first)  # its connection ends at last: no matter
+    assert not event.over.is_set()
+    await studio.close()
+    assert memory.told == ["started", "ended", "recorded"]
+
+
+async def test_an_encoder_that_stays_away_ends_its_event(memory: Memory, tmp_path: Path) -> None:
+    studio = Studio(memory, LocalStore(tmp_path), part_ms=200, window_s=60, grace_s=0.01)
+    encoder = Encoder()
+    event = await admitted(studio, encoder)
+    feed(event)
+    studio.gone(event, encoder)
+    await asyncio.wait_for(event.over.wait(), 5)
+    await studio.close()
+    assert memory.told == ["started", "ended", "recorded"]
+
+
+async def test_the_key_is_free_at_once_after_completion(studio: Studio) -> None:
+    encoder = Encoder()
+    event = await admitted(studio, encoder)
+    feed(event)
+    studio.complete("li1")
+    assert event.window.ended
+    assert encoder.closed == ""  # it may stop by itself
+    assert await admitted(studio, Encoder()) is not event
+    await studio.close()
+
+
+async def test_without_media_nothing_was_on_the_air(studio: Studio, memory: Memory) -> None:
+    encoder = Encoder()
+    event = await admitted(studio, encoder)
+    studio.gone(event, encoder)
+    await asyncio.wait_for(event.over.wait(), 5)
+    await studio.close()
+    assert memory.told == []
+
+
+async def test_viewers_do_not_notice_that_the_disk_is_full(
+    studio: Studio, memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: LocalStore) -> None:
+        raise OutOfSpace("full")
+
+    event = await admitted(studio, Encoder())
+    monkeypatch.setattr(LocalStore, "check_room", full)
+    feed(event)
+    assert len(event.window.segments) >= 3
+    await studio.close()
+    assert sorted(memory.told) == ["dropped", "ended", "started"]
