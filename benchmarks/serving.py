@@ -58,6 +58,7 @@ def serving(data: Path, **settings: str) -> Iterator[Telecine]:
         "TELECINE_DATA": str(data),
         "TELECINE_PORT": "0",
         "TELECINE_METRICS_PORT": "0",
+        "TELECINE_RTMP_PORT": "0",
         "TELECINE_API_KEY": key,
         "TELECINE_LOG_LEVEL": "warning",
         **settings,
