@@ -3,7 +3,7 @@
 Streams are found by their keys and rows by theirs: the process serves all projects.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -173,6 +173,12 @@ async def unfinished_recordings(tx: Transaction, node: str) -> Sequence[Recordin
         .where(Broadcast.node == node, Recording.ended_at.is_(None))
     )
     return (await tx.scalars(rows.order_by(Recording.id))).all()
+
+
+async def unreadable(tx: Transaction, keys: Collection[str]) -> set[str]:
+    """Return which of these files could not be finished: they are kept for a person."""
+    rows = select(Recording.key).where(Recording.key.in_(keys), Recording.failure.is_not(None))
+    return set(await tx.scalars(rows))
 
 
 async def wanted(tx: Transaction, public_id: str) -> tuple[LiveStream | None, Broadcast | None]:

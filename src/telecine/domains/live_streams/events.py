@@ -136,14 +136,17 @@ class StoredBroadcasts:
                 whole = await asyncio.to_thread(_salvage, path)
             except (OSError, FormatError) as error:
                 reason = f"{type(error).__name__}: {error}"
-                log.warning("recording lost", key=row.key, reason=reason)
+                log.exception("recording cannot be read, and is kept", key=row.key)
                 await self._drop(row.id, reason)
                 continue
             if row.kept:
                 await self.recording_ended(row.id, row.key, whole.size_bytes, whole.duration_s)
             await self.recording_dropped(row.id, row.key)
-        left = [entry.key async for entry in self._recordings.list(self._folder)]
-        await self._recordings.delete(left)
+        left = {entry.key async for entry in self._recordings.list(self._folder)}
+        async with self._db.transaction() as tx:
+            # What cannot be read today is all that there is of somebody's event.
+            left -= await broadcasting.unreadable(tx, left)
+        await self._recordings.delete(sorted(left))
 
     async def _drop(self, recording: UUID, reason: str | None) -> None:
         async with self._db.transaction() as tx:

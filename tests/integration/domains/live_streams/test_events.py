@@ -1,12 +1,13 @@
 """What a killed process left behind is finished at the next start."""
 
+import errno
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
 from telecine.db.engine import Database
-from telecine.domains.live_streams import operations
+from telecine.domains.live_streams import events, operations
 from telecine.domains.live_streams.events import StoredBroadcasts
 from telecine.domains.live_streams.models import Broadcast, Recording
 from telecine.domains.sources.models import Source
@@ -54,3 +55,34 @@ async def test_a_recording_that_was_killed_becomes_a_video_of_its_whole_parts(
         assert source.size_bytes == len(whole)
         assert await store.read(source.extents[0]["key"]) == whole
         assert not list(path.parent.iterdir())
+
+
+async def test_a_recording_that_cannot_be_read_is_kept_for_a_person(
+    db: Database, project: ProjectKeys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = LocalStore(tmp_path)
+    dead = StoredBroadcasts(db, store, store, "node")
+    sealer = Sealer(["s" * 32])
+    async with db.transaction() as tx:
+        row = await operations.create(tx, project.production_id, sealer, {"name": "Live"})
+    stream = await dead.authorise(sealer.open(row.sealed_key, row.public_id))
+    assert stream is not None
+    event = await dead.started(stream)
+    assert event is not None
+    place = await dead.recording_started(event, kept=True)
+    path = store.local_path(place.key)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"an hour of somebody's life")
+
+    def broken_disk(_: Path) -> None:
+        raise OSError(errno.EIO, "I/O error")
+
+    monkeypatch.setattr(events, "_salvage", broken_disk)
+    for _ in range(2):
+        await StoredBroadcasts(db, store, store, "node").recover()
+        async with db.transaction() as tx:
+            recording = (await tx.scalars(select(Recording))).one()
+        assert recording.failure is not None
+        assert "I/O error" in recording.failure
+        assert recording.video_public_id is None
+        assert path.read_bytes() == b"an hour of somebody's life"
