@@ -33,8 +33,6 @@ MISSING_OPERATIONS = (
     "* /analytics/*",
     "* /data/*",
     "* /summaries*",
-    "* /videos/{videoId}/captions*",
-    "* /videos/{videoId}/chapters*",
 )
 
 DIFFERENCES = (

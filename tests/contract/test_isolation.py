@@ -29,11 +29,15 @@ def make_resources(owner: httpx.Client, image: bytes) -> dict[str, str]:
     """Make one resource of each kind; return their ids by path parameter."""
     picture = {"file": ("picture.jpg", image, "image/jpeg")}
     video = accepted(owner.post("/videos", json={"title": "theirs", "tags": ["theirs"]}))
+    text = {"file": ("en.vtt", b"WEBVTT\n\n00:01.000 --> 00:02.000\ntheirs\n")}
+    for kind in ("captions", "chapters"):
+        accepted(owner.post(f"/videos/{video['videoId']}/{kind}/sr-Cyrl", files=text))
     token = accepted(owner.post("/upload-tokens", json={"ttl": 3600}))
     length = {"Tus-Resumable": "1.0.0", "Upload-Length": "9"}
     upload = owner.post("/tus/", headers=length).raise_for_status()
     return {
         "videoId": video["videoId"],
+        "language": "sr-Cyrl",
         "uploadToken": token["token"],
         "playerId": accepted(owner.post("/players", json={"name": "theirs"}))["playerId"],
         "watermarkId": accepted(owner.post("/watermarks", files=picture))["watermarkId"],

@@ -60,7 +60,7 @@ def test_the_suite_of_the_node_client(
             packages.node_program("node"),
             package / "node_modules" / "jest" / "bin" / "jest.js",
             *("--config", json.dumps(config), "--json", "--outputFile", str(report)),
-            *("--testNamePattern", f"^ApiVideoClient (?!{left_out})"),
+            *(("--testNamePattern", f"^ApiVideoClient (?!{left_out})") if left_out else ()),
         ],
         cwd=tmp_path,
         env={**packages.node_environment(), "API_KEY": tenant.key, "BASE_URI": base_url},

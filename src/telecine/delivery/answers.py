@@ -40,6 +40,8 @@ STAGE = b"telecine-stage"
 
 IMMUTABLE = b"public, max-age=31536000, immutable"
 NEVER = b"no-store"
+ASK_AGAIN = b"public, no-cache"
+"""Keep it, but ask each time whether it still is the same."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,19 +4,20 @@ It stands in front of the framework and could run on a host of its own.
 """
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
 from starlette.types import Receive, Scope, Send
 
-from telecine.delivery import answers, playlists
+from telecine.delivery import answers, playlists, subtitles
 from telecine.delivery.answers import Answer
 from telecine.delivery.arrivals import Arrivals
 from telecine.delivery.media import AssetView, Media, MediaCache
 from telecine.delivery.mp4 import Downloads
 from telecine.delivery.parts import StoredRange
 from telecine.delivery.segments import Segments
+from telecine.delivery.texts import TextView
 from telecine.delivery.transport import TransportView
 from telecine.delivery.wishes import NotStoredYet
 from telecine.domains.encodings.models import RenditionState
@@ -39,6 +40,9 @@ _INIT = re.compile(r"/hls/(?P<quality>[0-9a-z]{1,8})/init-(?P<epoch>\d{1,9})\.mp
 _VARIANT = re.compile(r"/hls/(?P<quality>\d{1,4}p)/manifest\.m3u8")
 _MASTER = re.compile(r"/hls/manifest\.m3u8")
 _AUDIO = re.compile(rf"/hls/{AUDIO}/{AUDIO}\.m3u8")
+_TEXT = re.compile(r"/(?P<kind>captions|chapters)/(?P<language>[0-9A-Za-z-]{1,64})\.vtt")
+_CAPTIONS = re.compile(r"/hls/captions/(?P<language>[0-9A-Za-z-]{1,64})\.m3u8")
+_CAPTIONS_SEGMENT = re.compile(r"/hls/captions/(?P<language>[0-9A-Za-z-]{1,64})\.hls\.vtt")
 _THUMBNAIL = re.compile(r"/thumbnail\.jpg")
 _STORYBOARD = re.compile(r"/storyboard(?:\.vtt|-(?P<epoch>\d{1,9})-(?P<n>\d{1,3})\.jpg)")
 _MP4 = re.compile(r"/mp4/(?:\d{1,4}p?/)?source\.mp4")
@@ -112,6 +116,9 @@ class Delivery:
             (_MP4, self._mp4),
             (_THUMBNAIL, self._thumbnail),
             (_STORYBOARD, self._storyboard),
+            (_TEXT, self._text),
+            (_CAPTIONS, self._captions),
+            (_CAPTIONS_SEGMENT, self._captions_segment),
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -173,7 +180,7 @@ class Delivery:
         media = request.media
         if media.asset is None:
             return _not_yet(media)
-        body = playlists.master(media.asset, transport=request.transport)
+        body = playlists.master(media.asset, media.captions, transport=request.transport)
         return self._playlist(request, body, complete=media.asset.complete)
 
     async def _variant(self, request: Request, found: re.Match[str]) -> Answer | None:
@@ -280,7 +287,38 @@ class Delivery:
         cache = request.cache_scope or answers.IMMUTABLE
         return Answer(200, b"image/jpeg", parts, cache, etag, ranges=True)
 
+    async def _text(self, request: Request, found: re.Match[str]) -> Answer | None:
+        media = request.media
+        tracks = media.captions if found["kind"] == "captions" else media.chapters
+        track = _track(tracks, found["language"])
+        if track is None:
+            return None
+        cache = request.cache_scope or answers.ASK_AGAIN
+        return Answer(
+            200, subtitles.MEDIA_TYPE, subtitles.whole(track), cache, track.etag, ranges=True
+        )
+
+    async def _captions(self, request: Request, found: re.Match[str]) -> Answer | None:
+        asset, track = request.media.asset, _track(request.media.captions, found["language"])
+        if asset is None or track is None:
+            return None
+        body = playlists.captions(asset, track.language, transport=request.transport)
+        return self._playlist(request, body, complete=asset.complete)
+
+    async def _captions_segment(self, request: Request, found: re.Match[str]) -> Answer | None:
+        track = _track(request.media.captions, found["language"])
+        if track is None:
+            return None
+        parts = await subtitles.segment(self._store, track, transport=request.transport)
+        etag = track.etag[:-1] + (b'-ts"' if request.transport else b'-hls"')
+        cache = request.cache_scope or answers.ASK_AGAIN
+        return Answer(200, subtitles.MEDIA_TYPE, parts, cache, etag)
+
 
 def _not_yet(media: Media) -> Answer | None:
     """Answer without a body: not an error, what is asked for comes, players come back."""
     return None if media.failed else Answer(202, headers=((answers.STAGE, media.stage.encode()),))
+
+
+def _track(tracks: Sequence[TextView], language: str) -> TextView | None:
+    return next((track for track in tracks if track.language == language), None)

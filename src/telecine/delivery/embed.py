@@ -1,7 +1,7 @@
 """The page that plays one media in an iframe or a browser tab."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -48,6 +48,16 @@ def _web_address(text: str | None) -> str | None:
     return text if parts.scheme in {"http", "https"} and parts.netloc else None
 
 
+@dataclass(frozen=True, slots=True)
+class PageCaption:
+    """Captions that a viewer can choose; `label` is the language's name in itself."""
+
+    language: str
+    label: str
+    url: str
+    default: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbedPage:
     """What a page says and plays. URLs are absolute, or paths on the page's host.
@@ -70,6 +80,7 @@ class EmbedPage:
     ads: bool = False
     """The page asks advertisement servers, whose hosts nobody knows before."""
     theme: PageTheme = field(default_factory=PageTheme)
+    captions: Sequence[PageCaption] = ()
 
     def island(self) -> dict[str, Any]:
         """Return what the script reads (`web/player/media.ts`)."""
@@ -84,6 +95,7 @@ class EmbedPage:
             "chapters": dict(self.chapters),
             "storyboard": self.storyboard_url,
             "theme": self.theme.as_json(),
+            "captions": [asdict(caption) for caption in self.captions],
         }
 
     def urls(self) -> list[str]:

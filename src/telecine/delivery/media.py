@@ -12,7 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from telecine.db.engine import Database
+from telecine.db.engine import Database, Transaction
+from telecine.delivery.texts import TextView
+from telecine.domains.captions import queries as texts
+from telecine.domains.captions.models import Caption
+from telecine.domains.chapters.models import Chapter
 from telecine.domains.encodings import objects, queries
 from telecine.domains.encodings.models import Asset, AssetState, Growth, Rendition, RenditionState
 from telecine.domains.players import queries as players
@@ -103,6 +107,8 @@ class Media:
     asset: AssetView | None
     stage: Stage
     theme: ShownTheme | None = None
+    captions: Sequence[TextView] = ()
+    chapters: Sequence[TextView] = ()
 
     @property
     def failed(self) -> bool:
@@ -177,10 +183,12 @@ class MediaCache:
             theme = None
             if video.player_id is not None:
                 theme = await players.shown(tx, video.project_id, video.player_id)
+            captions = await _captions(tx, video)
+            chapters = await _chapters(tx, video)
             asset = await queries.shown_asset(tx, video.id)
             source = await source_of(tx, video.id)
             if asset is None or asset.state != AssetState.PLANNED:
-                media = Media(video, None, _stage(source, asset), theme)
+                media = Media(video, None, _stage(source, asset), theme, captions, chapters)
                 return self._keep(generation, public_id, media)
             rows = await queries.renditions_of(tx, asset.id)
             extents = [] if source is None else await arrived_extents(tx, source)
@@ -202,7 +210,9 @@ class MediaCache:
             arrived=plan.arrived_segments(stored.size_bytes if is_open else None),
             growth=asset.growth,
         )
-        return self._keep(generation, public_id, Media(video, view, Stage.READY, theme))
+        return self._keep(
+            generation, public_id, Media(video, view, Stage.READY, theme, captions, chapters)
+        )
 
     def _keep(self, generation: int, public_id: str, media: Media) -> Media:
         # A change that arrived while we read may not be in what we read.
@@ -222,6 +232,16 @@ class MediaCache:
             while len(self._plans) > _PLANS_KEPT:
                 self._plans.popitem(last=False)
         return plan
+
+
+async def _captions(tx: Transaction, video: DeliveredVideo) -> list[TextView]:
+    rows = await texts.tracks(tx, Caption, video.project_id, video.id)
+    return [TextView.of(row, default=row.is_default) for row in rows]
+
+
+async def _chapters(tx: Transaction, video: DeliveredVideo) -> list[TextView]:
+    rows = await texts.tracks(tx, Chapter, video.project_id, video.id)
+    return [TextView.of(row) for row in rows]
 
 
 def _view(row: Rendition) -> RenditionView:

@@ -8,7 +8,7 @@ from starlette.types import Scope
 
 from telecine.delivery import logos
 from telecine.delivery.answers import Answer
-from telecine.delivery.embed import EmbedPage, PageTheme, render_embed, render_missing
+from telecine.delivery.embed import EmbedPage, PageCaption, PageTheme, render_embed, render_missing
 from telecine.delivery.media import Media
 from telecine.http.services import PublicUrls
 
@@ -42,6 +42,15 @@ class PlayerPages:
             panoramic=media.video.panoramic,
             theme=self._theme(media),
             ads=wants_ads(scope),
+            captions=[
+                PageCaption(track.language, track.label, url, track.default)
+                for track in media.captions
+                for url in [f"{folder}/captions/{track.language}.vtt"]
+            ],
+            chapters={
+                track.language: f"{folder}/chapters/{track.language}.vtt"
+                for track in media.chapters
+            },
         )
         return page_answer(render_embed(page), b"private, no-store" if private else None)
 

@@ -4,9 +4,13 @@ RFC 8216bis. URIs are relative, so a private token in the path is inherited.
 """
 
 import itertools
+from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
+from math import ceil
 
 from telecine.delivery.media import AssetView, RenditionView
+from telecine.delivery.texts import TextView
 from telecine.domains.encodings.queries import AUDIO
 from telecine.formats.hls.playlist import (
     VERSION,
@@ -23,6 +27,7 @@ from telecine.pipeline.model import TIMESCALE, Plan, VideoRendition
 MEDIA_TYPE = b"application/vnd.apple.mpegurl"
 
 _AUDIO_GROUP = "audio"
+_SUBTITLES_GROUP = "subs"
 _TRANSPORT_QUERY = "?format=ts"
 _TRANSPORT_VERSION = 4
 _TRANSPORT_SHARE = Fraction(104, 100)  # headers of packets and ADTS
@@ -31,7 +36,7 @@ _TRANSPORT_SEGMENT_BITS = 32 * 188 * 8  # tables, and whole sets of 16 packets
 _BOXES_SHARE = Fraction(102, 100)  # moof and mdat headers of 2 s pieces, at 240p
 
 
-def master(asset: AssetView, *, transport: bool = False) -> str:
+def master(asset: AssetView, captions: Sequence[TextView] = (), *, transport: bool = False) -> str:
     """Return the master playlist: every planned rendition, whatever is stored.
 
     With `transport` its children list MPEG-TS, which has the sound in every variant.
@@ -60,7 +65,19 @@ def master(asset: AssetView, *, transport: bool = False) -> str:
                 codecs=plan.audio.codecs,
             )
         )
-    return render_master(Master(renditions=variants, audio=media))
+    subtitles = [
+        Media(
+            group=_SUBTITLES_GROUP,
+            name=track.label,
+            uri=f"captions/{track.language}.m3u8{query}",
+            language=track.language,
+            default=track.default,
+        )
+        for track in captions
+    ]
+    if subtitles:
+        variants = [replace(variant, subtitles=_SUBTITLES_GROUP) for variant in variants]
+    return render_master(Master(renditions=variants, audio=media, subtitles=subtitles))
 
 
 def _order(asset: AssetView) -> list[VideoRendition]:
@@ -149,6 +166,19 @@ def audio(asset: AssetView, *, transport: bool = False) -> str:
         for packet in track.segment_packets
     ]
     return _media_playlist(asset, cuts, transport=transport)
+
+
+def captions(asset: AssetView, language: str, *, transport: bool = False) -> str:
+    """Return the media playlist of captions: one segment, the whole file."""
+    length_s = Fraction(asset.plan.ticks(asset.plan.piece_cuts[-1]), TIMESCALE)
+    uri = f"{language}.hls.vtt" + (_TRANSPORT_QUERY if transport else "")
+    return render_media(
+        MediaPlaylist(
+            target_duration_s=max(1, ceil(length_s)),
+            segments=[Segment(uri, length_s)],
+            version=_TRANSPORT_VERSION if transport else VERSION,
+        )
+    )
 
 
 def _media_playlist(asset: AssetView, cuts: list[Fraction], *, transport: bool) -> str:

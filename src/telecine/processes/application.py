@@ -17,6 +17,8 @@ from telecine.delivery.live import is_live
 from telecine.delivery.logos import Logos
 from telecine.domains.accounts import api as accounts_api
 from telecine.domains.accounts import operator_api
+from telecine.domains.captions import api as captions_api
+from telecine.domains.chapters import api as chapters_api
 from telecine.domains.encodings import api as encodings_api
 from telecine.domains.live_streams import api as live_streams_api
 from telecine.domains.players import api as players_api
@@ -55,6 +57,8 @@ ROUTERS = (
     tokens_api.router,
     tus_api.router,
     watermarks_api.router,
+    captions_api.router,
+    chapters_api.router,
     players_api.router,
     live_streams_api.router,
     discarded_api.router,

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from sqlalchemy import select
 
 from telecine.db.engine import Database, Transaction
+from telecine.domains.captions.models import Caption
+from telecine.domains.chapters.models import Chapter
 from telecine.domains.encodings import objects
 from telecine.domains.encodings.models import (
     Asset,
@@ -137,6 +139,14 @@ async def _compare(db: Database, store: Store) -> Report:
     return report
 
 
+async def _expect_texts(tx: Transaction, expected: _Expected) -> None:
+    alive = select(Video.id).where(Video.deleted_at.is_(None))
+    captions = await tx.scalars(select(Caption).where(Caption.video_id.in_(alive)))
+    chapters = await tx.scalars(select(Chapter).where(Chapter.video_id.in_(alive)))
+    for track in (*captions, *chapters):
+        expected.need(track.key, f"text in {track.language}", track.size_bytes)
+
+
 async def _expected(tx: Transaction) -> _Expected:
     expected = _Expected(unsettled=[RECORDINGS])  # files that grow, and are deleted later
     for video in await tx.scalars(select(Video)):
@@ -149,6 +159,7 @@ async def _expected(tx: Transaction) -> _Expected:
     for stream in await tx.scalars(pictured):
         expected.need(stream.thumbnail_key, stream.public_id)
     alive = select(Video.id).where(Video.deleted_at.is_(None))
+    await _expect_texts(tx, expected)
     for source in await tx.scalars(select(Source).where(Source.video_id.in_(alive))):
         for extent in source.extents:
             end = int(extent["offset"]) + int(extent["size"])

@@ -4,6 +4,8 @@
 
 const assert = require('node:assert/strict');
 const { randomBytes } = require('node:crypto');
+const { rmSync, writeFileSync } = require('node:fs');
+const { tmpdir } = require('node:os');
 const path = require('node:path');
 const { setTimeout: pause } = require('node:timers/promises');
 
@@ -174,6 +176,30 @@ async function checkWebhooks() {
   assert.equal((await refused(webhooks.get(made.webhookId))).name, 'webhookId');
 }
 
+async function checkTexts() {
+  const { captions, chapters } = client;
+  const { videoId } = await create('Texts');
+  const [file, text] = [path.join(tmpdir(), `${run}.vtt`), 'WEBVTT\n\n00:01.000 --> 00:04.000\nhello\n'];
+  writeFileSync(file, text);
+  const fetched = async (url) => (await fetch(url)).text();
+  const made = await captions.upload(videoId, 'en', file);
+  assert.deepEqual([made.srclang, made._default], ['en', false]);
+  assert.equal(await fetched(made.src), text);
+  assert.equal((await captions.update(videoId, 'en', { _default: true }))._default, true);
+  assert.equal((await captions.get(videoId, 'en'))._default, true);
+  assert.equal((await captions.list({ videoId })).data.length, 1);
+  await captions.delete(videoId, 'en');
+  assert.equal((await refused(captions.get(videoId, 'en'))).name, 'language');
+  const chapter = await chapters.upload(videoId, 'en', file);
+  assert.equal(await fetched(chapter.src), text);
+  assert.equal((await chapters.get(videoId, 'en')).language, 'en');
+  assert.equal((await chapters.list({ videoId })).data.length, 1);
+  await chapters.delete(videoId, 'en');
+  assert.equal((await refused(chapters.get(videoId, 'en'))).name, 'language');
+  rmSync(file);
+  await videos.delete(videoId);
+}
+
 async function checkErrors() {
   const unknown = await refused(videos.get('viAAAAAAAAAAAAAAAAAAAAAA'));
   assert.equal(unknown.status, 404);
@@ -209,6 +235,7 @@ async function checkTokens() {
   await checkThemes();
   await checkLiveStreams();
   await checkWebhooks();
+  await checkTexts();
   await checkErrors();
 })().catch((error) => {
   console.error(error);

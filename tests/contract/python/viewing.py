@@ -12,15 +12,19 @@ from typing import Any
 import apivideo
 import apivideo.auth_api_client as auth
 import pytest
+from apivideo.api.captions_api import CaptionsApi
+from apivideo.api.chapters_api import ChaptersApi
 from apivideo.api.player_themes_api import PlayerThemesApi
 from apivideo.api.videos_api import VideosApi
 from apivideo.exceptions import ApiException, NotFoundException
+from apivideo.model.captions_update_payload import CaptionsUpdatePayload
 from apivideo.model.player_theme_creation_payload import PlayerThemeCreationPayload
 from apivideo.model.player_theme_update_payload import PlayerThemeUpdatePayload
 from apivideo.model.video_creation_payload import VideoCreationPayload
 from PIL import Image
 
 WHITE = "rgba(255, 255, 255, 1)"
+KNOWS_LANGUAGE_NAMES = (1, 3, 2)
 RUN = uuid.uuid4().hex
 
 
@@ -63,11 +67,63 @@ def check_themes(client: Any, videos: VideosApi) -> None:
     assert unknown.value.status == 400
 
 
+def text_file(text: str) -> io.BytesIO:
+    file = io.BytesIO(f"WEBVTT\n\n00:01.000 --> 00:04.000\n{text}\n".encode())
+    file.name = "en.vtt"
+    return file
+
+
+def fetched(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=30) as reply:
+        assert reply.headers["Content-Type"] == "text/vtt"
+        return bytes(reply.read())
+
+
+def check_captions(client: Any, video_id: str, version: tuple[int, ...]) -> None:
+    captions = CaptionsApi(client)
+    made = captions.upload(video_id, "en", text_file("hello"))
+    assert (made.srclang, made.default) == ("en", False)
+    assert made.uri == f"/videos/{video_id}/captions/en"
+    if version >= KNOWS_LANGUAGE_NAMES:
+        assert made.language_name == "English"
+    assert fetched(made.src) == text_file("hello").getvalue()
+    captions.upload(video_id, "fr", text_file("bonjour"))
+    changed = captions.update(video_id, "fr", CaptionsUpdatePayload(default=True))
+    assert changed.default is True
+    assert captions.get(video_id, "en").default is False
+    listed = captions.list(video_id, current_page=1, page_size=100)
+    assert [each.srclang for each in listed.data] == ["en", "fr"]
+    assert listed.pagination.items_total == 2
+    assert captions.delete(video_id, "en") is None
+    with pytest.raises(NotFoundException):
+        captions.get(video_id, "en")
+    with pytest.raises(ApiException) as unknown:
+        captions.get(video_id, "tlh")
+    assert unknown.value.status == 400
+
+
+def check_chapters(client: Any, video_id: str) -> None:
+    chapters = ChaptersApi(client)
+    made = chapters.upload(video_id, "en", text_file("Introduction"))
+    assert (made.language, made.uri) == ("en", f"/videos/{video_id}/chapters/en")
+    assert fetched(made.src) == text_file("Introduction").getvalue()
+    assert chapters.get(video_id, "en").src == made.src
+    assert [each.language for each in chapters.list(video_id).data] == ["en"]
+    assert chapters.delete(video_id, "en") is None
+    with pytest.raises(NotFoundException):
+        chapters.get(video_id, "en")
+
+
 def main(base_url: str, key: str, wanted: str) -> None:
     assert apivideo.__version__ == wanted, apivideo.__file__
     auth.HOST_ENVIRONMENT["production"] = base_url
     with apivideo.AuthenticatedApiClient(key) as client:
-        check_themes(client, VideosApi(client))
+        videos = VideosApi(client)
+        check_themes(client, videos)
+        video_id = videos.create(VideoCreationPayload(title=f"Texts {RUN}")).video_id
+        check_captions(client, video_id, tuple(map(int, wanted.split("."))))
+        check_chapters(client, video_id)
+        videos.delete(video_id)
 
 
 if __name__ == "__main__":

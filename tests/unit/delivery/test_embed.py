@@ -98,6 +98,8 @@ def test_the_island_is_what_the_script_reads() -> None:
         "chapters": {},
         "storyboard": None,
         "theme": {**themes.DEFAULTS, "logo": None},
+        "captions": [],
+        "chapters": {},
     }
 
 

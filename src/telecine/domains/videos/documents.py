@@ -84,6 +84,13 @@ class Presenter:
         document["deletesAt"] = atom(row.deletes_at) if row.deletes_at else None
         return document
 
+    def folder(self, row: VideoRow) -> str:
+        """Return the URL below which a video's media are; of a private one, for once."""
+        media = f"{self.urls.vod}/vod/{row.public_id}"
+        if row.public:
+            return media
+        return f"{media}/token/{tokens.issue(self.token_key, row.public_id, self.now)}"
+
     def _assets(self, row: VideoRow) -> Json:
         """Return the URLs; those of a private video share one fresh token."""
         video_id = row.public_id

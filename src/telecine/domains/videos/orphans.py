@@ -14,7 +14,8 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Select, func, select, union_all
+from sqlalchemy import Select, Text, Uuid, func, select, union_all
+from sqlalchemy.sql import column, table
 
 from telecine.db.engine import Database, Transaction
 from telecine.domains.accounts.models import Project
@@ -29,11 +30,18 @@ from telecine.storage.store import Entry, ObjectMissing, Store
 log = structlog.get_logger()
 
 _VIDEO = re.compile(r"vi[0-9A-Za-z]{22}")
-_UPLOADED = re.compile(r"source/[0-9a-f]{12}(?:-\d+)?|thumbnail/[0-9a-f]{12}\.jpg")
+_UPLOADED = re.compile(
+    r"source/[0-9a-f]{12}(?:-\d+)?|thumbnail/[0-9a-f]{12}\.jpg|text/[0-9a-f]{12}\.vtt"
+)
 _ENCODED = re.compile(
     r"(?P<epoch>\d+)/(?:still-[0-9a-f]{12}\.jpg|storyboard-[0-9a-f]{12}\.bin"
     r"|[^/]+/(?:\d{6}-[0-9a-f]{12}\.run|index-[0-9a-f]{12}\.bin))"
 )
+# The rows belong to domains above this one; here only the names of their objects matter.
+_TEXT_TRACKS = [
+    table(name, column("video_id", Uuid()), column("key", Text()))
+    for name in ("caption", "chapter")
+]
 _SETTLED_AFTER = timedelta(days=2)
 """So long after its last rendition an asset has no writers, and was looked at often."""
 
@@ -191,6 +199,7 @@ def _keys(video_id: UUID) -> Select[str | None]:
         select(extents.op("->>")("key")).where(Source.id == sources),
         select(part_extents.op("->>")("key")).where(Part.source_id == sources),
         select(Part.own_key).where(Part.source_id == sources, Part.stored_at.is_(None)),
+        *(select(track.c.key).where(track.c.video_id == video_id) for track in _TEXT_TRACKS),
         select(Asset.still_key).where(Asset.video_id == video_id),
         select(Asset.storyboard_key).where(Asset.video_id == video_id),
         select(Rendition.index_key).where(Rendition.asset_id.in_(assets)),

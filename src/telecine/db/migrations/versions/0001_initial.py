@@ -51,6 +51,7 @@ def upgrade() -> None:
     _videos()
     _watermarks()
     _players()
+    _text_tracks()
     op.execute(_sql("0001_counting.sql"))
     _sources()
     _resumable_uploads()
@@ -396,6 +397,23 @@ def _players() -> None:
     )
     for column in ("created_at", "updated_at", "name"):
         op.create_index(f"ix_player_theme_{column}", "player_theme", ["project_id", column, "id"])
+
+
+def _text_tracks() -> None:
+    for table in ("caption", "chapter"):
+        op.create_table(
+            table,
+            _parent(table, "video_id", "video"),
+            Column("language", String(), nullable=False),
+            _parent(table, "project_id", "project"),
+            Column("key", String(), nullable=False),
+            Column("size_bytes", BigInteger(), nullable=False),
+            Column("header_bytes", Integer(), nullable=False),
+            Column("created_at", DateTime(timezone=True), nullable=False),
+            *([Column("is_default", Boolean(), nullable=False)] if table == "caption" else ()),
+            sa.PrimaryKeyConstraint("video_id", "language", name=f"pk_{table}"),
+        )
+        op.create_index(f"ix_{table}_project_id", table, ["project_id"])
 
 
 def _sources() -> None:
