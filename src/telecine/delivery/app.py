@@ -3,9 +3,10 @@
 It stands in front of the framework and could run on a host of its own.
 """
 
+import json
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from starlette.types import Receive, Scope, Send
@@ -13,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from telecine.delivery import answers, playlists, subtitles
 from telecine.delivery.answers import Answer
 from telecine.delivery.arrivals import Arrivals
+from telecine.delivery.gate import SESSION_HEADER, Admission, Gate, in_session, pictures_in_session
 from telecine.delivery.media import AssetView, Media, MediaCache
 from telecine.delivery.mp4 import Downloads
 from telecine.delivery.parts import StoredRange
@@ -40,12 +42,15 @@ _INIT = re.compile(r"/hls/(?P<quality>[0-9a-z]{1,8})/init-(?P<epoch>\d{1,9})\.mp
 _VARIANT = re.compile(r"/hls/(?P<quality>\d{1,4}p)/manifest\.m3u8")
 _MASTER = re.compile(r"/hls/manifest\.m3u8")
 _AUDIO = re.compile(rf"/hls/{AUDIO}/{AUDIO}\.m3u8")
+_SESSION = "/session"
 _TEXT = re.compile(r"/(?P<kind>captions|chapters)/(?P<language>[0-9A-Za-z-]{1,64})\.vtt")
 _CAPTIONS = re.compile(r"/hls/captions/(?P<language>[0-9A-Za-z-]{1,64})\.m3u8")
 _CAPTIONS_SEGMENT = re.compile(r"/hls/captions/(?P<language>[0-9A-Za-z-]{1,64})\.hls\.vtt")
 _THUMBNAIL = re.compile(r"/thumbnail\.jpg")
 _STORYBOARD = re.compile(r"/storyboard(?:\.vtt|-(?P<epoch>\d{1,9})-(?P<n>\d{1,3})\.jpg)")
 _MP4 = re.compile(r"/mp4/(?:\d{1,4}p?/)?source\.mp4")
+
+PRIVATE = b"private, no-store"
 
 PageRenderer = Callable[[Scope, Media | None, str | None], Awaitable[Answer]]
 """Renders the player page of a video (None: unknown) for a private token, if any."""
@@ -57,14 +62,14 @@ class Request:
 
     scope: Scope
     media: Media
-    rest: str
-    private: bool
+    session: str | None
+    """What opens the children of a private playlist; None: the video is public."""
     receive: Receive
 
     @property
     def cache_scope(self) -> bytes | None:
         """Return the cache rule that private media force on every answer."""
-        return b"private, no-store" if self.private else None
+        return None if self.session is None else PRIVATE
 
     @property
     def transport(self) -> bool:
@@ -85,7 +90,7 @@ Handler = Callable[[Request, re.Match[str]], Awaitable[Answer | None]]
 
 
 class Delivery:
-    """Serves media to viewers. `opens` tells whether a token opens a private video."""
+    """Serves media to viewers; `gate` decides on those of private videos."""
 
     def __init__(
         self,
@@ -95,7 +100,7 @@ class Delivery:
         transport: TransportView,
         store: Store,
         page: PageRenderer,
-        opens: Callable[[str, str], bool],
+        gate: Gate,
         arrivals: Arrivals,
     ) -> None:
         self._cache = cache
@@ -105,7 +110,7 @@ class Delivery:
         self._transport = transport
         self._store = store
         self._page = page
-        self._opens = opens
+        self._gate = gate
         self._routes: tuple[tuple[re.Pattern[str], Handler], ...] = (
             (_SEGMENT, self._segment),
             (_MASTER, self._master),
@@ -149,28 +154,57 @@ class Delivery:
             return await self._page(scope, media, found["token"])
         if media is None:
             return answers.refusal(not_found("videoId"))
-        private = not media.video.public
-        if private and not (found["token"] and self._opens(found["token"], found["id"])):
+        if rest == _SESSION:
+            return await self._begin(scope, media, found["token"])
+        route = self._route(rest)
+        # A token is not used up by what does not exist.
+        admission = None if route is None else await self._admit(scope, media, found["token"])
+        if route is None or admission is None:
             return answers.refusal(not_found("videoId"))
+        answer = await self._file(Request(scope, media, admission.session, receive), *route)
+        return _named(answer or answers.refusal(not_found("videoId")), admission.session)
+
+    async def _file(
+        self, request: Request, handler: Handler, found: re.Match[str]
+    ) -> Answer | None:
+        video_id = request.media.video.public_id
         try:
-            answer = await self._route(Request(scope, media, rest, private, receive))
+            return await handler(request, found)
         except NotStoredYet:
             return Answer(503, headers=((b"retry-after", b"1"),))
         except ObjectMissing as error:
-            log.warning("object missing", video=found["id"], key=str(error))
+            log.warning("object missing", video=video_id, key=str(error))
             return Answer(503, headers=((b"retry-after", b"5"),))
         except StoreError as error:
-            log.warning("store failed", video=found["id"], reason=str(error))
+            log.warning("store failed", video=video_id, reason=str(error))
             return Answer(503, headers=((b"retry-after", b"5"),))
-        return answer or answers.refusal(not_found("videoId"))
 
-    async def _route(self, request: Request) -> Answer | None:
+    def _route(self, rest: str) -> tuple[Handler, re.Match[str]] | None:
         for pattern, handler in self._routes:
-            if found := pattern.fullmatch(request.rest):
-                return await handler(request, found)
+            if found := pattern.fullmatch(rest):
+                return handler, found
         return None
 
+    async def _admit(self, scope: Scope, media: Media, token: str | None) -> Admission | None:
+        if media.video.public:
+            return Admission()
+        return await self._gate.admit(scope, media.video.public_id, token)
+
+    async def _begin(self, scope: Scope, media: Media, token: str | None) -> Answer:
+        """Answer with the session that a token opens."""
+        media_id = media.video.public_id
+        if media.video.public:
+            session = None if token is None else self._gate.public_session(media_id)
+        else:
+            session = await self._gate.begin(scope, media_id, token)
+        if session is None:
+            return answers.refusal(not_found("videoId"))
+        body = json.dumps({"session_token": session})
+        return _named(answers.text(200, b"application/json", body, PRIVATE), session)
+
     def _playlist(self, request: Request, body: str, *, complete: bool) -> Answer:
+        if request.session is not None:
+            body = in_session(body, request.session)
         lifetime = b"public, max-age=60" if complete else b"public, max-age=10"
         if request.media.asset is not None and request.media.asset.is_open:
             lifetime = b"public, max-age=1"  # less than it takes to grow
@@ -281,6 +315,10 @@ class Delivery:
             StoredRange(asset.storyboard_key, offsets[part], offsets[part + 1] - offsets[part])
         ]
         etag = asset.etag("storyboard", number or "list")
+        if number is None and request.session is not None:
+            text = await self._store.read(asset.storyboard_key, offsets[0], offsets[1])
+            body = pictures_in_session(text.decode(), request.session)
+            return answers.text(200, b"text/vtt; charset=utf-8", body, PRIVATE)
         if number is None:
             cache = request.cache_scope or b"public, max-age=60"
             return Answer(200, b"text/vtt; charset=utf-8", parts, cache, etag)
@@ -318,6 +356,13 @@ class Delivery:
 def _not_yet(media: Media) -> Answer | None:
     """Answer without a body: not an error, what is asked for comes, players come back."""
     return None if media.failed else Answer(202, headers=((answers.STAGE, media.stage.encode()),))
+
+
+def _named(answer: Answer, session: str | None) -> Answer:
+    """Return an answer that names the session for clients which send it as a header."""
+    if session is None:
+        return answer
+    return replace(answer, headers=(*answer.headers, (SESSION_HEADER, session.encode())))
 
 
 def _track(tracks: Sequence[TextView], language: str) -> TextView | None:

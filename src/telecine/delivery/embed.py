@@ -73,6 +73,9 @@ class EmbedPage:
     mp4_url: str | None = None
     storyboard_url: str | None = None
     description: str = ""
+    private: bool = False
+    session_url: str | None = None
+    """Where the script of a private page turns its token into a session, once."""
     live: bool = False
     panoramic: bool = False
     chapters: Mapping[str, str] = field(default_factory=dict)
@@ -90,6 +93,7 @@ class EmbedPage:
             "hls": self.hls_url,
             "poster": self.poster_url,
             "mp4": self.mp4_url,
+            "session": self.session_url,
             "live": self.live,
             "panoramic": self.panoramic,
             "chapters": dict(self.chapters),
@@ -117,7 +121,11 @@ def render_embed(page: EmbedPage) -> HTMLResponse:
         )
     except NotBuilt:
         return _message(503, "No player here", "This installation was made without the front end.")
-    return HTMLResponse(html, headers=_headers(_origins(page.urls()), ads=page.ads))
+    headers = _headers(_origins(page.urls()), ads=page.ads)
+    if page.private:
+        # The page's address has the token in it: nobody else may learn it.
+        headers |= {"referrer-policy": "strict-origin", "x-robots-tag": "noindex"}
+    return HTMLResponse(html, headers=headers)
 
 
 def render_missing() -> HTMLResponse:

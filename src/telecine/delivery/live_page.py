@@ -36,6 +36,7 @@ class LivePages:
                 f"{folder}/{stream.public_id}/thumbnail.jpg" if stream.thumbnail_key else None
             ),
             live=True,
+            private=private,
             ads=wants_ads(scope),
         )
         return page_answer(render_embed(page), b"private, no-store" if private else None)

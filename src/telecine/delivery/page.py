@@ -1,6 +1,5 @@
 """The player page of a video, whatever state the video is in."""
 
-from collections.abc import Callable
 from urllib.parse import parse_qs
 
 from starlette.responses import Response
@@ -9,46 +8,56 @@ from starlette.types import Scope
 from telecine.delivery import logos
 from telecine.delivery.answers import Answer
 from telecine.delivery.embed import EmbedPage, PageCaption, PageTheme, render_embed, render_missing
+from telecine.delivery.gate import SESSION, Gate
 from telecine.delivery.media import Media
 from telecine.http.services import PublicUrls
 
 
 class PlayerPages:
-    """Renders `/vod/{id}`. `opens` tells whether a token opens a private video."""
+    """Renders `/vod/{id}`; `gate` decides on private videos."""
 
-    def __init__(self, urls: PublicUrls, opens: Callable[[str, str], bool]) -> None:
+    def __init__(self, urls: PublicUrls, gate: Gate) -> None:
         # On one host a path is enough, and right behind any proxy.
         self._media_base = "" if urls.vod == urls.embed else urls.vod
-        self._opens = opens
+        self._gate = gate
 
     async def render(self, scope: Scope, media: Media | None, path_token: str | None) -> Answer:
         """Return the page; 404 for unknown ids and for private videos without a token."""
         if media is None:
             return page_answer(render_missing())
         public_id, private = media.video.public_id, not media.video.public
-        token = path_token or query_token(scope)
-        if private and not (token and self._opens(token, public_id)):
-            return page_answer(render_missing())
-        folder = f"{self._media_base}/vod/{public_id}" + (f"/token/{token}" if private else "")
+        folder, suffix, session_url = f"{self._media_base}/vod/{public_id}", "", None
+        if private:
+            admission = self._gate.opens_page(scope, public_id, path_token or query_token(scope))
+            if admission is None:
+                return page_answer(render_missing())
+            folder += f"/token/{admission.token}"
+            if admission.session is None:
+                session_url = f"{folder}/session"
+            else:
+                suffix = f"?{SESSION}={admission.session}"
         pictures = media.asset is not None and media.asset.plan.renditions
+        mp4 = pictures and media.video.mp4_support
         page = EmbedPage(
             media_id=public_id,
             title=media.video.title,
             description=media.video.description,
-            hls_url=f"{folder}/hls/manifest.m3u8",
-            poster_url=f"{folder}/thumbnail.jpg" if media.thumbnail_key else None,
-            mp4_url=f"{folder}/mp4/source.mp4" if pictures and media.video.mp4_support else None,
-            storyboard_url=f"{folder}/storyboard.vtt" if pictures else None,
+            hls_url=f"{folder}/hls/manifest.m3u8{suffix}",
+            poster_url=f"{folder}/thumbnail.jpg{suffix}" if media.thumbnail_key else None,
+            mp4_url=f"{folder}/mp4/source.mp4{suffix}" if mp4 else None,
+            storyboard_url=f"{folder}/storyboard.vtt{suffix}" if pictures else None,
+            private=private,
+            session_url=session_url,
             panoramic=media.video.panoramic,
             theme=self._theme(media),
             ads=wants_ads(scope),
             captions=[
                 PageCaption(track.language, track.label, url, track.default)
                 for track in media.captions
-                for url in [f"{folder}/captions/{track.language}.vtt"]
+                for url in [f"{folder}/captions/{track.language}.vtt{suffix}"]
             ],
             chapters={
-                track.language: f"{folder}/chapters/{track.language}.vtt"
+                track.language: f"{folder}/chapters/{track.language}.vtt{suffix}"
                 for track in media.chapters
             },
         )

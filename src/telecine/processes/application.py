@@ -125,7 +125,12 @@ async def running(
         return tokens.verify(built.token_key, public_id, token, clock.now())
 
     viewers, segments = build_delivery(
-        built.db, built.store, listener, built.urls, opens, _QUEUE_PER_SLOT * settings.viewer_slots
+        built.db,
+        built.store,
+        listener,
+        built.urls,
+        built.token_key,
+        _QUEUE_PER_SLOT * settings.viewer_slots,
     )
     edge = Edge(owner_socket(settings.data))
     watchers = build_live_delivery(built.db, built.store, listener, built.urls, opens, edge)

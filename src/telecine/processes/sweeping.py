@@ -18,7 +18,7 @@ from telecine.domains.encodings import sweeps as encodings
 from telecine.domains.encodings.operations import forsake
 from telecine.domains.sources import sweeps as sources
 from telecine.domains.uploads.tus import expiry as tus_expiry
-from telecine.domains.videos import expiry
+from telecine.domains.videos import expiry, used_tokens
 from telecine.domains.videos.orphans import Orphans
 from telecine.domains.watermarks import sweeps as watermarks
 from telecine.domains.webhooks import sweeps as webhooks
@@ -119,7 +119,9 @@ class _Place:
         return await accounts.forget_answers(self.db, clock.now())
 
     async def expired_tokens(self) -> int:
-        return await accounts.forget_tokens(self.db, clock.now())
+        now = clock.now()
+        used = await used_tokens.forget(self.db, now)
+        return used + await accounts.forget_tokens(self.db, now)
 
     async def abandoned_uploads(self) -> int:
         before = clock.now() - timedelta(days=self.settings.keep_uploads_days)

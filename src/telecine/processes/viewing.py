@@ -7,6 +7,7 @@ from telecine.db.engine import Database
 from telecine.db.notify import Listener
 from telecine.delivery.app import Delivery
 from telecine.delivery.arrivals import Arrivals
+from telecine.delivery.gate import Gate
 from telecine.delivery.live import LiveDelivery
 from telecine.delivery.live_cache import LiveCache
 from telecine.delivery.live_page import LivePages
@@ -34,15 +35,15 @@ def build_delivery(
     store: Store,
     listener: Listener,
     urls: PublicUrls,
-    opens: Callable[[str, str], bool],
+    token_key: bytes,
     queue_limit: int,
 ) -> tuple[Delivery, SegmentShortcut]:
     """Return the application below `/vod/`, and the shortcut before it.
 
     Run `listener` beside them.
 
-    `opens(token, public_id)` tells whether a token opens a private video; `queue_limit`
-    is how many segments may wait to be encoded before viewers are turned away.
+    `token_key` signs the tokens of private videos; `queue_limit` is how many segments may
+    wait to be encoded before viewers are turned away.
     """
     cache = MediaCache(db, store)
     segments = Segments(db, store, wait_s=SEGMENT_WAIT_S, queue_limit=queue_limit)
@@ -60,12 +61,13 @@ def build_delivery(
     listener.subscribe(PROJECT_CHANGED, lambda _: cache.forget_all())
     listener.subscribe(PIECES_STORED, lambda asset_id: segments.pieces_arrived(UUID(asset_id)))
     listener.watch(connected, lost)
-    pages = PlayerPages(urls, opens)
+    gate = Gate(db, token_key)
+    pages = PlayerPages(urls, gate)
     transport = TransportView(segments, store)
     downloads = Downloads(segments)
     arrivals = Arrivals(cache, SEGMENT_WAIT_S)
     application = Delivery(
-        cache, segments, downloads, transport, store, pages.render, opens, arrivals
+        cache, segments, downloads, transport, store, pages.render, gate, arrivals
     )
     return application, SegmentShortcut(cache, segments, store)
 

@@ -93,13 +93,13 @@ def test_the_island_is_what_the_script_reads() -> None:
         "hls": "/vod/vi1/hls/manifest.m3u8",
         "poster": None,
         "mp4": None,
+        "session": None,
         "live": False,
         "panoramic": False,
         "chapters": {},
         "storyboard": None,
         "theme": {**themes.DEFAULTS, "logo": None},
         "captions": [],
-        "chapters": {},
     }
 
 

@@ -101,6 +101,20 @@ class Video(Base):
     )
 
 
+class UsedToken(Base):
+    """A one-time token that was used up; only its SHA-256 is stored.
+
+    `viewer` may come back for a while without a session, None: nobody may.
+    """
+
+    __tablename__ = "used_token"
+
+    digest: Mapped[bytes] = mapped_column(primary_key=True)
+    viewer: Mapped[bytes | None]
+    used_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), index=True)
+    seen_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
 class VideoCount(Base):
     """Exact numbers of videos, kept by a trigger in slots to spread the row locks.
 

@@ -7,5 +7,6 @@ from tests.fixtures.application import (
     services,
     stranger,
 )
+from tests.fixtures.viewing import viewer
 
-__all__ = ["anonymous", "app", "client", "project", "sandbox", "services", "stranger"]
+__all__ = ["anonymous", "app", "client", "project", "sandbox", "services", "stranger", "viewer"]

@@ -52,6 +52,7 @@ def upgrade() -> None:
     _watermarks()
     _players()
     _text_tracks()
+    _used_tokens()
     op.execute(_sql("0001_counting.sql"))
     _sources()
     _resumable_uploads()
@@ -414,6 +415,18 @@ def _text_tracks() -> None:
             sa.PrimaryKeyConstraint("video_id", "language", name=f"pk_{table}"),
         )
         op.create_index(f"ix_{table}_project_id", table, ["project_id"])
+
+
+def _used_tokens() -> None:
+    op.create_table(
+        "used_token",
+        Column("digest", LargeBinary(), nullable=False),
+        Column("viewer", LargeBinary(), nullable=True),
+        Column("used_at", DateTime(timezone=True), nullable=False),
+        Column("seen_at", DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name="pk_used_token"),
+    )
+    op.create_index("ix_used_token_used_at", "used_token", ["used_at"])
 
 
 def _sources() -> None:
