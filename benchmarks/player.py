@@ -13,7 +13,7 @@ import time
 from typing import Any
 
 import httpx
-from playwright.async_api import Browser, BrowserContext, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from measure import make_source, percentile
 from serving import folder, machine, serving
@@ -37,6 +37,14 @@ addEventListener('DOMContentLoaded', () => {
 BARE = "<!doctype html><video muted autoplay playsinline src='{url}'></video>"
 
 
+async def becomes(page: Page, expression: str, within_s: float) -> float:
+    """Wait for a number that is not 0; Playwright's own way is what the page's policy forbids."""
+    async with asyncio.timeout(within_s):
+        while not (value := await page.evaluate(expression)):  # noqa: ASYNC110  # it sets no Event
+            await asyncio.sleep(0.05)
+    return float(value)
+
+
 async def first_frame_s(context: BrowserContext, url: str, bare: str | None = None) -> float:
     """Open a page; return seconds from its navigation to its first frame."""
     page = await context.new_page()
@@ -44,8 +52,7 @@ async def first_frame_s(context: BrowserContext, url: str, bare: str | None = No
     if bare is not None:
         await page.route(url, lambda route: route.fulfill(body=bare, content_type="text/html"))
     await page.goto(url, wait_until="commit")
-    found = await page.wait_for_function("window.firstFrameMs", timeout=60_000)
-    milliseconds = float(await found.json_value())
+    milliseconds = await becomes(page, "window.firstFrameMs", 60)
     await page.close()
     return milliseconds / 1000
 
@@ -84,10 +91,9 @@ async def throttled(browser: Browser, base: str, video_id: str) -> None:
     await session.send("Network.emulateNetworkConditions", line)
     await page.add_init_script(RECORD)
     await page.goto(f"{base}/vod/{video_id}?muted=true#autoplay", wait_until="commit")
-    found = await page.wait_for_function("window.firstFrameMs", timeout=60_000)
-    first_s = float(await found.json_value()) / 1000
+    first_s = await becomes(page, "window.firstFrameMs", 60) / 1000
     done = f"window.telecinePlayer.video.currentTime >= {PLAYED_S}"
-    await page.wait_for_function(done, timeout=3 * PLAYED_S * 1000, polling=500)
+    await becomes(page, done, 3 * PLAYED_S)
     waits = await page.evaluate("window.waits")
     shown = await page.evaluate("window.telecinePlayer.shownHeightPx")
     print(
