@@ -110,11 +110,13 @@ async def test_an_advertisement_comes_first_and_can_be_skipped(
     await expect(page.locator(".bar")).to_be_hidden()
     skip = page.get_by_role("button", name="Skip")
     await expect(skip).to_be_disabled()
+    await page.keyboard.press("k")  # presses play under the advertisement
+    await page.evaluate("void window.telecinePlayer.play()")
     await expect(page.get_by_role("link", name="Learn more")).to_have_attribute(
         "href", "https://shop.example/"
     )
     await expect(skip).to_be_enabled()
-    assert await page.evaluate("window.telecinePlayer.video.paused")
+    assert await page.evaluate("window.telecinePlayer.video.paused"), "one waits for the other"
     assert await page.evaluate("window.telecinePlayer.video.currentTime") == 0
     await skip.click()
     await becomes(page, "window.telecinePlayer.video.currentTime > 0.5")

@@ -41,6 +41,7 @@ export class Player extends EventTarget {
   isInterlude = false;
   /** Runs before the first picture, as advertisements do. */
   beforeFirstPlay: (() => Promise<void>) | null = null;
+  private opening: Promise<void> | null = null;
   private pollTimer: number | undefined;
   private pollDelayMs = POLL_FIRST_MS;
   private recoveredAtMs = Number.NEGATIVE_INFINITY;
@@ -104,11 +105,16 @@ export class Player extends EventTarget {
 
   /** Plays, muted if the browser refuses sound to a page that nobody has touched. */
   async play(): Promise<void> {
+    if (this.isInterlude) return; // it goes on by itself
     this.playRequested = true;
-    const before = this.beforeFirstPlay;
-    this.beforeFirstPlay = null;
-    // Whatever keeps the viewer from the video may fail, but not stop it.
-    await before?.().catch(reportError);
+    if (this.beforeFirstPlay !== null) {
+      // Whatever keeps the viewer from the video may fail, but not stop it.
+      this.opening = this.beforeFirstPlay().catch(reportError);
+      this.beforeFirstPlay = null;
+    }
+    const { opening } = this;
+    await opening; // also for those who press play again meanwhile
+    if (opening !== this.opening) return; // another media was loaded meanwhile
     try {
       await this.video.play();
     } catch (error) {
@@ -198,6 +204,7 @@ export class Player extends EventTarget {
   private adopt(): void {
     const { options, video, media } = this;
     this.playRequested = options.autoplay;
+    this.opening = null;
     if (options.muted) video.muted = true;
     video.loop = options.loop && options.endS === null;
     if (media.poster === null || options.hidePoster) video.removeAttribute('poster');

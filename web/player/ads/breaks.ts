@@ -13,6 +13,7 @@ export class AdBreaks {
   private breaks: AdBreak[] = [];
   private readonly known: Promise<void>;
   private busy = false;
+  private view: AdView | null = null;
 
   constructor(
     private readonly stage: HTMLElement,
@@ -20,7 +21,7 @@ export class AdBreaks {
     private readonly tagUrl: string,
   ) {
     this.known = this.load();
-    player.addEventListener('mediachange', () => (this.breaks = []), { once: true });
+    player.addEventListener('mediachange', () => this.leave(), { once: true });
     player.video.addEventListener('timeupdate', () => void this.onTime());
     player.video.addEventListener('ended', () => void this.interrupt(Number.POSITIVE_INFINITY));
   }
@@ -29,6 +30,11 @@ export class AdBreaks {
   async before(): Promise<void> {
     await this.known;
     await this.playUntil(0);
+  }
+
+  private leave(): void {
+    this.breaks = [];
+    this.view?.stop();
   }
 
   private async load(): Promise<void> {
@@ -66,10 +72,12 @@ export class AdBreaks {
     this.busy = true;
     try {
       const ad = await findAd(last.source);
-      await new AdView(this.stage, this.player.video, ad).play();
+      this.view = new AdView(this.stage, this.player.video, ad);
+      await this.view.play();
     } catch (error) {
       report(error);
     } finally {
+      this.view = null;
       this.busy = false;
     }
   }

@@ -23,6 +23,7 @@ export class AdView {
   private readonly left = element('span', 'ad__left');
   private readonly root: HTMLElement;
   private told = 0;
+  private end: () => void = () => undefined;
 
   constructor(
     private readonly stage: HTMLElement,
@@ -72,8 +73,14 @@ export class AdView {
     }
   }
 
+  /** Takes it off the screen: the media that it came with is gone. */
+  stop(): void {
+    this.end();
+  }
+
   private async run(): Promise<void> {
     const ended = new Promise<void>((resolve, reject) => {
+      this.end = resolve;
       this.video.addEventListener('ended', () => {
         this.tell('complete');
         resolve();
