@@ -10,6 +10,7 @@ import pytest
 from tests.fixtures.customer import Customer, finished
 from tests.fixtures.media import AAC, barcode_mp4, make_clip
 from tests.fixtures.server import TelecineServer
+from tests.fixtures.waiting import until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("server")]
 
@@ -74,11 +75,45 @@ async def test_what_is_no_video_fails_with_a_reason(
     work = customer.work(video_id)
     assert work["state"] == "failed"
     assert work["failure"]
-    assert [step["state"] for step in work["steps"]] == ["failed"]
-    assert work["steps"][0]["detail"]["reason"] == work["failure"]
+    assert work["reason"].endswith(".")
+    (step,) = work["steps"]
+    assert step["state"] == "failed"
+    assert step["detail"]["reason"] == work["failure"]
+    assert step["reason"] == work["reason"]
+    assert "retry" in step["next"]
+    assert step["cpuS"] > 0
     for path in ("hls/manifest.m3u8", "mp4/source.mp4", "thumbnail.jpg", "hls/240p/manifest.m3u8"):
         assert customer.get(video_id, path).status_code == 404
     assert customer.get(video_id, "").status_code == 200
+
+
+async def test_a_failure_can_be_tried_again(customer: Customer, tmp_path: Path) -> None:
+    """It fails again, as the file is the same: the source is kept, and asking is safe."""
+    video_id = customer.upload(noise(tmp_path))
+    await finished(customer, video_id, within_s=60)
+    before = customer.work(video_id)
+    for _ in range(2):
+        answer = customer.retry(video_id)
+        assert answer.status_code in (202, 409), answer.text
+        assert answer.status_code == 409 or answer.json()["state"] in ("probing", "failed")
+
+    async def failed_again() -> bool:
+        work = customer.work(video_id)
+        return bool(work["state"] == "failed" and work["steps"][0]["attempt"] > 1)
+
+    await until(failed_again, within_s=60)
+    after = customer.work(video_id)
+    assert after["epoch"] == before["epoch"]
+    assert after["failure"] == before["failure"]
+
+
+async def test_only_what_failed_can_be_tried_again(customer: Customer) -> None:
+    video_id = customer.upload(barcode_mp4())
+    await finished(customer, video_id)
+    answer = customer.retry(video_id)
+    assert answer.status_code == 409
+    assert answer.json()["title"] == "Nothing of this video failed."
+    assert customer.retry("vi0000000000000000000000").status_code == 404
 
 
 async def test_an_empty_file_is_refused_at_once(customer: Customer, tmp_path: Path) -> None:
@@ -98,3 +133,8 @@ async def test_sound_alone_is_played(customer: Customer) -> None:
     (stream,) = shown.streams.values()
     assert 6.9 < float(sum(segment.duration for segment in stream.playlist.segments)) < 7.1
     assert all(stream.segments)
+
+    async def poster() -> bool:
+        return customer.get(video_id, "thumbnail.jpg").status_code == 200
+
+    await until(poster, within_s=60)

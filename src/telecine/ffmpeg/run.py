@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from telecine.ffmpeg.child import Child, Exit
+from telecine.ffmpeg.complaints import Complaints
 from telecine.ffmpeg.confinement import (
     Layers,
     Program,
@@ -16,6 +17,7 @@ from telecine.ffmpeg.confinement import (
     read_report,
 )
 from telecine.ffmpeg.errors import RunnerError
+from telecine.ffmpeg.meter import note_run
 from telecine.ffmpeg.pipes import Pipe
 from telecine.ffmpeg.progress import Progress, ProgressReader
 from telecine.ffmpeg.streams import FIRST_OUTPUT_FD, Streams, open_streams
@@ -37,6 +39,9 @@ class Result:
     peak_memory_bytes: int
     layers: Layers
     """What of the sandbox was in force."""
+
+    complaints: Complaints
+    """What ffmpeg said of damaged media."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +120,7 @@ class Run:
             raise _first(group) from None
         finally:
             await self.close()
+            note_run((await self._child.wait()).cpu_s, self._streams.tail.text)
         return self._conclude(end)
 
     async def _serve(
@@ -146,7 +152,8 @@ class Run:
     def _conclude(self, end: Exit) -> Result:
         last_words = self._streams.tail.text
         layers = read_report(bytes(self._streams.report), last_words)
-        error = judge(end, self._limits, last_words)
+        starved = self._streams.tail.complaints.starved
+        error = judge(end, self._limits, last_words, starved=starved)
         if error is not None:
             raise error
         return Result(
@@ -155,6 +162,7 @@ class Run:
             cpu_s=end.cpu_s,
             peak_memory_bytes=end.peak_memory_bytes,
             layers=layers,
+            complaints=self._streams.tail.complaints,
         )
 
     async def _feed(self, feed: AsyncIterator[bytes], pipe: Pipe) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from telecine.ffmpeg.complaints import Complaints
 from telecine.ffmpeg.launcher import STATUS_FD
 from telecine.ffmpeg.pipes import PIPE_BYTES, Pipe
 
@@ -23,9 +24,11 @@ class Tail:
     """The end of a stream of unknown length."""
 
     data: bytes = b""
+    complaints: Complaints = field(default_factory=Complaints)
 
     def add(self, data: bytes) -> None:
         """Append, and forget what is too old."""
+        self.complaints.add(data)
         self.data = (self.data + data)[-_STDERR_BYTES:]
 
     @property

@@ -26,11 +26,14 @@ _OURS = {
 }
 
 
-def judge(end: Exit, limits: Limits, last_words: str) -> MediaError | RunnerError | None:
+def judge(
+    end: Exit, limits: Limits, last_words: str, *, starved: bool = False
+) -> MediaError | RunnerError | None:
     """Return the error that a run ended in, or None if it succeeded.
 
-    `last_words` is the end of what the program wrote to stderr. ffmpeg catches SIGXCPU
-    and tries to finish, so the processor time decides, not the signal.
+    `last_words` is the end of what the program wrote to stderr; `starved`: it complained of
+    memory anywhere in it. ffmpeg catches SIGXCPU and tries to finish, so the processor
+    time decides, not the signal.
     """
     if end.returncode == 0:
         return None
@@ -41,13 +44,14 @@ def judge(end: Exit, limits: Limits, last_words: str) -> MediaError | RunnerErro
         return MediaError("too-complex", f"more than {limits.cpu_s} s of processor time")
     if end.returncode == -signal.SIGKILL:
         return RunnerError("killed", "killed from outside, most likely for want of memory")
+    # One thread's lack of memory often ends as another thread's error, so the text counts.
+    starved = starved or os.strerror(errno.ENOMEM) in last_words
+    if starved or end.returncode == _status(errno.ENOMEM):
+        return MediaError("too-complex", f"more than {limits.memory_bytes >> 20} MiB: {said}")
     if end.returncode in _CRASHES:
         return MediaError("crashes-decoder", f"{signal.Signals(-end.returncode).name}: {said}")
     if end.returncode < 0:
         return RunnerError("killed", said)
-    # One thread's lack of memory often ends as another thread's error, so the text counts.
-    if end.returncode == _status(errno.ENOMEM) or os.strerror(errno.ENOMEM) in last_words:
-        return MediaError("too-complex", f"more than {limits.memory_bytes >> 20} MiB: {said}")
     if end.returncode in _OURS:
         return RunnerError(_OURS[end.returncode], said)
     return MediaError("unreadable", said)

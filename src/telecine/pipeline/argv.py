@@ -19,10 +19,36 @@ _SMALL_SIDE_PX = 480
 _THREADS = "2"
 _LONGEST_HOLD_FRAMES = 3600
 
+# Pictures that change their size or kind go through the same filters: new ones would lay
+# the grid again from its start. `scale`, the first that minds, adapts itself.
+_SAME_GRAPH = ("-reinit_filter", "0")
+
 # Seeking by key frame needs a container that has them listed; others seek by time.
 _KEY_SEEKING = ("mov", "matroska", "avi", "flv", "asf")
 _AFTER_KEY_S = Fraction(1, 5)
 _BEFORE_KEY_S = Fraction(1, 20)
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a source is decoded: some only decode with one thread, some only in part."""
+
+    threads: int = 2
+    tolerant: bool = False
+
+    def options(self) -> list[str]:
+        """Return them as ffmpeg's, for an input."""
+        options = ["-threads", str(self.threads)]
+        if self.tolerant:
+            # Pictures are shown as far as they could be decoded, whatever was wrong.
+            options += ["-err_detect", "ignore_err", "-flags", "+output_corrupt"]
+            options += ["-flags2", "+showall"]
+        return options
+
+
+USUAL = Manner()
+MANNERS = (USUAL, Manner(threads=1), Manner(threads=1, tolerant=True))
+"""One after the other, until one succeeds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +81,19 @@ def whole_input(
 ) -> Whole:
     """Return where to start reading a file so that `first_frame` can be decoded."""
     rate, keys = video.frame_rate, video.key_frames
+    zero_s = video.start_s + video.delay_s
     number = bisect_right(keys, first_frame) - 1 - earlier_keys
     if number < 1:
-        return Whole(video.start_s, video.ordinal, None, 0)
+        return Whole(zero_s, video.ordinal, None, 0)
     key_s = video.start_s + keys[number] / rate
     if not container.startswith(_KEY_SEEKING):
-        return Whole(video.start_s, video.ordinal, key_s - _BEFORE_KEY_S, keys[number])
+        return Whole(zero_s, video.ordinal, key_s - _BEFORE_KEY_S, keys[number])
     # ffmpeg backs off by 3/23 s where there are B-frames: aim behind the key frame, but
     # not behind the next one. Landing one too early costs time, not exactness.
     following = keys[number + 1 : number + 2]
     room_s = (following[0] - keys[number]) / rate / 2 if following else _AFTER_KEY_S
     seek_s = key_s + min(_AFTER_KEY_S, room_s)
-    return Whole(video.start_s, video.ordinal, seek_s, keys[number])
+    return Whole(zero_s, video.ordinal, seek_s, keys[number])
 
 
 def encode(
@@ -76,6 +103,7 @@ def encode(
     first_frame: int,
     end_frame: int,
     source: Fed | Whole,
+    manner: Manner = USUAL,
 ) -> list[str]:
     """Return the arguments that encode frames [first, end) of `renditions`.
 
@@ -87,13 +115,14 @@ def encode(
     graph = filter_graph(origin, plan, renditions, first_frame, end_frame)
     cuts = [cut for cut in plan.piece_cuts if first_frame < cut < end_frame]
     arguments = [
-        "-v", "error",
+        # Damage of which decoders make the best is a warning.
+        "-v", "warning",
         # Times stay those of the container: frame numbers are absolute.
         "-copyts",
         # Damaged pictures are concealed or skipped, the one before stays on the screen.
         "-max_error_rate", "1",
         *INPUT_FLAGS,
-        *media_input(source),
+        *media_input(source, manner),
         *pictures(plan, len(renditions)),
         # One thread for filters: they wait for the encoders anyway, and memory stays low.
         "-filter_complex_threads", "1",
@@ -143,18 +172,18 @@ def encoder(rendition: VideoRendition) -> list[str]:
     ]  # fmt: skip
 
 
-def media_input(source: Fed | Whole) -> list[str]:
+def media_input(source: Fed | Whole, manner: Manner = USUAL) -> list[str]:
     """Return the input of the run; `INPUT_FLAGS` go before it."""
     if isinstance(source, Fed):
         # The format is known, so nothing needs to be analysed before decoding begins.
-        return ["-probesize", "32768", "-analyzeduration", "0", "-threads", _THREADS,
-                "-f", "mov", *input_url()]  # fmt: skip
+        return ["-probesize", "32768", "-analyzeduration", "0", *_SAME_GRAPH,
+                *manner.options(), "-f", "mov", *input_url()]  # fmt: skip
     seek = []
     if source.seek_s is not None:
         # By container time, to the key frame before it; what is too early is trimmed.
         seek = ["-seek_timestamp", "1", "-noaccurate_seek", "-ss", f"{float(source.seek_s):.6f}"]
     # Rotation is done by the filters, as for a fed input, which has no matrix.
-    return ["-noautorotate", *seek, "-threads", _THREADS, *input_url()]
+    return ["-noautorotate", *_SAME_GRAPH, *seek, *manner.options(), *input_url()]
 
 
 def stream(source: Fed | Whole) -> str:

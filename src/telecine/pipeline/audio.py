@@ -20,6 +20,9 @@ from telecine.pipeline.reader import SourceReader
 _PREROLL_PACKETS = 2
 _PRIMING_PACKETS = 1
 _SEEK_EARLY_S = Fraction(1)
+_AFTER_S = Fraction(1)
+_DRIFT_S = 0.04
+"""More than this is filled or cut: a lost packet or two, not the jitter of a container."""
 
 _MEMORY_BYTES = 1 << 30
 _CPU_FLOOR_S = 60
@@ -31,6 +34,8 @@ class EncodedAudio:
 
     init: bytes
     packets: list[bytes]
+    concealed: int = 0
+    """How often the decoder met damage."""
 
 
 def span_argv(
@@ -48,28 +53,39 @@ def span_argv(
     seek_s = zero_s + Fraction(start, rate_hz) - _SEEK_EARLY_S
     begins_s = zero_s - _before_s(probe)
     seek = ["-noaccurate_seek", "-seek_timestamp", "1", "-ss", f"{float(seek_s):.6f}"]
+    # Sound that changes its rate or channels midway gets new filters, so two steps: the
+    # first makes all of it equal, and only the second, which never changes, knows times.
+    end_s = zero_s + Fraction(end_packet * PACKET_SAMPLES, rate_hz) + _AFTER_S
+    layout = {1: "mono", 2: "stereo"}[audio.channels]
+    equal = (
+        f"atrim=end={float(end_s):.6f},aresample={rate_hz},"
+        f"aformat=sample_fmts=fltp:channel_layouts={layout}"
+    )
     graph = ",".join(
         (
-            f"asetpts=PTS-({float(zero_s):.9f})/TB",
+            f"[dec:0]asetpts=PTS-({float(zero_s):.9f})/TB",
             # Gaps become silence and drift is pulled straight; what lies before the
             # span is dropped, what is missing at its start is silence.
-            f"aresample={rate_hz}:async=1:first_pts={start}",
+            f"aresample={rate_hz}:async=1:min_hard_comp={_DRIFT_S}:first_pts={start}",
             "apad",
-            f"atrim=end_pts={end_packet * PACKET_SAMPLES}",
+            f"atrim=end_pts={end_packet * PACKET_SAMPLES}[a]",
         )
     )
     argv = [
-        "-v", "error",
+        "-v", "warning",
         "-copyts",
         *INPUT_FLAGS,
         *(seek if seek_s > begins_s else []),
         *input_url(),
         "-map", f"0:a:{probe.audio.ordinal}",
-        "-vn", "-sn", "-dn",
-        "-af", graph,
+        "-af", equal,
+        "-c:a", "pcm_f32le",
+        "-f", "null", "-",
+        "-dec", "0:0",
+        "-filter_complex", graph,
+        "-map", "[a]",
         "-c:a", "aac",
         "-b:a", str(audio.bit_rate_bps),
-        "-ac", str(audio.channels),
         "-map_metadata", "-1",
         # The raw stream: time stamps are ours, and every packet is seen.
         "-f", "adts",
@@ -112,7 +128,7 @@ async def encode_audio(
     limits = Limits(
         cpu_s=_CPU_FLOOR_S + 4 * span_s, memory_bytes=_MEMORY_BYTES, wall_s=120.0 + 8 * span_s
     )
-    await runner.run(
+    result = await runner.run(
         argv,
         limits=limits,
         input_file=source.local_path,
@@ -125,4 +141,5 @@ async def encode_audio(
         reason = f"{len(packets)} packets for {wanted} and {dropped} to drop"
         raise MediaError("audio-incomplete", reason)
     stsd = aac_stsd(audio.sample_rate_hz, audio.channels, bit_rate_bps=audio.bit_rate_bps)
-    return EncodedAudio(audio_init(stsd, timescale=audio.sample_rate_hz), chosen)
+    init = audio_init(stsd, timescale=audio.sample_rate_hz)
+    return EncodedAudio(init, chosen, result.complaints.damage)

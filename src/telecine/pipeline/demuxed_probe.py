@@ -4,15 +4,17 @@ Only ever imported inside the sandboxed probe program: libavformat in a process 
 would be as open to attack as ffmpeg. PyAV takes 0.1 s to import, so only where needed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from io import RawIOBase
+from typing import TypeVar
 
 import av
 import numpy as np
 from av.audio.stream import AudioStream
+from av.bitstream import BitStreamFilterContext
 from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Discard, Disposition, Stream
@@ -21,8 +23,15 @@ from av.video.stream import VideoStream
 
 from telecine.ffmpeg.safety import DEMUXERS, MAX_PIXELS, MAX_STREAMS
 from telecine.pipeline.colours import FULL_RANGE, MATRICES, PRIMARIES, TRANSFERS
+from telecine.pipeline.endings import is_cut_off
 from telecine.pipeline.frame_clock import frame_clock
-from telecine.pipeline.limits import MAX_DURATION_S, MAX_PACKETS, UnplayableError
+from telecine.pipeline.limits import (
+    MAX_DURATION_S,
+    MAX_PACKETS,
+    UnplayableError,
+    check_rate,
+    check_size,
+)
 from telecine.pipeline.model import AudioTrack, Probe, VideoTrack
 from telecine.pipeline.track_facts import PictureFacts, SoundFacts, known_s
 
@@ -30,6 +39,9 @@ _BUFFER_BYTES = 1 << 18
 _OBSTACLES = ("container",)
 _INTERLACED_ORDERS = (2, 3, 4, 5)  # AVFieldOrder: TT, BB, TB, BT
 _MOST_TRIED_PACKETS = 2000
+_KEY_ID = "enc_key_id"  # what the Matroska demuxer tells of encrypted tracks
+
+_Stream = TypeVar("_Stream", VideoStream, AudioStream)
 
 
 @contextmanager
@@ -51,30 +63,34 @@ def opened(file: RawIOBase) -> Iterator[InputContainer]:
         raise UnplayableError("unreadable", error.strerror or str(error)) from error
 
 
-def video_stream(container: InputContainer, ordinal: int = 0) -> VideoStream | None:
-    """Return a stream of moving pictures by its order; cover art is not one."""
-    seen = 0
-    for stream in container.streams.video:
-        cover = stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails)
-        if not cover and stream.codec_context is not None:
-            if seen == ordinal:
-                return stream
-            seen += 1
-    return None
+def video_stream(container: InputContainer, ordinal: int | None = None) -> VideoStream | None:
+    """Return a stream of moving pictures by its order; cover art is not one.
+
+    Without an order: the one that the file says players should choose, else the first.
+    """
+    covers = Disposition.attached_pic | Disposition.timed_thumbnails
+    return _chosen([s for s in container.streams.video if not s.disposition & covers], ordinal)
 
 
-def audio_stream(container: InputContainer, ordinal: int = 0) -> AudioStream | None:
-    """Return a stream of sound by its order, if it can be decoded."""
-    streams = container.streams.audio
-    if ordinal >= len(streams) or streams[ordinal].codec_context is None:
-        return None
-    return streams[ordinal]
+def audio_stream(container: InputContainer, ordinal: int | None = None) -> AudioStream | None:
+    """Return a stream of sound, chosen likewise, if it can be decoded."""
+    return _chosen(container.streams.audio, ordinal)
+
+
+def _chosen(streams: Sequence[_Stream], ordinal: int | None) -> _Stream | None:
+    if ordinal is not None:
+        streams = streams[ordinal : ordinal + 1]
+    usable = [stream for stream in streams if stream.codec_context is not None]
+    preferred = [stream for stream in usable if stream.disposition & Disposition.default]
+    return next(iter(preferred or usable), None)
 
 
 def picture_facts(container: InputContainer, stream: VideoStream) -> PictureFacts:
     """Decode one picture and describe it. Raises UnplayableError."""
-    frame = _first_picture(container, stream)
     context = stream.codec_context
+    # Before memory is asked for them: a few bytes can claim any size.
+    check_size(context.width, context.height)
+    frame = _first_picture(container, stream)
     part = frame.format.components[0]
     if len(frame.format.components) < 3:
         chroma = "gray"
@@ -150,6 +166,8 @@ def probe_file(
     with opened(file) as container:
         name, sound = container.format.name, audio_stream(container)
         pictures = video_stream(container)
+        if any(_KEY_ID in stream.metadata for stream in container.streams):
+            raise UnplayableError("encrypted", "the media is protected by DRM")
         if pictures is not None:
             facts = picture_facts(container, pictures)
         elif sound is None:
@@ -157,10 +175,14 @@ def probe_file(
     # Not every demuxer can go back to its first packet; opening again always can.
     file.seek(0)
     with opened(file) as container:
+        pictures = video_stream(container)
+        delay_ticks = 0 if pictures is None else _reordering_delay(container, pictures)
+    file.seek(0)
+    with opened(file) as container:
         heard = audio_stream(container) if beginning else None
         video, sound_end_s = None, Fraction(0)
         if facts is not None:
-            video, sound_end_s = _video(container, facts, given_rate, heard)
+            video, sound_end_s = _video(container, facts, (given_rate, delay_ticks), heard)
         duration_s = video.frames / video.frame_rate if video is not None else Fraction(0)
         audio = None
         if sound is not None:
@@ -172,7 +194,7 @@ def probe_file(
         duration_s=duration_s,
         video=video,
         audio=audio,
-        truncated=False,
+        truncated=not beginning and is_cut_off(name, file, size_bytes),
         video_obstacles=_OBSTACLES,
         audio_obstacles=_OBSTACLES,
         indexed=False,
@@ -190,11 +212,14 @@ class _Scan:
     total_bytes: int = 0
     latest: int = -(1 << 62)
     latest_duration_ticks: int = 0
+    untimed: int = 0  # packets without a time of their own
 
-    def take(self, packet: "Packet[Stream]") -> None:
+    def take(self, packet: "Packet[Stream]", *, decoded: bool) -> None:
         """Note a packet. Raises UnplayableError: there are too many."""
-        time = packet.pts if packet.pts is not None else packet.dts
+        time = packet.pts if packet.pts is not None and not decoded else packet.dts
         if time is None:
+            self.untimed += packet.size > 0
+            self.latest_duration_ticks = packet.duration or self.latest_duration_ticks
             return
         self.times.append(time)
         self.total_bytes += packet.size
@@ -205,6 +230,16 @@ class _Scan:
         if len(self.times) > MAX_PACKETS:
             raise UnplayableError("too-long", f"more than {MAX_PACKETS} packets")
 
+    def count(self) -> None:
+        """Lay pictures without times (a bare stream) one after the other, as ffmpeg does.
+
+        Nothing can be looked up by time in such a file: it is only read from its start.
+        """
+        step = self.latest_duration_ticks
+        if not self.times and self.untimed and step > 0:
+            self.times, self.keys = [n * step for n in range(self.untimed)], [0]
+            self.latest = self.times[-1]
+
     @property
     def end(self) -> int:
         """Return when the last packet ends."""
@@ -213,8 +248,13 @@ class _Scan:
         return self.latest + self.latest_duration_ticks
 
 
-def _scan(container: InputContainer, *streams: VideoStream | AudioStream) -> list[_Scan]:
-    """Read all packets of streams, decode none; the first stream must have some."""
+def _scan(
+    container: InputContainer, *streams: VideoStream | AudioStream, decoded: bool = False
+) -> list[_Scan]:
+    """Read all packets of streams, decode none; the first stream must have some.
+
+    `decoded`: times are those of decoding.
+    """
     for other in container.streams:
         if other not in streams:
             other.discard = Discard.all
@@ -222,28 +262,51 @@ def _scan(container: InputContainer, *streams: VideoStream | AudioStream) -> lis
     # Damaged or cut off: what came before plays.
     with suppress(av.error.InvalidDataError, av.error.EOFError):
         for packet in container.demux(*streams):
-            scans[packet.stream.index].take(packet)
+            scans[packet.stream.index].take(packet, decoded=decoded)
     first, *_ = found = list(scans.values())
+    first.count()
     if not first.times:
         raise UnplayableError("no-streams", "a stream without packets")
     return found
 
 
+def _reordering_delay(container: InputContainer, stream: VideoStream) -> int:
+    """Return how far ffmpeg's times of pictures lie behind those of an AVI, in ticks.
+
+    An AVI has H.264 in the order of decoding and knows no other time than that order's.
+    A decoder gives the first picture out when it has seen some more.
+    """
+    codec = stream.codec_context.codec.canonical_name
+    if container.format.name != "avi" or codec not in ("h264", "hevc"):
+        return 0
+    reorder = BitStreamFilterContext("dts2pts", stream)
+    for packet in container.demux(stream):
+        for timed in reorder.filter(packet if packet.size else None):
+            return max(0, (timed.pts or 0) - (timed.dts or 0))
+    return 0
+
+
 def _video(
     container: InputContainer,
     facts: PictureFacts,
-    given_rate: Fraction | None,
+    given: tuple[Fraction | None, int],
     heard: AudioStream | None,
 ) -> tuple[VideoTrack, Fraction]:
-    """Describe the pictures; return also how far the sound `heard` has come (our time, s)."""
+    """Describe the pictures; return also how far the sound `heard` has come (our time, s).
+
+    `given`: the frame rate, if it is known, and the delay of reordering in ticks.
+    """
+    given_rate, delay_ticks = given
     stream = video_stream(container)
     if stream is None or not stream.time_base:
         raise UnplayableError("unreadable", "a video stream without a clock")
     base = stream.time_base
-    scan, *others = _scan(container, stream, *([] if heard is None else [heard]))
+    both = [stream] if heard is None else [stream, heard]
+    scan, *others = _scan(container, *both, decoded=delay_ticks > 0)
     span_s = (scan.end - min(scan.times)) * base
     if span_s > MAX_DURATION_S:
         raise UnplayableError("too-long", f"{float(span_s):.0f} s")
+    check_rate(len(scan.times), span_s)
     # In ticks of 1/denominator, whatever the numerator is.
     clock = frame_clock(
         np.array(scan.times, dtype=np.int64) * base.numerator,
@@ -282,6 +345,7 @@ def _video(
         matrix=facts.matrix,
         ordinal=stream_ordinal(container, stream),
         measured_rate=clock.measured_rate,
+        delay_s=delay_ticks * base,
     )
     return described, sound_end_s
 

@@ -4,6 +4,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+import structlog
+
+from telecine.ffmpeg.meter import note_trouble
 from telecine.ffmpeg.runner import Brake, Limits, MediaError, Progress, Runner, RunnerError
 from telecine.formats.errors import FormatError
 from telecine.formats.mp4.fragment import FragmentSplitter, InitSegment
@@ -15,9 +18,17 @@ from telecine.pipeline.reader import SourceReader
 from telecine.pipeline.retime import Retimer, WrongOutputError
 from telecine.pipeline.sample_index import SampleIndex
 
+log = structlog.get_logger()
+
 _STALL_S = 60.0
+_OTHER_MANNER_HELPS = frozenset(("crashes-decoder", "unreadable", "stalled"))
 _PREROLL_S = 10  # decoded from the key frame before, in the middle of long GOPs
-_EARLIER_KEYS = 8
+_CONCEALING = ((0, 0), (8, 0), (64, 64))
+"""Where nothing can be decoded: how many key frames earlier and later to begin and end.
+
+A picture from before is held through the damage; if there is none, the first one behind
+it is shown early.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +48,8 @@ class EncodedRendition:
     name: str
     init: bytes
     pieces: list[bytes]
+    concealed: int = 0
+    """How often the decoder met damage on its way; 0: the source is sound here."""
 
 
 class NoPictureError(MediaError):
@@ -92,15 +105,7 @@ async def encode_chunk(  # noqa: PLR0913 - what is encoded, and what may be left
         watermarks=watermarks,
         on_piece=on_piece,
     )
-    try:
-        try:
-            encoded = await job.run(runner, 0, on_progress, brake, niceness)
-        except NoPictureError:
-            encoded = await job.run(runner, _EARLIER_KEYS, on_progress, brake, niceness)
-    except (WrongOutputError, FormatError) as error:
-        raise RunnerError("wrong-output", str(error)) from error
-    except FeedError as error:
-        raise RunnerError("source", str(error)) from error
+    encoded = await job.persist(runner, on_progress, brake, niceness)
     by_name = {rendition.name: rendition for rendition in encoded}
     return [by_name[name] for name in renditions]
 
@@ -120,22 +125,55 @@ class _Job:
     watermarks: Sequence[bytes]
     on_piece: OnPiece | None
 
-    async def run(
+    async def persist(
         self,
         runner: Runner,
-        earlier_keys: int,
         on_progress: Callable[[Progress], None] | None,
         brake: Brake | None,
         niceness: int,
     ) -> list[EncodedRendition]:
-        """Run ffmpeg once.
+        """Try every manner of decoding, each with more of the source where it must be.
 
-        Where a stretch is damaged, beginning at earlier key frames leaves a picture to
-        hold through it.
+        Raises as `encode_chunk`: what the last attempt ended in.
+        """
+        failure: MediaError | RunnerError | None = None
+        for manner in argv.MANNERS:
+            # The steps between were tried in the usual manner.
+            for reach in _CONCEALING if manner == argv.USUAL else _CONCEALING[::2]:
+                try:
+                    return await self.run(runner, (reach, manner), on_progress, brake, niceness)
+                except NoPictureError as error:
+                    failure = error
+                except (WrongOutputError, FormatError) as error:
+                    failure = RunnerError("wrong-output", str(error))
+                    break
+                except FeedError as error:
+                    raise RunnerError("source", str(error)) from error
+                except (MediaError, RunnerError) as error:
+                    if error.reason not in _OTHER_MANNER_HELPS:
+                        raise
+                    failure = error
+                    break
+            note_trouble(f"{failure}")
+            log.warning("encode in another manner", reason=str(failure), tried=str(manner))
+        if failure is None:
+            raise ValueError("there is no manner of decoding")
+        raise failure
+
+    async def run(
+        self,
+        runner: Runner,
+        attempt: tuple[tuple[int, int], argv.Manner],
+        on_progress: Callable[[Progress], None] | None,
+        brake: Brake | None,
+        niceness: int,
+    ) -> list[EncodedRendition]:
+        """Run ffmpeg once in a manner, on so many key frames more than needed on both sides.
 
         Raises:
             NoPictureError: not one could be decoded.
         """
+        reach, manner = attempt
         cuts = self.plan.piece_cuts
         first_frame, end_frame = cuts[self.first_piece], cuts[self.end_piece]
         collectors = [
@@ -145,19 +183,29 @@ class _Job:
         feed: AsyncIterator[bytes] | None = None
         given: argv.Fed | argv.Whole
         if self.samples is not None:
-            chosen = excerpt(self.samples, self.plan, first_frame, end_frame, earlier_keys)
+            chosen = excerpt(self.samples, self.plan, first_frame, end_frame, *reach)
+            begins = chosen.first == 0
             feed, given = (
                 feed_excerpt(self.source, chosen),
                 argv.Fed(chosen.shift_ticks, chosen.start_frame),
             )
         elif self.source.local_path is not None:
-            given = argv.whole_input(self.video, self.container, first_frame, earlier_keys)
+            given = argv.whole_input(self.video, self.container, first_frame, reach[0])
+            begins = given.seek_s is None
         else:
             raise ValueError("without a sample index the source must be a local file")
         try:
-            await runner.run(
-                argv.encode(self.video, self.plan, self.renditions, first_frame, end_frame, given),
-                limits=self._limits(Fraction(end_frame - first_frame), niceness),
+            result = await runner.run(
+                argv.encode(
+                    self.video,
+                    self.plan,
+                    self.renditions,
+                    first_frame,
+                    end_frame,
+                    given,
+                    manner,
+                ),
+                limits=self._limits(Fraction(end_frame - first_frame), reach, niceness),
                 feed=feed,
                 input_file=None if feed is not None else self.source.local_path,
                 outputs=[collector.take for collector in collectors],
@@ -170,10 +218,16 @@ class _Job:
             if error.reason == "unreadable" and not any(each.pieces for each in collectors):
                 raise NoPictureError(error.detail) from error
             raise
-        return [collector.finished(self.end_piece) for collector in collectors]
+        if not any(each.pieces for each in collectors):
+            raise NoPictureError(result.stderr_tail)
+        said = result.complaints
+        # A decoder that begins in the middle misses what it never saw, also in sound media.
+        concealed = said.damage + (said.missing if begins else 0)
+        concealed += (reach != _CONCEALING[0]) + manner.tolerant
+        return [collector.finished(self.end_piece, concealed) for collector in collectors]
 
-    def _limits(self, frames: Fraction, niceness: int) -> Limits:
-        media_s = frames / self.plan.frame_rate + _PREROLL_S
+    def _limits(self, frames: Fraction, reach: tuple[int, int], niceness: int) -> Limits:
+        media_s = frames / self.plan.frame_rate + _PREROLL_S * (1 + sum(reach) // 8)
         pixels = self.video.coded_width_px * self.video.coded_height_px
         return Limits(
             cpu_s=cpu_limit_s(media_s),
@@ -211,10 +265,10 @@ class _Collector:
                 if pending is not None:
                     await pending
 
-    def finished(self, end_piece: int) -> EncodedRendition:
+    def finished(self, end_piece: int, concealed: int) -> EncodedRendition:
         """Return all pieces. Raises WrongOutputError if there are more or fewer."""
         self._splitter.finish()
         name = self._retimer.rendition.name
         if self._next != end_piece:
             raise WrongOutputError(f"{name}: ends before piece {self._next}, not {end_piece}")
-        return EncodedRendition(name, self._init, self.pieces)
+        return EncodedRendition(name, self._init, self.pieces, concealed)

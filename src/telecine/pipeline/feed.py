@@ -49,7 +49,12 @@ class Excerpt:
 
 
 def excerpt(
-    samples: SampleIndex, plan: Plan, first_frame: int, end_frame: int, earlier_keys: int = 0
+    samples: SampleIndex,
+    plan: Plan,
+    first_frame: int,
+    end_frame: int,
+    earlier_keys: int = 0,
+    later_keys: int = 0,
 ) -> Excerpt:
     """Choose what is needed to show frames [first, end), and some key frames more.
 
@@ -69,6 +74,11 @@ def excerpt(
     until = float(Fraction(end_frame) / plan.frame_rate * track.timescale)
     shown = np.flatnonzero(pts[first:] < until)
     end = first + int(shown[-1]) + 1 if len(shown) else first + 1
+    if later_keys:
+        # Up to the key frame behind the last one that is wanted, or to the end.
+        later = keys[np.searchsorted(keys, end) :][later_keys : later_keys + 1]
+        end = int(later[0]) if len(later) else len(pts)
+        until = max(until, float(pts[first:end].max()) + 1)
     # Times of decoding that run backwards would wrap around in a fragment.
     dts = np.maximum.accumulate(np.asarray(track.dts[first:end], dtype=np.int64)) - track.zero
     offsets = pts[first:end] - dts

@@ -16,7 +16,7 @@ _HD, _SD = "bt709", "smpte170m"
 # Diffuse white of HDR is 203 cd/m² (ITU-R BT.2408). The order is: linear light, gamut,
 # roll-off of highlights, gamma. Float planes between, or dark areas show bands.
 _TONEMAP = (
-    "zscale=tin={transfer}:pin=bt2020:min=bt2020nc:rin=tv:t=linear:npl=203,format=gbrpf32le,"
+    "zscale=tin={transfer}:pin=bt2020:min=bt2020nc:rin={range}:t=linear:npl=203,format=gbrpf32le,"
     "zscale=p=bt709,tonemap=mobius:desat=0,zscale=t=bt709:m=bt709:r=tv"
 )
 
@@ -137,7 +137,7 @@ def conversion(video: VideoTrack, size_px: tuple[int, int]) -> list[str]:
         width, height = height, width  # smaller pictures turn faster: scale first
     options = ""
     if video.transfer in HIGH_DYNAMIC_RANGE:
-        tonemap = _TONEMAP.format(transfer=video.transfer)
+        tonemap = _TONEMAP.format(transfer=video.transfer, range="pc" if video.full_range else "tv")
         steps = [_scale(width, height), tonemap]
     else:
         if video.matrix == "gbr":

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from telecine.formats.mp4.index import MovieIndex, Track
 from telecine.pipeline import grid
 from telecine.pipeline.frame_clock import FrameClock, frame_clock, frame_numbers
-from telecine.pipeline.limits import UnplayableError
+from telecine.pipeline.limits import UnplayableError, check_rate, check_size
 from telecine.pipeline.model import PACKET_SAMPLES, AudioTrack, Probe, VideoTrack
 from telecine.pipeline.sample_index import SampleIndex, SampleTrack
 from telecine.pipeline.track_facts import PictureFacts, SoundFacts, aac_facts, avc_facts
@@ -45,6 +45,8 @@ def choose(index: MovieIndex) -> Chosen:
     for track in (video, audio):
         if track is not None and track.encrypted:
             raise UnplayableError("encrypted", "the media is protected by DRM")
+    if video is not None:
+        check_size(video.width_px, video.height_px)
     if video is not None and video.dolby_vision_profile == 5:
         raise UnplayableError("dolby-vision", "profile 5 has no base layer that we can show")
     return Chosen(video, video_ordinal, audio, audio_ordinal)
@@ -132,6 +134,7 @@ def _video(
         end_ticks=int((track.pts + track.durations)[shown].max()),
         given_rate=given_rate,
     )
+    check_rate(int(shown.sum()), Fraction(clock.frames) / clock.rate)
     width_px, height_px = picture.shown_size
     mean_bps, peak_bps = _rates_bps(track, closed & shown, clock)
     described = VideoTrack(

@@ -11,6 +11,8 @@ MAX_FRAMES = MAX_DURATION_S * 120
 MAX_PACKETS = 11_000_000  # of one stream
 MAX_CHANNELS = 8
 MAX_SAMPLE_RATE_HZ = 192_000
+MAX_RATE_HZ = 1000
+"""Pictures a second of the fastest cameras that write what they see at its own speed."""
 
 PROBE_MEMORY_BYTES = 3 << 30
 """Address space of the probe: 11 million samples and their sorted copies."""
@@ -40,6 +42,18 @@ class TooLittleError(Exception):
         self.until_bytes = until_bytes
 
 
+def check_size(width_px: int, height_px: int) -> None:
+    """Refuse pictures of more than 8K. Raises UnplayableError."""
+    if max(width_px, height_px) > MAX_SIDE_PX or width_px * height_px > MAX_PIXELS:
+        raise UnplayableError("picture-too-large", f"{width_px}x{height_px}")
+
+
+def check_rate(pictures: int, span_s: Fraction) -> None:
+    """Refuse more pictures in a time than any camera makes. Raises UnplayableError."""
+    if pictures > MAX_RATE_HZ and pictures > MAX_RATE_HZ * span_s:
+        raise UnplayableError("frame-rate-too-high", f"{pictures} pictures in {float(span_s):g} s")
+
+
 def check(probe: Probe) -> None:
     """Refuse what is beyond all limits. Raises UnplayableError."""
     video, audio = probe.video, probe.audio
@@ -49,11 +63,13 @@ def check(probe: Probe) -> None:
         size = f"{video.coded_width_px}x{video.coded_height_px}"
         if min(video.coded_width_px, video.coded_height_px, video.width_px, video.height_px) < 2:
             raise UnplayableError("picture-too-small", size)
-        sides = (video.coded_width_px, video.coded_height_px, video.width_px, video.height_px)
-        if max(sides) > MAX_SIDE_PX or video.coded_width_px * video.coded_height_px > MAX_PIXELS:
-            raise UnplayableError("picture-too-large", size)
+        check_size(video.coded_width_px, video.coded_height_px)
+        if max(video.width_px, video.height_px) > MAX_SIDE_PX:
+            raise UnplayableError("picture-too-large", f"{size}, wider when shown")
         if video.frames > MAX_FRAMES:
             raise UnplayableError("too-long", f"{video.frames} frames")
+    if probe.duration_s <= 0:
+        raise UnplayableError("no-duration", "it ends where it begins")
     if probe.duration_s > MAX_DURATION_S:
         raise UnplayableError("too-long", f"{float(probe.duration_s):.0f} s")
     if audio is not None and (

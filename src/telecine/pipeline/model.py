@@ -48,6 +48,7 @@ class VideoTrack:
     matrix: str | None = None
     ordinal: int = 0  # among the video streams of the container
     measured_rate: Fraction | None = None  # where `frame_rate` was given, not measured
+    delay_s: Fraction = Fraction(0)  # how much later ffmpeg times pictures than sound (AVI)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

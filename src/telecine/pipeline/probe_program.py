@@ -15,13 +15,14 @@ from fractions import Fraction
 from io import FileIO, RawIOBase
 
 from telecine.formats.errors import FormatError
-from telecine.formats.mp4.index import MovieIndex, read_index
+from telecine.formats.mp4.index import MovieIndex, TooManyTracksError, read_index
 from telecine.formats.mp4.movie_scan import moov_end
 from telecine.pipeline.codec import probe_to_json
 from telecine.pipeline.indexed_probe import Chosen, choose, known_facts, probe_index
 from telecine.pipeline.limits import TooLittleError, UnplayableError, check
 from telecine.pipeline.model import Probe
 from telecine.pipeline.probe_wire import GIVEN, AskedFile
+from telecine.pipeline.refusals import is_scrambled_ts, refuse_playlists
 from telecine.pipeline.sample_index import SampleIndex
 from telecine.pipeline.track_facts import known_s
 
@@ -62,11 +63,14 @@ def probe_source(
     """
     if size_bytes == 0:
         raise UnplayableError("not-media", "the file is empty")
+    refuse_playlists(file)
     if file.read_at(0, 8)[4:8] not in _BRANDS:
         return _demuxed(file, size_bytes, given_rate), None
     try:
         index = read_index(file.read_at, size_bytes)
         chosen = choose(index)
+    except TooManyTracksError as error:
+        raise UnplayableError("too-many-streams", str(error)) from error
     except FormatError as error:
         # Without a readable moov libavformat cannot do better.
         raise UnplayableError("broken-index", str(error)) from error
@@ -163,7 +167,14 @@ def _demuxed(
     from telecine.pipeline import demuxed_probe  # noqa: PLC0415
 
     file.seek(0)
-    probe = demuxed_probe.probe_file(file, size_bytes, given_rate=given_rate, beginning=beginning)
+    try:
+        probe = demuxed_probe.probe_file(
+            file, size_bytes, given_rate=given_rate, beginning=beginning
+        )
+    except UnplayableError as error:
+        if not beginning and is_scrambled_ts(file, size_bytes):
+            raise UnplayableError("encrypted", "the transport stream is scrambled") from error
+        raise
     check(probe)
     return probe
 

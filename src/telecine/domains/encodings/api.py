@@ -1,4 +1,4 @@
-"""`/_/videos/{videoId}/jobs`: what was done to a video, and why something failed."""
+"""`/_/videos/{videoId}/jobs`: what was done to a video and why something failed, and `retry`."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -6,7 +6,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path
 
 from telecine.domains.accounts.auth import authenticate_operator
-from telecine.domains.encodings import operations, queries
+from telecine.domains.encodings import explanations, operations, queries
+from telecine.domains.encodings.jobs import attempts_of
 from telecine.domains.encodings.models import Asset, Rendition, Step
 from telecine.domains.encodings.schemas import (
     RenditionDocument,
@@ -16,11 +17,27 @@ from telecine.domains.encodings.schemas import (
     WorkDocument,
 )
 from telecine.domains.sources.arrivals import Arrival, arrival_of
+from telecine.domains.sources.jobs import CopySource, DownloadSource
 from telecine.http.body import JsonRoute
 from telecine.http.openapi import OPERATOR_TAG
 from telecine.http.schemas import problems
-from telecine.http.services import AppServices
-from telecine.problems import not_found
+from telecine.http.services import AppServices, Services
+from telecine.problems import not_found, problem
+
+_APART = frozenset(("cpu_s", "log", "progress"))
+_NEXT = {
+    "retrying": "It is tried again in a few seconds.",
+    "failed": "Nothing more happens by itself. The source is kept: it can be downloaded, "
+    "and POST /_/videos/{videoId}/retry tries again.",
+}
+
+_NOTHING_FAILED = problem(
+    409,
+    "nothing-failed",
+    "Nothing of this video failed.",
+    "videoId",
+    "Its work is done, or goes on.",
+)
 
 router = APIRouter(
     route_class=JsonRoute, tags=[OPERATOR_TAG], dependencies=[Depends(authenticate_operator)]
@@ -35,6 +52,34 @@ async def show_work(
 
     Before there is an asset, `epoch` is 0 and `state` that of the source.
     """
+    return await _shown(services, video_id)
+
+
+@router.post("/_/videos/{videoId}/retry", status_code=202, responses=problems(404, 409))
+async def retry_work(
+    video_id: Annotated[str, Path(alias="videoId")], services: AppServices
+) -> WorkDocument:
+    """Try again what failed of a video, with the source that is stored.
+
+    A source that could not be read is probed again; of a video that plays, the qualities
+    that failed are made. What is stored stays. Asking again while it is being probed
+    changes nothing.
+
+    Raises:
+        Problem: 404, the video is unknown or has no complete source; 409, nothing failed.
+    """
+    async with services.db.transaction() as tx:
+        asset = await queries.asset_of_public_id(tx, video_id)
+        if asset is None or asset.failure == queries.DELETED:
+            raise not_found("videoId")
+        try:
+            await operations.retry(tx, asset)
+        except operations.NothingFailed as error:
+            raise _NOTHING_FAILED from error
+    return await _shown(services, video_id)
+
+
+async def _shown(services: Services, video_id: str) -> WorkDocument:
     async with services.db.transaction() as tx:
         asset = await queries.asset_of_public_id(tx, video_id)
         arrival = await arrival_of(tx, video_id)
@@ -50,6 +95,8 @@ async def show_work(
         epoch=0,
         state=arrival.source.state,
         failure=arrival.source.failure,
+        reason=arrival.source.failure,
+        remarks=[],
         duration_s=None,
         playable_at=None,
         renditions=[],
@@ -90,6 +137,8 @@ def _work(
         epoch=asset.epoch,
         state=asset.state,
         failure=asset.failure,
+        reason=_plain(asset.failure),
+        remarks=[explanations.REMARKS[what] for what in asset.remarks],
         duration_s=asset.duration_s,
         playable_at=asset.playable_at,
         renditions=[
@@ -102,6 +151,7 @@ def _work(
                 peak_bps=row.peak_bps,
                 average_bps=row.average_bps,
                 failure=row.failure,
+                reason=_plain(row.failure),
             )
             for row in renditions
         ],
@@ -109,14 +159,26 @@ def _work(
     )
 
 
+def _plain(failure: str | None) -> str | None:
+    return None if failure is None else explanations.plain(failure)
+
+
 def _step(row: Step) -> StepDocument:
+    attempts = attempts_of(row.name)
+    detail = {key: value for key, value in row.detail.items() if key not in _APART}
     return StepDocument(
         name=row.name,
         state=row.state,
         attempt=row.attempt,
+        attempts=attempts,
+        progress=1.0 if row.state == "done" else row.detail.get("progress"),
+        cpu_s=row.detail.get("cpu_s"),
+        reason=_plain(row.detail.get("reason")),
+        log=row.detail.get("log", []),
+        next=_NEXT.get(row.state),
         started_at=row.started_at,
         finished_at=row.finished_at,
-        detail=row.detail,
+        detail=detail,
     )
 
 
@@ -137,6 +199,12 @@ def _arrival_steps(arrival: Arrival) -> list[StepDocument]:
             name="download" if source.origin_url is not None else "copy",
             state=fetch.state,
             attempt=fetch.attempt,
+            attempts=(DownloadSource if source.origin_url else CopySource).attempts,
+            progress=arrival.stored_bytes / source.total if source.total else None,
+            cpu_s=None,
+            reason=fetch.reason,
+            log=[],
+            next=_NEXT.get(fetch.state),
             started_at=fetch.started_at or source.created_at,
             finished_at=fetch.finished_at,
             detail=detail,

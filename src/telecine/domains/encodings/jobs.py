@@ -83,6 +83,15 @@ class MakeStoryboard(Job):
 
 
 @dataclass(frozen=True, slots=True)
+class RetryAsset(Job):
+    """Ask again for all work on renditions that are not complete."""
+
+    lane, attempts, timeout_s = Lane.PROBE, 5, 60.0
+
+    asset_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class CheckAsset(Job):
     """Check what is stored against the plan; `compared` 1: with the source, too."""
 
@@ -109,3 +118,36 @@ class RemoveMedia(Job):
 
     video_id: UUID
     prefix: str
+
+
+def step_name(job: Job) -> str | None:
+    """Return the name of the step in which a job is told; None: it is not."""
+    if isinstance(job, EncodeChunk):
+        return f"chunk {job.chunk}"
+    if isinstance(job, EncodeAudio):
+        return f"audio {job.span}"
+    return _STEPS.get(type(job))
+
+
+def attempts_of(step: str) -> int:
+    """Return how often the job of a step is tried."""
+    return _ATTEMPTS.get(step.partition(" ")[0], 1)
+
+
+_STEPS: dict[type[Job], str] = {
+    ProbeAsset: "probe",
+    WarmStart: "warm start",
+    TakeStill: "thumbnail",
+    MakeStoryboard: "storyboard",
+    CheckAsset: "report",
+}
+_ATTEMPTS = {
+    "probe": ProbeAsset.attempts,
+    "warm": WarmStart.attempts,
+    "chunk": EncodeChunk.attempts,
+    "audio": EncodeAudio.attempts,
+    "finish": FinishRendition.attempts,
+    "thumbnail": TakeStill.attempts,
+    "storyboard": MakeStoryboard.attempts,
+    "report": CheckAsset.attempts,
+}

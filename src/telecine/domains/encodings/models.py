@@ -76,6 +76,8 @@ class Asset(Base):
     storyboard_offsets: Mapped[list[int] | None] = mapped_column(ARRAY(BigInteger))
     # What `handlers.report` found; null: nobody has looked yet.
     report: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    # What is wrong with a source that plays all the same: see `explanations.REMARKS`.
+    remarks: Mapped[list[str]] = mapped_column(JSONB, default=list)
     chunks: Mapped[int] = mapped_column(Integer, default=0)  # that may be encoded
     next_chunk: Mapped[int] = mapped_column(Integer, default=0)  # first one not enqueued
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())

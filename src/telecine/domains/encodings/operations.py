@@ -16,9 +16,10 @@ from telecine.domains.encodings.jobs import (
     GrowAsset,
     ProbeAsset,
     RemoveMedia,
+    RetryAsset,
     TakeStill,
 )
-from telecine.domains.encodings.models import Asset, AssetState, Growth
+from telecine.domains.encodings.models import Asset, AssetState, Growth, RenditionState
 from telecine.domains.sources.models import Owner, Source
 from telecine.jobs import queue
 
@@ -96,6 +97,7 @@ async def new_asset(
         state=AssetState.PROBING,
         options=dict(options),
         summary={},
+        remarks=[],
     )
     tx.add(asset)
     await tx.flush()
@@ -171,6 +173,37 @@ async def ask_for_report(tx: Transaction, public_id: str, *, compared: bool) -> 
     return True
 
 
+class NothingFailed(Exception):
+    """There is nothing to try again: the work is done, or has not failed yet."""
+
+
+async def retry(tx: Transaction, asset: Asset) -> None:
+    """Try again what failed of an asset, with the same source.
+
+    What is stored stays, under the same URLs. An asset that is being probed is left
+    alone, so asking twice asks once.
+
+    Raises:
+        NothingFailed: no quality failed.
+    """
+    locked = await tx.get(Asset, asset.id, with_for_update=True, populate_existing=True)
+    if locked is None or locked.state == AssetState.PROBING:
+        return
+    if locked.state == AssetState.FAILED:
+        locked.state, locked.failure = AssetState.PROBING, None
+        await queue.enqueue(tx, ProbeAsset(asset_id=locked.id), priority=NORMAL)
+    else:
+        rows = await queries.renditions_of(tx, locked.id)
+        failed = [row for row in rows if row.state == RenditionState.FAILED]
+        if not failed:
+            raise NothingFailed
+        for row in failed:
+            row.state = RenditionState.ENCODING if row.pieces_stored else RenditionState.WAITING
+            row.failure = None
+        await queue.enqueue(tx, RetryAsset(asset_id=locked.id), priority=NORMAL)
+    await notify(tx, MEDIA_CHANGED, locked.public_id)
+
+
 async def set_mp4_support(tx: Transaction, video_id: UUID, *, mp4_support: bool) -> None:
     """Record whether the MP4 of a video is offered (and announced when it is done)."""
     asset = await queries.current_asset(tx, video_id)
@@ -186,7 +219,7 @@ async def remove_media(tx: Transaction, video: VideoRef) -> None:
     await tx.execute(
         update(Asset)
         .where(Asset.video_id == video.id, Asset.state == AssetState.PROBING)
-        .values(state=AssetState.FAILED, failure="deleted")
+        .values(state=AssetState.FAILED, failure=queries.DELETED)
     )
     asset = await queries.current_asset(tx, video.id)
     if asset is not None:

@@ -18,6 +18,9 @@ from telecine.domains.encodings.models import (
 )
 from telecine.domains.sources.queries import Ingest, ingest_of, source_of
 
+DELETED = "deleted"
+"""The failure of an asset whose video was deleted while it was being probed."""
+
 AUDIO = "audio"
 """The name of the one audio rendition, and its folder in URLs."""
 

@@ -154,10 +154,29 @@ async def _enqueue_first_jobs(
     tx: Transaction, asset: Asset, rows: Sequence[Rendition], audio_spans: int
 ) -> None:
     still_at_ms = asset.options.get("still_at_ms")
-    has_video = any(row.name != queries.AUDIO for row in rows)
-    if has_video:
-        at_ms = -1 if still_at_ms is None else int(still_at_ms)
-        await queue.enqueue(tx, TakeStill(asset_id=asset.id, at_ms=at_ms), priority=NORMAL)
+    at_ms = -1 if still_at_ms is None else int(still_at_ms)
+    await queue.enqueue(tx, TakeStill(asset_id=asset.id, at_ms=at_ms), priority=NORMAL)
+    await _enqueue_encodes(tx, asset, rows, audio_spans)
+
+
+async def enqueue_missing(
+    tx: Transaction, asset_id: UUID, rows: Sequence[Rendition], audio_spans: int
+) -> None:
+    """Ask again for all encodes of an asset that has renditions without an index."""
+    asset = await lock_asset(tx, asset_id)
+    if asset is None:
+        return
+    open_rows = [row for row in rows if row.index_key is None]
+    await _enqueue_encodes(tx, asset, open_rows, audio_spans)
+    for row in open_rows:
+        if not row.passthrough and row.pieces_stored == row.pieces:
+            job = FinishRendition(asset_id=asset_id, rendition_id=row.id)
+            await queue.enqueue(tx, job, priority=NORMAL)
+
+
+async def _enqueue_encodes(
+    tx: Transaction, asset: Asset, rows: Sequence[Rendition], audio_spans: int
+) -> None:
     if any(not row.passthrough for row in rows if row.name == queries.AUDIO):
         spans = [EncodeAudio(asset_id=asset.id, span=span) for span in range(audio_spans)]
         await queue.enqueue(tx, *spans[:1], priority=URGENT)

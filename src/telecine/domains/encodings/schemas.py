@@ -7,11 +7,23 @@ from telecine.http.schemas import Wire
 
 
 class StepDocument(Wire):
-    """Something that was done to an asset; `detail` has figures or the reason."""
+    """Something that was done to an asset.
+
+    `progress` is a share of 1, null where it is not known; `cpu_s` is processor time of
+    the last attempt. `reason`, `log` (the last lines of ffmpeg) and `next` (what will
+    happen now) are there when an attempt failed; `detail` has figures, and the reason
+    for programs: a slug, then what was found.
+    """
 
     name: str
     state: str
     attempt: int
+    attempts: int
+    progress: float | None
+    cpu_s: float | None
+    reason: str | None
+    log: list[str]
+    next: str | None
     started_at: datetime
     finished_at: datetime | None
     detail: dict[str, Any]
@@ -28,15 +40,22 @@ class RenditionDocument(Wire):
     peak_bps: int | None
     average_bps: int | None
     failure: str | None
+    reason: str | None
 
 
 class WorkDocument(Wire):
-    """The work on the current asset of a video."""
+    """The work on the current asset of a video.
+
+    `failure` is for programs, `reason` says the same to people. `remarks` tell what is
+    wrong with a source that plays all the same.
+    """
 
     video_id: str
     epoch: int
     state: str
     failure: str | None
+    reason: str | None
+    remarks: list[str]
     duration_s: float | None
     playable_at: datetime | None
     renditions: list[RenditionDocument]

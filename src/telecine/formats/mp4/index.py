@@ -68,6 +68,10 @@ class Track:
     dolby_vision_profile: int | None = None
 
 
+class TooManyTracksError(FormatError):
+    """More tracks than anybody plays."""
+
+
 @dataclass(frozen=True, slots=True)
 class MovieIndex:
     """The tracks of a file, in its order.
@@ -130,7 +134,7 @@ def read_index(read_at: ReadAt, size_bytes: int, *, whole: bool = True) -> Movie
 def _tracks(moov: Buffer) -> list[Box]:
     tracks = [child for child in iter_boxes(moov) if child.kind == b"trak"]
     if len(tracks) > MAX_TRACKS:
-        raise FormatError(f"{len(tracks)} tracks")
+        raise TooManyTracksError(f"{len(tracks)} tracks")
     return tracks
 
 

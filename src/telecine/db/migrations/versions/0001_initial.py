@@ -574,6 +574,7 @@ def _encodings() -> None:
         Column("storyboard_key", String(), nullable=True),
         Column("storyboard_offsets", ARRAY(BigInteger()), nullable=True),
         Column("report", JSONB(), nullable=True),
+        Column("remarks", JSONB(), nullable=False),
         Column("chunks", Integer(), nullable=False),
         Column("next_chunk", Integer(), nullable=False),
         _now("created_at"),

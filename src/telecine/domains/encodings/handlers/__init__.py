@@ -12,6 +12,7 @@ from telecine.domains.encodings.handlers.ladder import encode_chunk, warm_start
 from telecine.domains.encodings.handlers.probe import probe_asset
 from telecine.domains.encodings.handlers.removal import remove_media
 from telecine.domains.encodings.handlers.report import check_asset
+from telecine.domains.encodings.handlers.retry import retry_asset
 from telecine.domains.encodings.handlers.still import take_still
 from telecine.domains.encodings.handlers.storyboard import make_storyboard
 from telecine.jobs.job import Job
@@ -29,6 +30,7 @@ _HANDLERS = {
     jobs.TakeStill: take_still,
     jobs.MakeStoryboard: make_storyboard,
     jobs.CheckAsset: check_asset,
+    jobs.RetryAsset: retry_asset,
     jobs.SweepAsset: sweep_asset,
     jobs.RemoveMedia: remove_media,
 }

@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from telecine.domains.encodings import objects, queries
+from telecine.domains.encodings import explanations, objects, queries
 from telecine.domains.encodings.handlers.bench import Bench, stored_pieces
 from telecine.domains.encodings.jobs import EncodeAudio
 from telecine.domains.encodings.models import AssetState
 from telecine.domains.encodings.recording import StoredRun, record_runs
+from telecine.domains.encodings.remarks import remark
 from telecine.formats.mp4.fragment import Samples, fragment
 from telecine.pipeline.audio import encode_audio
 from telecine.pipeline.model import Plan
@@ -50,8 +51,10 @@ async def encode_audio_span(bench: Bench, job: EncodeAudio) -> None:
             runs.append(StoredRun(rendition.id, start, key, encoded.init, sizes))
         async with bench.db.transaction() as tx:
             unused = await record_runs(tx, asset.id, runs)
+            if encoded.concealed:
+                await remark(tx, asset.id, explanations.DAMAGED)
         await bench.store.delete(unused)
-        detail["packets"] = len(encoded.packets)
+        detail |= {"packets": len(encoded.packets), "damaged": encoded.concealed}
 
 
 def _segment(plan: Plan, number: int, packets: list[bytes], origin: int) -> bytes:

@@ -1,5 +1,6 @@
 """The place where media work is done: what every handler needs at hand."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,15 +9,18 @@ from typing import Any
 from uuid import UUID
 
 import structlog
+from sqlalchemy import update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import SQLAlchemyError
 
 from telecine import clock
 from telecine.db.engine import Database
-from telecine.domains.encodings import objects, queries
+from telecine.domains.encodings import explanations, objects, queries
 from telecine.domains.encodings.models import Asset, Rendition, Step
 from telecine.domains.sources.models import Source
 from telecine.domains.sources.queries import arrived_extents, stretches
-from telecine.ffmpeg.runner import Brake, MediaError, Runner
+from telecine.ffmpeg.meter import Meter, metered
+from telecine.ffmpeg.runner import Brake, MediaError, Runner, RunnerError
 from telecine.jobs.worker import PermanentFailure
 from telecine.pipeline.codec import plan_from_json, probe_from_json
 from telecine.pipeline.model import Plan, Probe
@@ -31,6 +35,8 @@ from telecine.storage.store import Store
 log = structlog.get_logger()
 
 _ASSETS_KEPT = 16
+_TELL_EVERY_S = 2.0
+_REASON_CHARACTERS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,24 +143,69 @@ class Bench:
         """Record what a job does to an asset; the block fills in the detail.
 
         A `MediaError` inside becomes a `PermanentFailure`: another attempt at the
-        same bytes would end the same way.
+        same bytes would end the same way. What `detail` says meanwhile is told as well.
         """
         detail: dict[str, Any] = {}
         await self._write_step(asset, name, "running", detail)
         started_s = clock.monotonic_s()
-        try:
-            yield detail
-        except MediaError as error:
-            detail["reason"] = str(error)
-            await self._write_step(asset, name, "failed", detail)
-            log.warning("step failed", step=name, video=asset.public_id, reason=str(error))
-            raise PermanentFailure(str(error)) from error
-        except Exception as error:
-            detail["reason"] = f"{type(error).__name__}: {error}"[:2000]
-            await self._write_step(asset, name, "retrying", detail)
-            raise
+        with metered() as meter:
+            try:
+                async with self._telling(asset, name, detail):
+                    yield detail
+            except MediaError as error:
+                _explain(detail, str(error), meter)
+                await self._write_step(asset, name, "failed", detail)
+                log.warning("step failed", step=name, video=asset.public_id, reason=str(error))
+                raise PermanentFailure(str(error)) from error
+            except Exception as error:
+                reason = (
+                    str(error)
+                    if isinstance(error, RunnerError)
+                    else (f"{type(error).__name__}: {error}")
+                )
+                _explain(detail, reason, meter)
+                await self._write_step(asset, name, "retrying", detail)
+                raise
         detail["seconds"] = round(clock.monotonic_s() - started_s, 3)
+        detail["cpu_s"] = round(meter.cpu_s, 3)
+        if meter.troubles:
+            detail["troubles"] = [explanations.cleaned(each)[:300] for each in meter.troubles]
         await self._write_step(asset, name, "done", detail)
+
+    @asynccontextmanager
+    async def _telling(
+        self, asset: Asset, name: str, detail: dict[str, Any]
+    ) -> AsyncIterator[None]:
+        """Write down what changes in `detail` while the block runs."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                telling = group.create_task(self._tell(asset, name, detail))
+                yield
+                telling.cancel()
+        except BaseExceptionGroup as failed:
+            raise failed.exceptions[0] from None  # the block's: telling itself does not fail
+
+    async def _tell(self, asset: Asset, name: str, detail: dict[str, Any]) -> None:
+        told: dict[str, Any] = {}
+        while True:
+            await asyncio.sleep(_TELL_EVERY_S)
+            if detail == told:
+                continue
+            told = dict(detail)
+            try:
+                async with self.db.transaction() as tx:
+                    await tx.execute(
+                        update(Step)
+                        .where(
+                            Step.project_id == asset.project_id,
+                            Step.asset_id == asset.id,
+                            Step.name == name,
+                            Step.state == "running",
+                        )
+                        .values(detail=told)
+                    )
+            except SQLAlchemyError as error:  # the end of the step matters, this does not
+                log.warning("progress not told", step=name, reason=str(error))
 
     async def _write_step(
         self, asset: Asset, name: str, state: str, detail: dict[str, Any]
@@ -178,6 +229,16 @@ class Bench:
             if await tx.get(Asset, asset.id) is None:
                 return  # removed meanwhile: there is nobody left to tell
             await tx.execute(row.on_conflict_do_update(constraint="uq_step_asset_id", set_=changes))
+
+
+def _explain(detail: dict[str, Any], reason: str, meter: Meter) -> None:
+    """Put into a step's detail why it failed."""
+    detail.pop("progress", None)
+    detail["reason"] = explanations.cleaned(reason)[:_REASON_CHARACTERS]
+    detail["cpu_s"] = round(meter.cpu_s, 3)
+    detail["log"] = explanations.log_lines(meter.last_words)
+    if meter.troubles:
+        detail["troubles"] = [explanations.cleaned(each)[:300] for each in meter.troubles]
 
 
 async def stored_pieces(bench: Bench, asset: Asset) -> dict[UUID, set[int]]:

@@ -1,16 +1,24 @@
 """What is written down when a job was tried as often as it may be."""
 
-import structlog
+from uuid import UUID
 
-from telecine.domains.encodings import growing, queries
+import structlog
+from sqlalchemy import update
+
+from telecine import clock
+from telecine.db.engine import Transaction
+from telecine.domains.encodings import explanations, growing, queries
 from telecine.domains.encodings.handlers.bench import Bench
 from telecine.domains.encodings.jobs import (
     EncodeAudio,
     EncodeChunk,
+    FinishRendition,
     GrowAsset,
     MakeStoryboard,
     ProbeAsset,
+    step_name,
 )
+from telecine.domains.encodings.models import Asset, Rendition, Step
 from telecine.domains.encodings.recording import (
     fail_renditions,
     record_failure,
@@ -24,9 +32,10 @@ log = structlog.get_logger()
 async def record_giving_up(bench: Bench, job: Job, error: str) -> None:
     """Turn a job that failed for good into a status that says so, with the reason."""
     log.error("gave up", job=type(job).__name__, reason=error, **job.to_args())
+    failure = explanations.cleaned(error)
     async with bench.db.transaction() as tx:
         if isinstance(job, ProbeAsset):
-            await record_failure(tx, job.asset_id, error)
+            await record_failure(tx, job.asset_id, failure)
         elif isinstance(job, GrowAsset):
             # A look that failed is nothing; an end that failed begins anew.
             found = await growing.lock_growing(tx, job.asset_id)
@@ -35,8 +44,30 @@ async def record_giving_up(bench: Bench, job: Job, error: str) -> None:
         elif isinstance(job, EncodeChunk):
             rows = await queries.renditions_of(tx, job.asset_id)
             names = {row.name for row in rows if row.name != queries.AUDIO and not row.passthrough}
-            await fail_renditions(tx, job.asset_id, names, error)
+            await fail_renditions(tx, job.asset_id, names, failure)
         elif isinstance(job, EncodeAudio):
-            await fail_renditions(tx, job.asset_id, {queries.AUDIO}, error)
+            await fail_renditions(tx, job.asset_id, {queries.AUDIO}, failure)
         elif isinstance(job, MakeStoryboard):
             await record_storyboard(tx, job.asset_id, None, [])
+        elif isinstance(job, FinishRendition):
+            row = await tx.get(Rendition, job.rendition_id)
+            if row is not None:
+                await fail_renditions(tx, job.asset_id, {row.name}, failure)
+        await _end_step(tx, job)
+
+
+async def _end_step(tx: Transaction, job: Job) -> None:
+    """No step is left as running or to be tried again when its job is not."""
+    name = step_name(job)
+    asset = None if name is None else await tx.get(Asset, UUID(job.to_args()["asset_id"]))
+    if asset is not None:
+        await tx.execute(
+            update(Step)
+            .where(
+                Step.project_id == asset.project_id,
+                Step.asset_id == asset.id,
+                Step.name == name,
+                Step.state != "done",
+            )
+            .values(state="failed", finished_at=clock.now())
+        )

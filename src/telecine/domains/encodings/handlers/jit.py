@@ -9,12 +9,13 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from telecine import ids
-from telecine.domains.encodings import objects, queries, wants
+from telecine.domains.encodings import explanations, objects, queries, wants
 from telecine.domains.encodings.handlers.audio import encode_audio_span
 from telecine.domains.encodings.handlers.bench import Bench
 from telecine.domains.encodings.jobs import EncodeAudio
 from telecine.domains.encodings.models import Asset, AssetState, Rendition
 from telecine.domains.encodings.recording import StoredRun, record_runs
+from telecine.domains.encodings.remarks import remark
 from telecine.domains.encodings.wants import Lease
 from telecine.domains.sources.models import Source
 from telecine.ffmpeg.runner import MediaError, RunnerError
@@ -208,7 +209,7 @@ class JitEncoder:
                 await self._done(task.rendition.id, number, number)
 
         async with self._bench.encodable(task.source, material) as reader:
-            await encode.encode_chunk(
+            encoded = await encode.encode_chunk(
                 self._bench.runner,
                 reader,
                 material.samples,
@@ -220,6 +221,9 @@ class JitEncoder:
                 watermarks=material.watermarks,
                 on_piece=store,
             )
+        if any(result.concealed for result in encoded):
+            async with self._bench.db.transaction() as tx:
+                await remark(tx, task.asset.id, explanations.DAMAGED)
 
     async def _store(self, task: _Task, piece: Piece) -> None:
         """Store one piece as soon as it is ready: its viewers wait for nothing else."""

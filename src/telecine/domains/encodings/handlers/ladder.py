@@ -1,12 +1,14 @@
 """The ladder: encode what is missing, keep what is there."""
 
 from bisect import bisect_right
+from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 from uuid import UUID
 
 import structlog
 
-from telecine.domains.encodings import objects, queries
+from telecine.domains.encodings import explanations, objects, queries
 from telecine.domains.encodings.handlers.bench import Bench, stored_pieces
 from telecine.domains.encodings.jobs import EncodeChunk, WarmStart
 from telecine.domains.encodings.models import Asset, AssetState, Growth, Rendition
@@ -16,7 +18,9 @@ from telecine.domains.encodings.recording import (
     record_runs,
     refill_window,
 )
+from telecine.domains.encodings.remarks import remark
 from telecine.domains.sources.models import Source
+from telecine.ffmpeg.runner import Progress
 from telecine.pipeline import encode
 from telecine.pipeline.encode import EncodedRendition
 from telecine.pipeline.model import Plan
@@ -43,7 +47,7 @@ async def encode_chunk(bench: Bench, job: EncodeChunk) -> None:
         return  # comes again when its end has come
     async with bench.step(asset, f"chunk {job.chunk}") as detail:
         names = {rendition.name for rendition in plan.renditions if not rendition.passthrough}
-        detail["pieces"] = await _fill(bench, asset, source, names, first, end, _NICENESS)
+        await _fill(bench, asset, source, names, (first, end), detail, _NICENESS)
         if job.chunk == 0:
             detail["crf"] = await _learn(bench, asset, plan)
         async with bench.db.transaction() as tx:
@@ -82,7 +86,7 @@ async def warm_start(bench: Bench, job: WarmStart) -> None:
     names = {rungs[0], rungs[len(rungs) // 2]}
     async with bench.step(asset, "warm start") as detail:
         end = min(_WARM_SEGMENTS, bench.arrived(plan, source))
-        detail["pieces"] = await _fill(bench, asset, source, names, 0, end)
+        await _fill(bench, asset, source, names, (0, end), detail)
 
 
 async def _fill(
@@ -90,11 +94,12 @@ async def _fill(
     asset: Asset,
     source: Source,
     names: set[str],
-    first: int,
-    end: int,
+    segments: tuple[int, int],
+    detail: dict[str, Any],
     niceness: int = 0,
-) -> int:
-    """Encode the pieces of segments [first, end) that are missing; return how many."""
+) -> None:
+    """Encode the pieces of segments [first, end) that are missing; tell `detail` of it."""
+    first, end = segments
     material = await bench.material(asset)
     plan = material.plan
     async with bench.db.transaction() as tx:
@@ -107,8 +112,9 @@ async def _fill(
     held = await stored_pieces(bench, asset)
     holes = {row.id: wanted - held.get(row.id, set()) for row in rows}
     missing = set().union(*holes.values())
+    detail["pieces"] = sum(len(pieces) for pieces in holes.values())
     if not missing:
-        return 0
+        return
     rows = [row for row in rows if holes[row.id]]
     first = bisect_right(plan.segment_pieces, min(missing)) - 1
     end = bisect_right(plan.segment_pieces, max(missing))
@@ -123,9 +129,11 @@ async def _fill(
             first,
             end,
             watermarks=material.watermarks,
+            on_progress=_telling(detail, plan, first, end),
             brake=bench.brake,
             niceness=niceness,
         )
+    detail["damaged"] = max(result.concealed for result in encoded)
     by_name = {row.name: row for row in rows}
     runs = [
         await _store_run(bench, asset, by_name[result.name], result, plan.segment_pieces[first])
@@ -133,8 +141,21 @@ async def _fill(
     ]
     async with bench.db.transaction() as tx:
         unused = await record_runs(tx, asset.id, runs)
+        if detail["damaged"]:
+            await remark(tx, asset.id, explanations.DAMAGED)
     await bench.store.delete(unused)
-    return sum(len(pieces) for pieces in holes.values())
+
+
+def _telling(
+    detail: dict[str, Any], plan: Plan, first: int, end: int
+) -> Callable[[Progress], None]:
+    """Return what keeps the share of pictures that are done in `detail`."""
+    frames = plan.segment_frames(end - 1)[1] - plan.segment_frames(first)[0]
+
+    def tell(progress: Progress) -> None:
+        detail["progress"] = round(min(1.0, progress.frames / frames), 3)
+
+    return tell
 
 
 async def _store_run(

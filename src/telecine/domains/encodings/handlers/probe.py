@@ -6,11 +6,12 @@ from typing import Any
 
 import structlog
 
-from telecine.domains.encodings import objects, queries
+from telecine.domains.encodings import explanations, objects, queries
 from telecine.domains.encodings.handlers.bench import Bench
 from telecine.domains.encodings.jobs import ProbeAsset
 from telecine.domains.encodings.models import Asset, AssetState
 from telecine.domains.encodings.recording import PassthroughFacts, record_plan
+from telecine.domains.encodings.remarks import remark
 from telecine.domains.sources.models import Source
 from telecine.domains.watermarks import lengths
 from telecine.pipeline import passthrough
@@ -54,6 +55,8 @@ async def _make_playable(bench: Bench, asset: Asset, source: Source) -> None:
                 summary(probed.probe),
                 float(probed.probe.duration_s),
             )
+            if probed.probe.truncated:
+                await remark(tx, asset.id, explanations.CUT_OFF)
         detail |= {
             "container": probed.probe.container,
             "qualities": [rendition.name for rendition in plan.renditions],

@@ -12,6 +12,7 @@ from telecine.domains.encodings.models import Asset, AssetState
 from telecine.domains.encodings.operations import MEDIA_CHANGED
 from telecine.domains.encodings.recording import lock_asset
 from telecine.domains.sources.models import Source
+from telecine.pipeline.poster import poster
 from telecine.pipeline.reader import SourceReader
 from telecine.pipeline.thumbnail import MAX_WIDTH_PX, decoding_pixels, still, still_of_piece
 
@@ -29,8 +30,6 @@ async def take_still(bench: Bench, job: TakeStill) -> None:
         return
     asset, source = found
     material = await bench.material(asset)
-    if material.probe.video is None:
-        return
     async with bench.step(asset, "thumbnail") as detail:
         at_s = Fraction(job.at_ms, 1000) if job.at_ms >= 0 else None
         plan = material.plan
@@ -60,8 +59,11 @@ async def _of_source(
 ) -> bytes:
     async with AsyncExitStack() as stack:
         reader: SourceReader = bench.source(source)
-        if at_s is None or material.samples is None:
+        sound_only = material.probe.video is None
+        if at_s is None or material.samples is None or sound_only:
             reader = await stack.enter_async_context(bench.spool.local(bench.source(source)))
+        if sound_only:
+            return await poster(bench.runner, reader, material.probe)
         return await still(
             bench.runner,
             reader,
