@@ -8,8 +8,9 @@ from urllib.parse import unquote_to_bytes
 import anyio
 from fastapi import Request
 from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import MultipartParser, parse_options_header
+from python_multipart.multipart import MultipartParser, MultipartState, parse_options_header
 
+from telecine.http.boundary import Delimiter
 from telecine.problems import Problem, problem
 from telecine.storage.store import OutOfSpace
 
@@ -20,6 +21,13 @@ MAX_FILE_BYTES = 200 * 1024 * 1024
 MAX_FIELDS = 20
 MAX_FIELD_BYTES = 64 * 1024
 _BATCH_BYTES = 1024 * 1024
+_SHARED_BYTES = 12 * 1024 * 1024
+"""What all bodies of a process may wait with together; but each writes one read at a time."""
+
+_LEAST_BYTES = 256 * 1000  # a read of uvloop
+_SMALL_BYTES = 64 * 1024
+"""Pieces that are joined: each costs memory beside its bytes."""
+
 _MAX_NAME_CHARS = 255
 
 _DRAIN_BYTES = 16 * 1024 * 1024
@@ -29,7 +37,7 @@ _DRAIN_S = 2
 class Sink(Protocol):
     """Where the bytes of the file go."""
 
-    async def write(self, data: bytes) -> None:
+    async def write(self, *pieces: bytes | memoryview) -> None:
         """Append bytes."""
 
 
@@ -112,16 +120,32 @@ def _boundary(request: Request) -> bytes | None:
 
 
 async def _parse(stream: AsyncIterator[bytes], form: "_Form", boundary: bytes, sink: Sink) -> None:
+    _parsed.add(form)
     try:
         parser = MultipartParser(boundary, form.callbacks())
+        delimiter = Delimiter(boundary)
         async for chunk in stream:
-            parser.write(chunk)
-            if form.waiting_bytes >= _BATCH_BYTES:
-                await sink.write(form.take())
+            clear_bytes = 0
+            if parser.state == MultipartState.PART_DATA and parser.index == 0:
+                # Inside of a part, and no delimiter has begun: what surely belongs to the
+                # part is nothing that the parser has to see.
+                clear_bytes = delimiter.clear_bytes(chunk)
+                form.on_part_data(chunk, 0, clear_bytes)
+            if clear_bytes < len(chunk):
+                parser.write(chunk[clear_bytes:])
+            if form.waiting_bytes >= _batch_bytes():
+                await sink.write(*form.take())
     except FormParserError as error:
         raise invalid_file("The multipart body is malformed.") from error
+    finally:
+        _parsed.discard(form)
     if form.waiting_bytes:
-        await sink.write(form.take())
+        await sink.write(*form.take())
+
+
+def _batch_bytes() -> int:
+    """Return with how much to write: large batches cost less, many of them hold memory."""
+    return min(_BATCH_BYTES, max(_LEAST_BYTES, _SHARED_BYTES // len(_parsed)))
 
 
 async def _drain(stream: AsyncIterator[bytes]) -> None:
@@ -146,7 +170,8 @@ class _Form:
         self._fields: dict[str, str] = {}
         self._file_name: str | None = None
         self._size_bytes = 0
-        self._waiting: list[memoryview] = []
+        self._waiting: list[memoryview | bytes] = []
+        self._small = bytearray()  # what comes behind those
         self._ended = False
         self.waiting_bytes = 0
 
@@ -158,7 +183,7 @@ class _Form:
             "on_header_value": self._on_header_value,
             "on_header_end": self._on_header_end,
             "on_headers_finished": self._on_headers_finished,
-            "on_part_data": self._on_part_data,
+            "on_part_data": self.on_part_data,
             "on_part_end": self._on_part_end,
             "on_end": self._on_end,
         }
@@ -173,12 +198,12 @@ class _Form:
         """Return the fields that have come so far."""
         return self._fields
 
-    def take(self) -> bytes:
-        """Return the bytes of the file that were not taken yet."""
-        data = b"".join(self._waiting)
-        self._waiting.clear()
+    def take(self) -> list[memoryview | bytes]:
+        """Return the bytes of the file that were not taken yet, in pieces."""
+        self._end_small()
+        pieces, self._waiting = self._waiting, []
         self.waiting_bytes = 0
-        return data
+        return pieces
 
     def result(self) -> Upload:
         """Return what arrived. Raises Problem if that is not exactly one whole file."""
@@ -221,7 +246,8 @@ class _Form:
         self._field = None
         self._file_name = clean_file_name(_text(file_name or b""))
 
-    def _on_part_data(self, data: bytes, start: int, end: int) -> None:
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        """Take bytes [start, end) of `data`: the next ones of the current part."""
         if self._field is not None:
             self._field_data += data[start:end]
             if len(self._field_data) > MAX_FIELD_BYTES:
@@ -230,8 +256,17 @@ class _Form:
         self._size_bytes += end - start
         if self._size_bytes > self._max_bytes:
             raise file_too_large(self._max_bytes)
-        self._waiting.append(memoryview(data)[start:end])  # copied once, in `take`
         self.waiting_bytes += end - start
+        if end - start < _SMALL_BYTES:
+            self._small += memoryview(data)[start:end]
+        else:
+            self._end_small()
+            self._waiting.append(memoryview(data)[start:end])  # never copied
+
+    def _end_small(self) -> None:
+        if self._small:
+            self._waiting.append(bytes(self._small))
+            self._small.clear()
 
     def _on_part_end(self) -> None:
         if self._field is not None:
@@ -239,6 +274,10 @@ class _Form:
 
     def _on_end(self) -> None:
         self._ended = True
+
+
+_parsed: set[_Form] = set()
+"""The forms that arrive at this process now."""
 
 
 class _Announced:
@@ -249,12 +288,12 @@ class _Announced:
         self._form = form
         self._announce: Announce | None = announce
 
-    async def write(self, data: bytes) -> None:
+    async def write(self, *pieces: bytes | memoryview) -> None:
         """Append bytes."""
         if self._announce is not None:
             await self._announce(self._form.file_name, self._form.fields)
             self._announce = None
-        await self._sink.write(data)
+        await self._sink.write(*pieces)
 
 
 def _text(raw: bytes) -> str:

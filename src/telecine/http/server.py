@@ -17,6 +17,7 @@ from typing import Any, cast
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from telecine.http import acknowledged
@@ -134,6 +135,20 @@ class GuardedProtocol(HttpToolsProtocol):
         self._phase = _Phase.BODY
         self._body_bytes = 0
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of its body: hand it on as it is, where uvicorn would copy it twice."""
+        if self.cycle.response_complete:
+            return
+        cycle = cast("Any", self.cycle)
+        if cycle.body:
+            cycle.body = bytearray(cycle.body) if isinstance(cycle.body, bytes) else cycle.body
+            cycle.body += body
+        else:
+            cycle.body = body
+        if len(cycle.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        cycle.message_event.set()
 
     def on_message_complete(self) -> None:
         """The request has arrived entirely."""

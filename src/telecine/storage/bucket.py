@@ -40,9 +40,10 @@ class _QueueWriter:
         self._ended = asyncio.Event()
         self.error: StoreError | None = None
 
-    async def write(self, data: bytes | memoryview) -> None:
+    async def write(self, *pieces: bytes | memoryview) -> None:
         """Append bytes; waits while the bucket is slower than the writer."""
-        await self._hand_over(bytes(data))
+        for piece in pieces:
+            await self._hand_over(bytes(piece))
 
     async def finish(self) -> None:
         """Say that the object is complete, wait until it is stored."""

@@ -24,12 +24,14 @@ from telecine.storage.store import (
     StoreError,
     check_folder,
     check_key,
+    cut,
 )
 from telecine.storage.threads import in_thread
 
 _PIECE_BYTES = 1 << 20
 _PATHS_KEPT = 4096  # to check a key and to make a path of it costs as much as to open it
 _LISTED = 1000  # entries that are held at a time
+_VECTORS = 1024  # of one call (Linux: UIO_MAXIOV)
 _NO_LINKS = {errno.EPERM, errno.EMLINK, errno.EXDEV, errno.ENOTSUP}
 
 # Apart, so that viewers never wait for the fsync of somebody's upload.
@@ -46,16 +48,17 @@ class _FileWriter:
         self._threads = threads
         self._reserve_bytes = reserve_bytes
 
-    async def write(self, data: bytes | memoryview) -> None:
+    async def write(self, *pieces: bytes | memoryview) -> None:
         """Append bytes. Raises OutOfSpace."""
-        await in_thread(self._threads, self._write_all, data)
+        await in_thread(self._threads, self._write_all, pieces)
 
-    def _write_all(self, data: bytes | memoryview) -> None:
-        view = memoryview(data)
+    def _write_all(self, pieces: Sequence[bytes | memoryview]) -> None:
         with _errors(self._key):
             _check_room(self._descriptor, self._reserve_bytes)
-            while view:
-                view = view[os.write(self._descriptor, view) :]
+            left = pieces
+            while left:
+                written_bytes = os.writev(self._descriptor, left[:_VECTORS])
+                _, left = cut(left, written_bytes)
 
 
 class LocalStore:

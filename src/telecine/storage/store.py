@@ -67,11 +67,25 @@ class Entry:
     modified_at: datetime
 
 
+def cut(
+    pieces: Sequence[bytes | memoryview], at_bytes: int
+) -> tuple[list[bytes | memoryview], list[bytes | memoryview]]:
+    """Return the first `at_bytes` of the bytes in `pieces`, and those behind them."""
+    left_bytes = at_bytes
+    for number, piece in enumerate(pieces):
+        if left_bytes < len(piece):
+            view = memoryview(piece)
+            first = [view[:left_bytes]] if left_bytes else []
+            return [*pieces[:number], *first], [view[left_bytes:], *pieces[number + 1 :]]
+        left_bytes -= len(piece)
+    return [*pieces], []
+
+
 class ObjectWriter(Protocol):
     """An object being written; not visible before its block ends cleanly."""
 
-    async def write(self, data: bytes | memoryview) -> None:
-        """Append bytes. Raises OutOfSpace."""
+    async def write(self, *pieces: bytes | memoryview) -> None:
+        """Append bytes, which lie in pieces: joining them would copy them. Raises OutOfSpace."""
 
 
 class Store(Protocol):

@@ -24,3 +24,19 @@ async def test_errors_of_many_rows_do_not_either(db: Database) -> None:
         async with db.transaction() as tx:
             await tx.execute(text("SELECT 1 / (length(:secret) - :n)"), rows)
     assert SECRET not in str(failed.value)
+
+
+async def test_connections_that_the_server_ended_are_made_anew(db: Database) -> None:
+    """Also where nobody has looked since, and several of them."""
+    backends = set()
+    async with db.transaction() as one, db.transaction() as two:
+        for tx in (one, two):
+            backends.add(await tx.scalar(text("SELECT pg_backend_pid()")))
+    async with db.transaction() as tx:
+        mine = await tx.scalar(text("SELECT pg_backend_pid()"))
+        (other,) = backends - {mine}
+        ended = text("SELECT pg_terminate_backend(:pid, 10000)")
+        assert await tx.scalar(ended, {"pid": other})
+    async with db.transaction() as one, db.transaction() as two:
+        for tx in (one, two):
+            assert await tx.scalar(text("SELECT pg_backend_pid()")) not in {None, other}

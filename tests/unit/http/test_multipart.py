@@ -1,9 +1,13 @@
+import itertools
 from collections.abc import Mapping
 
 import pytest
 from fastapi import Request
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from telecine.http import multipart
+from telecine.http.boundary import Delimiter
 from telecine.http.multipart import Announce, Upload, clean_file_name, receive_file
 from telecine.problems import Problem
 
@@ -16,8 +20,8 @@ class Memory:
     def __init__(self) -> None:
         self.writes: list[bytes] = []
 
-    async def write(self, data: bytes) -> None:
-        self.writes.append(bytes(data))
+    async def write(self, *pieces: bytes | memoryview) -> None:
+        self.writes.append(b"".join(pieces))
 
 
 class Body:
@@ -149,6 +153,71 @@ async def test_bytes_are_written_in_large_batches() -> None:
     upload = await receive(body, sink, max_bytes=10**7)
     assert upload.size_bytes == 40 * 65_536
     assert [len(write) for write in sink.writes] == [2**20, 2**20, 2**19]
+
+
+async def test_with_many_others_batches_are_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = [b"x" * 256_000] * 4
+    body = [b"--XX\r\n" + FILE + b"\r\n\r\n", *data, b"\r\n--XX--\r\n"]
+    others = {object() for _ in range(20)}
+    monkeypatch.setattr(multipart, "_parsed", others)
+    sink = Memory()
+    await receive(Body(body), sink, max_bytes=10**7)
+    assert [len(write) for write in sink.writes] == [768_000, 256_000]
+    others |= {object() for _ in range(30)}
+    sink = Memory()
+    await receive(Body(body), sink, max_bytes=10**7)
+    assert [len(write) for write in sink.writes] == [256_000] * 4
+    assert len(others) == 50  # each is gone once it has come
+
+
+FRAGMENTS = [
+    *(b"\r", b"\n", b"-", b"X", b"\r\n", b"\r\n--", b"\r\n--X", b"\r\n--XX", b"\r\n--XX "),
+    *(b"\r\n--XX-", b"\r\n--XX\r", b"\r\n--XX--", b"\r\n--XX--\r\n", b"\0", b"data"),
+    *(b"\r\n--XX\r\n" + NOTE, b"\r\n--XX\r\n" + part(FILE, b"2"), b"\r\n--XX\r\n\r\n"),
+]
+
+
+@given(
+    st.lists(st.sampled_from(FRAGMENTS), max_size=12),
+    st.booleans(),
+    st.lists(st.integers(0, 80), max_size=12),
+    st.sampled_from([1, 7, 1 << 20]),
+)
+@settings(max_examples=400, deadline=None)
+async def test_any_body_in_any_chunks_is_what_the_parser_alone_makes_of_it(
+    middle: list[bytes], ended: bool, cuts: list[int], batch_bytes: int
+) -> None:
+    body = b"--XX\r\n" + part(FILE, b"".join(middle)) + (b"\r\n--XX--\r\n" if ended else b"")
+    places = [0, *sorted(min(cut, len(body)) for cut in cuts), len(body)]
+    chunks = [body[one:two] for one, two in itertools.pairwise(places)]
+
+    async def outcome(chunks: list[bytes]) -> object:
+        sink = Memory()
+        try:
+            upload = await receive(Body(chunks), sink)
+        except Problem as error:
+            return error.violations[0].slug
+        return upload, b"".join(sink.writes)
+
+    with pytest.MonkeyPatch.context() as alone:
+        alone.setattr(Delimiter, "clear_bytes", lambda *_: 0)
+        expected = await outcome([body])
+    with pytest.MonkeyPatch.context() as small:
+        small.setattr(multipart, "_BATCH_BYTES", batch_bytes)
+        small.setattr(multipart, "_SMALL_BYTES", 3)
+        assert await outcome(chunks) == expected
+
+
+async def test_tiny_pieces_cost_no_more_memory_than_their_bytes() -> None:
+    chunks = [b"--XX\r\n" + FILE + b"\r\n\r\n", *[b"12"] * 5000, b"\r\n--XX--\r\n"]
+    pieces: list[bytes | memoryview] = []
+
+    class Pieces(Memory):
+        async def write(self, *given: bytes | memoryview) -> None:
+            pieces.extend(given)
+
+    await receive(Body(chunks), Pieces(), max_bytes=10_000)
+    assert [len(piece) for piece in pieces] == [10_000]
 
 
 BAD_FIELDS = [part(b'Content-Disposition: form-data; name="f%d"' % i, b"") for i in range(21)]

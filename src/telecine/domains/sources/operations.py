@@ -6,6 +6,7 @@ Every function here wants the source's row locked by its transaction (`queries.l
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import delete, exists, select, update
@@ -15,6 +16,7 @@ from telecine.db.engine import Transaction
 from telecine.domains.sources import queries
 from telecine.domains.sources.models import COMPLETE, Mode, Owner, Part, Source, SourceState
 from telecine.domains.sources.places import Place, place_of
+from telecine.domains.sources.queries import Held
 from telecine.storage.extents import Extent, join
 
 
@@ -108,34 +110,39 @@ async def store(
     *,
     total: int | None = None,
     last: bool = False,
+    held: Held | None = None,
 ) -> bool:
     """Record that a part is stored; tell whether the source is complete by that.
 
-    The caller has checked the part against what is held. `last`: no part follows it,
-    so its size says nothing about the others. If it completes the source, its extents
-    and size are set, and the caller makes of it what it wants to.
+    The caller has checked the part against what is `held`, and hands it on if it has it.
+    `last`: no part follows it, so its size says nothing about the others. If it completes
+    the source, its extents and size are set, and the caller makes of it what it wants to.
     """
-    row = await tx.get_one(Part, claimed.id)
-    row.size_bytes = sum(extent.size_bytes for extent in extents)
-    row.extents = [extent.as_json() for extent in extents]
-    row.stored_at = clock.now()
-    if row.place_start is not None:
-        row.place_end = row.place_start + row.size_bytes  # gives back what it did not need
+    size_bytes = sum(extent.size_bytes for extent in extents)
+    stored: dict[str, Any] = {"size_bytes": size_bytes, "stored_at": clock.now()}
+    if claimed.place is not None:
+        stored["place_end"] = claimed.place.start + size_bytes  # gives back what it did not need
+    stored["extents"] = [extent.as_json() for extent in extents]
+    recorded = update(Part).where(Part.id == claimed.id).values(stored).returning(Part.id)
+    (await tx.execute(recorded)).one()
     source.mode = claimed.mode
     source.total = total if total is not None else source.total
-    source.updated_at = row.stored_at
+    source.updated_at = stored["stored_at"]
     if claimed.mode == Mode.PARTS and source.unit_bytes is None and not last:
-        source.unit_bytes = row.size_bytes
-    return await conclude(tx, source)
+        source.unit_bytes = size_bytes
+    after = None if held is None else held.plus(claimed.mode, source.total, size_bytes)
+    return await conclude(tx, source, after)
 
 
-async def conclude(tx: Transaction, source: Source) -> bool:
+async def conclude(tx: Transaction, source: Source, held: Held | None = None) -> bool:
     """Make a source complete if all its bytes are stored; tell whether that is new.
 
-    For whoever has changed what is known of a source, such as its total.
+    For whoever has changed what is known of a source, such as its total. `held`: what is
+    stored of it now, where that is known.
     """
     await tx.flush()
-    held = await queries.held(tx, source)
+    if held is None:
+        held = await queries.held(tx, source)
     if not held.complete or source.state in COMPLETE:
         return False
     await _finish(tx, source)

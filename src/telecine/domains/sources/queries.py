@@ -1,7 +1,7 @@
 """Reads of sources and of what has arrived of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -17,13 +17,27 @@ _SIZE = sql_cast(func.coalesce(Part.size_bytes, 0), BigInteger)
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What is stored of a source. `highest`: greatest part number, or last byte."""
+    """What is stored of a source. `highest`: greatest part number, or last byte.
+
+    `repeated`: a part is stored under the number that was asked about.
+    """
 
     mode: Mode | None = None
     total: int | None = None
     parts: int = 0
     highest: int = -1
     size_bytes: int = 0
+    repeated: bool = False
+
+    def plus(self, mode: Mode, total: int | None, size_bytes: int) -> "Held":
+        """Return this with one more part of `size_bytes`, as far as completion depends on it."""
+        return replace(
+            self,
+            mode=mode,
+            total=total,
+            parts=self.parts + 1,
+            size_bytes=self.size_bytes + size_bytes,
+        )
 
     @property
     def complete(self) -> bool:
@@ -63,21 +77,22 @@ async def locked(tx: Transaction, source_id: UUID) -> Source | None:
     return (await tx.scalars(found.execution_options(populate_existing=True))).one_or_none()
 
 
-async def held(tx: Transaction, source: Source) -> Held:
-    """Return what is stored of a source."""
+async def held(tx: Transaction, source: Source, number: int = -1) -> Held:
+    """Return what is stored of a source, and whether a part is under `number`."""
     last: ColumnElement[int] = Part.number.expression
     if source.mode == Mode.BYTES:
         last = Part.number + _SIZE - 1
+    size = func.coalesce(func.sum(Part.size_bytes), 0)
     row = await tx.execute(
-        select(func.count(), func.max(last), func.coalesce(func.sum(Part.size_bytes), 0)).where(
+        select(func.count(), func.max(last), size, func.bool_or(Part.number == number)).where(
             Part.source_id == source.id, Part.stored_at.is_not(None)
         )
     )
-    parts, highest, size_bytes = row.one()
+    parts, highest, size_bytes, repeated = row.one()
     if parts == 0:
         return Held()
     mode = Mode(source.mode) if source.mode else None
-    return Held(mode, source.total, parts, int(highest or 0), int(size_bytes or 0))
+    return Held(mode, source.total, parts, int(highest or 0), int(size_bytes or 0), repeated)
 
 
 async def stored_part(tx: Transaction, source_id: UUID, number: int) -> Part | None:

@@ -1,11 +1,11 @@
 """Bytes of a part on their way into the store."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from telecine.domains.sources.operations import Claim
 from telecine.storage.extents import Extent, Extents
-from telecine.storage.store import ObjectWriter, Store
+from telecine.storage.store import ObjectWriter, Store, cut
 
 
 class PartSink:
@@ -37,24 +37,23 @@ class PartSink:
             found.append(Extent(self._claim.own_key, self._own_bytes))
         return found
 
-    async def write(self, data: bytes | memoryview) -> None:
+    async def write(self, *pieces: bytes | memoryview) -> None:
         """Append bytes. Raises OutOfSpace."""
-        view = memoryview(data)
+        rest: Sequence[bytes | memoryview] = pieces
         if not self._begun:
             await self._begin()
         if self._in_place is not None and self._claim.place is not None:
-            fits = view[: self._claim.place.room_bytes - self._placed_bytes]
+            fits, rest = cut(pieces, self._claim.place.room_bytes - self._placed_bytes)
             if fits:
-                await self._in_place.write(fits)
-                self._placed_bytes += len(fits)
-            view = view[len(fits) :]
-        if not view:
+                await self._in_place.write(*fits)
+                self._placed_bytes += sum(map(len, fits))
+        if not rest:
             return
         if self._own is None:
             writer = self._store.writer(self._claim.own_key)
             self._own = await self._writers.enter_async_context(writer)
-        await self._own.write(view)
-        self._own_bytes += len(view)
+        await self._own.write(*rest)
+        self._own_bytes += sum(map(len, rest))
 
     async def _begin(self) -> None:
         self._begun = True
@@ -88,11 +87,12 @@ class Comparison:
         """Tell whether exactly the stored bytes came."""
         return self._same and self._position == self._stored.size_bytes
 
-    async def write(self, data: bytes | memoryview) -> None:
+    async def write(self, *pieces: bytes | memoryview) -> None:
         """Compare the next bytes."""
-        if self._same:
-            self._same = await self._stored.read(self._position, len(data)) == data
-        self._position += len(data)
+        for piece in pieces:
+            if self._same:
+                self._same = await self._stored.read(self._position, len(piece)) == piece
+            self._position += len(piece)
 
 
 async def same_bytes(one: Extents, other: Extents) -> bool:

@@ -21,6 +21,7 @@ from telecine.http.caller import Identity
 from telecine.http.clients import strict_python
 from telecine.http.schemas import file_body, problems
 from telecine.http.services import AppServices, Services
+from telecine.problems import Problem
 
 router = APIRouter(route_class=JsonRoute, tags=["Videos"])
 
@@ -70,8 +71,14 @@ async def has_room(
     if target is None:
         first = given is None or given.is_first
     else:
-        first = not await ranged.is_begun(services, target)
-    await check_room(services, caller.project_id, caller.settings, need, first=first)
+        # Looked up only where it makes a difference: most requests bring a later part.
+        first = need.grows and not await ranged.is_begun(services, target)
+    try:
+        await check_room(services, caller.project_id, caller.settings, need, first=first)
+    except Problem:
+        if target is not None:
+            await ranged.is_begun(services, target)  # that there is no such video comes first
+        raise
 
 
 def answer(request: Request, services: Services, arrived: Arrived) -> Response:

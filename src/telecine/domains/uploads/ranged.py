@@ -101,7 +101,7 @@ async def begin(tx: Transaction, target: Target, header: str | None) -> Begun:
             raise closed(source)
         return repeated
     given = None if header is None else content_range.parse(header)
-    held = Held() if source is None else await queries.held(tx, source)
+    held = await _held(tx, source, given)
     repeated_part = await _check(tx, source, held, given)
     if repeated_part is not None:
         return Begun(given, repeated=repeated_part)
@@ -129,6 +129,13 @@ async def _repeated(tx: Transaction, source: Source, given: Range | None) -> Par
     return None if part is None or part.answered else part
 
 
+async def _held(tx: Transaction, source: Source | None, given: Range | None) -> Held:
+    """Return what is stored of a source, and whether a request repeats some of it."""
+    if source is None:
+        return Held()
+    return await queries.held(tx, source, 1 if given is None else given.number)
+
+
 async def _check(
     tx: Transaction, source: Source | None, held: Held, given: Range | None
 ) -> Part | None:
@@ -136,7 +143,7 @@ async def _check(
     content_range.check_held(given, held)
     if source is None or given is None or held.mode is None:
         return None
-    same = await queries.stored_part(tx, source.id, given.number)
+    same = await queries.stored_part(tx, source.id, given.number) if held.repeated else None
     if same is not None and not same.answered:
         if given.length_bytes in {None, same.size_bytes}:
             return same
@@ -262,7 +269,7 @@ async def record(
         if same is None:
             raise closed(source)
         return same
-    held = await queries.held(tx, source)
+    held = await _held(tx, source, given)
     same = await _check(tx, source, held, given)
     if same is not None:
         return same
@@ -279,6 +286,7 @@ async def record(
         sink.extents,
         total=None if given is None else given.total,
         last=given is None or given.is_last(held),
+        held=held,
     )
     row = await videos.source_arrived(
         tx, target.project_id, row, source, complete=complete, sandbox=target.sandbox

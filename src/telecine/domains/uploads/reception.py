@@ -137,10 +137,10 @@ class Reception:
         video_id = await groups.lacking(tx, group, given)
         return None if video_id is None else self._visit.target(video_id)
 
-    async def write(self, data: bytes) -> None:
+    async def write(self, *pieces: bytes | memoryview) -> None:
         """Append bytes."""
         assert self._sink is not None  # noqa: S101 - it was announced
-        await self._sink.write(data)
+        await self._sink.write(*pieces)
 
 
 async def check_token(tx: Transaction, visit: Visit, *, alone: bool = False) -> None:

@@ -27,6 +27,11 @@ class Need:
     request_bytes: int
     upload_bytes: int
 
+    @property
+    def grows(self) -> bool:
+        """Tell whether the upload needs more than this request."""
+        return self.upload_bytes > self.request_bytes
+
     @classmethod
     def of(cls, request_bytes: int, given: Range | None) -> "Need":
         """Return the need of a request with a body of `request_bytes` (its length)."""

@@ -124,9 +124,10 @@ class _Memory:
     def __init__(self) -> None:
         self.data = bytearray()
 
-    async def write(self, data: bytes) -> None:
+    async def write(self, *pieces: bytes | memoryview) -> None:
         """Append bytes."""
-        self.data += data
+        for piece in pieces:
+            self.data += piece
 
 
 @router.delete(
