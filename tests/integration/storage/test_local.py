@@ -4,6 +4,7 @@ import asyncio
 import errno
 import os
 import threading
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -31,7 +32,7 @@ async def test_the_object_is_the_file(local: LocalStore) -> None:
     assert files(local) == ["a/b"]
 
 
-@pytest.mark.parametrize("call", ["write", "fsync"])
+@pytest.mark.parametrize("call", ["writev", "fsync"])
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EDQUOT])
 async def test_a_full_disk_leaves_nothing(
     local: LocalStore, monkeypatch: pytest.MonkeyPatch, call: str, error: int
@@ -104,21 +105,53 @@ async def test_data_and_names_are_synced_before_put_returns(
     assert set(synced[1:]) == {local.root, local.root / "new", local.root / "new" / "folder"}
 
 
+async def test_all_pieces_arrive_however_few_bytes_a_call_takes(
+    local: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.writev
+
+    def little(descriptor: int, pieces: Sequence[bytes | memoryview]) -> int:
+        return write(descriptor, [memoryview(pieces[0])[:2]])
+
+    monkeypatch.setattr(os, "writev", little)
+    async with local.writer("a") as writer:
+        await writer.write(b"12345", b"", memoryview(b"678"))
+        await writer.write(*[b"9"] * 2000)  # more than one call may bring
+    assert await local.read("a") == b"12345678" + b"9" * 2000
+
+
+async def test_a_region_is_durable_when_its_block_ends(
+    local: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[bytes] = []
+    sync = os.fdatasync
+
+    def record(descriptor: int) -> None:
+        sync(descriptor)
+        synced.append(local.local_path("a").read_bytes())
+
+    monkeypatch.setattr(os, "fdatasync", record)
+    async with local.region("a", 3) as writer:
+        await writer.write(b"12", b"3")
+        assert synced == []
+    assert synced == [b"\0\0\x00123"]
+
+
 async def test_a_cancelled_write_keeps_its_descriptor_until_it_ends(
     local: LocalStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Closed too early, its number would soon be another file's."""
     begun, go = threading.Event(), threading.Event()
-    write = os.write
+    write = os.writev
     results: list[int] = []
 
-    def slow(descriptor: int, data: memoryview) -> int:
+    def slow(descriptor: int, pieces: Sequence[bytes | memoryview]) -> int:
         begun.set()
         go.wait(60)
-        results.append(write(descriptor, data))
+        results.append(write(descriptor, pieces))
         return results[-1]
 
-    monkeypatch.setattr(os, "write", slow)
+    monkeypatch.setattr(os, "writev", slow)
     task = asyncio.ensure_future(local.put("a", b"12345"))
     await asyncio.to_thread(begun.wait, 60)
     task.cancel()

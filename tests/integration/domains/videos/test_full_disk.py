@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -63,19 +64,17 @@ async def test_an_upload_that_finds_no_room_can_be_repeated(
     path = f"/videos/{(await make(client))['videoId']}/source"
     headers = {} if content_range is None else {"Content-Range": content_range}
     written = 0
-    write = os.write
+    write = os.writev
 
-    def fail(descriptor: int, data: bytes | memoryview) -> int:
+    def fail(descriptor: int, pieces: Sequence[bytes | memoryview]) -> int:
         nonlocal written
-        if isinstance(data, bytes):  # not the store's
-            return write(descriptor, data)
         written += 1
         if written > first_failure:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return write(descriptor, data)
+        return write(descriptor, pieces)
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "write", fail)
+        patch.setattr(os, "writev", fail)
         check(await client.post(path, files=file(), headers=headers))
     assert files(services) == []
     assert await rows(services.db) == 0
