@@ -41,6 +41,18 @@ class Sink(Protocol):
         """Append bytes."""
 
 
+class Memory:
+    """A sink for small files: `data` is what came."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+
+    async def write(self, *pieces: bytes | memoryview) -> None:
+        """Append bytes."""
+        for piece in pieces:
+            self.data += piece
+
+
 Announce = Callable[[str, Mapping[str, str]], Awaitable[None]]
 """Told the name of a file and the fields that came before it or with its first bytes."""
 

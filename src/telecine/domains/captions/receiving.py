@@ -15,7 +15,7 @@ from telecine.domains.videos import operations as videos
 from telecine.domains.videos.queries import VideoRow
 from telecine.formats import webvtt
 from telecine.formats.errors import FormatError
-from telecine.http.multipart import invalid_file, receive_file
+from telecine.http.multipart import Memory, invalid_file, receive_file
 from telecine.http.services import Services
 from telecine.problems import Problem
 
@@ -42,7 +42,7 @@ async def receive(
     async with services.db.transaction() as tx:
         await videos.found(tx, project_id, video_id)
     operations.check_language(language)
-    received = _Memory()
+    received = Memory()
     await receive_file(request, received, max_bytes=MAX_BYTES)
     data, header_bytes = await to_thread.run_sync(judged, bytes(received.data), limiter=_reading)
     key = f"{project_id}/{video_id}/text/{ids.nonce()}.vtt"
@@ -73,14 +73,3 @@ def judged(data: bytes) -> tuple[bytes, int]:
         return data, webvtt.parse(data).header_bytes
     except FormatError as error:
         raise invalid_file(f"The file is neither WebVTT nor SubRip. {error}") from None
-
-
-class _Memory:
-    """A sink for small files."""
-
-    def __init__(self) -> None:
-        self.data = bytearray()
-
-    async def write(self, data: bytes) -> None:
-        """Append bytes."""
-        self.data += data

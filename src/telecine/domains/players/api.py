@@ -21,7 +21,7 @@ from telecine.domains.players.schemas import (
 from telecine.formats.pictures import BrokenPicture, NotAPicture
 from telecine.http import pagination, query
 from telecine.http.body import JsonRoute
-from telecine.http.multipart import invalid_file, receive_file
+from telecine.http.multipart import Memory, invalid_file, receive_file
 from telecine.http.query import Items
 from telecine.http.schemas import PUBLIC_ID, file_body, problems
 from telecine.http.services import AppServices
@@ -192,7 +192,7 @@ async def upload_logo(
     """Upload the logo of a theme, and where it leads; one that is there is replaced."""
     async with services.db.transaction() as tx:
         await operations.found(tx, caller.project_id, player_id)
-    received = _Memory()
+    received = Memory()
     upload = await receive_file(request, received, max_bytes=logos.MAX_BYTES)
     link = upload.fields.get("link") or None
     if link is not None and len(link) > MAX_LINK_CHARS:
@@ -212,18 +212,6 @@ async def _png(data: bytes) -> bytes:
         raise problem(400, "uploaded-file-extension-invalid", title, "file") from None
     except BrokenPicture as error:
         raise invalid_file(str(error)) from None
-
-
-class _Memory:
-    """A sink for small files."""
-
-    def __init__(self) -> None:
-        self.data = bytearray()
-
-    async def write(self, *pieces: bytes | memoryview) -> None:
-        """Append bytes."""
-        for piece in pieces:
-            self.data += piece
 
 
 @router.delete(

@@ -12,7 +12,7 @@ from telecine.domains.videos.api import VideoId, check_version, reply
 from telecine.domains.videos.schemas import ThumbnailPick, VideoDocument
 from telecine.formats.pictures import BrokenPicture, NotAPicture
 from telecine.http.body import JsonRoute
-from telecine.http.multipart import invalid_file, receive_file
+from telecine.http.multipart import Memory, invalid_file, receive_file
 from telecine.http.preconditions import IF_MATCH
 from telecine.http.schemas import file_body, problems
 from telecine.http.services import AppServices
@@ -54,7 +54,7 @@ async def upload_thumbnail(
 
 async def received_jpeg(request: Request) -> bytes:
     """Return the picture of an upload as a JPEG. Raises Problem 400."""
-    picture = _Memory()
+    picture = Memory()
     await receive_file(request, picture, max_bytes=pictures.MAX_BYTES)
     data = bytes(picture.data)
     try:
@@ -65,18 +65,6 @@ async def received_jpeg(request: Request) -> bytes:
         raise problem(400, "uploaded-file-extension-invalid", title, "file") from None
     except BrokenPicture as error:
         raise invalid_file(str(error)) from None
-
-
-class _Memory:
-    """A sink for small files."""
-
-    def __init__(self) -> None:
-        self.data = bytearray()
-
-    async def write(self, *pieces: bytes | memoryview) -> None:
-        """Append bytes."""
-        for piece in pieces:
-            self.data += piece
 
 
 @router.patch(

@@ -15,7 +15,7 @@ from telecine.domains.watermarks.schemas import WatermarkDocument, WatermarkList
 from telecine.formats.pictures import BrokenPicture, NotAPicture
 from telecine.http import pagination, query
 from telecine.http.body import JsonRoute
-from telecine.http.multipart import invalid_file, receive_file
+from telecine.http.multipart import Memory, invalid_file, receive_file
 from telecine.http.query import Items
 from telecine.http.schemas import PUBLIC_ID, file_body, problems
 from telecine.http.services import AppServices
@@ -96,7 +96,7 @@ async def list_watermarks(request: Request, caller: Caller, services: AppService
 )
 async def upload_watermark(request: Request, caller: Caller, services: AppServices) -> JSONResponse:
     """Upload a picture that can be burnt into new videos."""
-    received = _Memory()
+    received = Memory()
     await receive_file(request, received, max_bytes=pictures.MAX_BYTES)
     picture = await _picture(bytes(received.data))
     # The row first: whatever happens then, a sweep finds the object by it.
@@ -116,18 +116,6 @@ async def _picture(data: bytes) -> Picture:
         raise problem(400, "uploaded-file-extension-invalid", title, "file") from None
     except BrokenPicture as error:
         raise invalid_file(str(error)) from None
-
-
-class _Memory:
-    """A sink for small files."""
-
-    def __init__(self) -> None:
-        self.data = bytearray()
-
-    async def write(self, *pieces: bytes | memoryview) -> None:
-        """Append bytes."""
-        for piece in pieces:
-            self.data += piece
 
 
 @router.delete(
