@@ -72,9 +72,11 @@ def serving(data: Path, **settings: str) -> Iterator[Telecine]:
         cwd=data.parent,
     )
     try:
-        line = process.stdout.readline() if process.stdout else ""
-        if not line.startswith("Telecine serves "):
-            raise SystemExit("Telecine did not start")
+        line = ""
+        while not line.startswith("Telecine serves "):  # where encoders publish is told as well
+            line = process.stdout.readline() if process.stdout else ""
+            if not line:
+                raise SystemExit("Telecine did not start")
         started_s = time.perf_counter() - begun_s
         yield Telecine(line.split()[-1], key, data, process.pid, started_s)
     finally:
