@@ -27,6 +27,7 @@ from telecine.storage.store import (
     cut,
 )
 from telecine.storage.threads import in_thread
+from telecine.storage.write_behind import EVERY_BYTES, start_writing
 
 _PIECE_BYTES = 1 << 20
 _PATHS_KEPT = 4096  # to check a key and to make a path of it costs as much as to open it
@@ -47,6 +48,7 @@ class _FileWriter:
         self._key = key
         self._threads = threads
         self._reserve_bytes = reserve_bytes
+        self._behind_bytes = 0  # written since the disk was last told to begin
 
     async def write(self, *pieces: bytes | memoryview) -> None:
         """Append bytes. Raises OutOfSpace."""
@@ -59,6 +61,10 @@ class _FileWriter:
             while left:
                 written_bytes = os.writev(self._descriptor, left[:_VECTORS])
                 _, left = cut(left, written_bytes)
+                self._behind_bytes += written_bytes
+            if self._behind_bytes >= EVERY_BYTES:
+                start_writing(self._descriptor)
+                self._behind_bytes = 0
 
 
 class LocalStore:
