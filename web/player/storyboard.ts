@@ -22,6 +22,7 @@ export class Storyboard {
   private cues: readonly Cue[] = [];
   private base = '';
   private askAtMs = 0;
+  private atS = 0;
 
   constructor(private readonly player: Player) {
     this.image.alt = '';
@@ -36,6 +37,7 @@ export class Storyboard {
 
   /** Shows the picture at `timeS`; the first call fetches the storyboard. */
   show(timeS: number): void {
+    this.atS = timeS;
     void this.load();
     const tile = tileOf(cueAt(this.cues, timeS), this.base);
     this.root.hidden = tile === null;
@@ -58,6 +60,8 @@ export class Storyboard {
     if (media !== this.player.media) return;
     this.base = new URL(media.storyboard, location.href).href;
     this.cues = cues;
+    // The pointer may rest by now where the first call was.
+    if (cues.length > 0) this.show(this.atS);
   }
 }
 
