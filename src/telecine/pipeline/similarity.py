@@ -20,6 +20,10 @@ _SSIM = re.compile(r"SSIM .*All:(\d+(?:\.\d+)?)")
 _PREROLL_S = 10
 _NICENESS = 10
 
+# Pictures keep the times of the graph: others would be told of, and push the figures out of
+# what is kept of the messages.
+_NOWHERE = ("-enc_time_base", "1:1000", "-fps_mode", "passthrough", "-f", "null", "-")
+
 
 @dataclass(frozen=True, slots=True)
 class Similarity:
@@ -81,8 +85,8 @@ async def compare(  # noqa: PLR0913 - the source, the plan, and what was made of
             *attachment_url(len(plan.watermarks), 0),
             "-filter_complex_threads", "1",
             "-filter_complex", _graph(origin, plan, rendition, first_frame, end_frame),
-            "-map", "[v]", "-f", "null", "-",
-            "-map", "[s]", "-f", "null", "-",
+            "-map", "[v]", *_NOWHERE,
+            "-map", "[s]", *_NOWHERE,
         ],
         limits=Limits(
             cpu_s=2 * cpu_limit_s(media_s),

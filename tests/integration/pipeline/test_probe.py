@@ -162,7 +162,7 @@ async def test_an_edit_at_a_key_frame_is_a_shift(clip: Callable[..., Path]) -> N
     ("name", "data", "reason"),
     [
         ("empty.mp4", b"", "not-media"),
-        ("text.mp4", b"#EXTM3U\n#EXT-X-TARGETDURATION:4\nfile:///etc/passwd\n", "unreadable"),
+        ("text.mp4", b"#EXTM3U\n#EXT-X-TARGETDURATION:4\nfile:///etc/passwd\n", "playlist"),
         ("zeros.bin", bytes(10_000), "unreadable"),
         ("noise.mov", bytes(range(256)) * 40, "unreadable"),
         ("headless.mp4", b"\0\0\0\x08free\0\0\x10\0mdat" + bytes(4088), "broken-index"),
