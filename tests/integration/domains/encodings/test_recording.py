@@ -15,6 +15,7 @@ from telecine.domains.encodings.recording import InitMismatch, PassthroughFacts,
 from telecine.domains.sources import operations as sources
 from telecine.domains.sources.models import Mode
 from telecine.domains.videos.models import Video
+from telecine.domains.webhooks.events import QUALITY_COMPLETED
 from telecine.domains.webhooks.models import Event
 from telecine.pipeline.model import AudioRendition, Plan, VideoRendition
 from telecine.storage.extents import Extent
@@ -102,7 +103,10 @@ async def waiting_jobs(db: Database) -> dict[str, int]:
 
 async def events(db: Database) -> list[tuple[str, str]]:
     async with db.transaction() as tx:
-        rows = await tx.scalars(select(Event.payload).order_by(Event.xid, Event.id))
+        completed = Event.type == QUALITY_COMPLETED
+        rows = await tx.scalars(
+            select(Event.payload).where(completed).order_by(Event.xid, Event.id)
+        )
         return [(row["encoding"], row["quality"]) for row in rows]
 
 
