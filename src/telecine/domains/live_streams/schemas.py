@@ -43,7 +43,7 @@ Name = Annotated[str, StringConstraints(max_length=1000), NO_NUL, AfterValidator
 
 
 class RestreamInput(Wire):
-    """A target that the stream is sent on to."""
+    """A target to send the stream on to: kept and shown, nothing is sent yet."""
 
     name: Annotated[
         str, _Given, StringConstraints(max_length=255), NO_NUL, AfterValidator(_not_blank)
@@ -102,7 +102,7 @@ class LiveStreamUpdate(_Editable):
 
 
 class RestreamDocument(Wire):
-    """A target that the stream is sent on to."""
+    """A target to send the stream on to: kept and shown, nothing is sent yet."""
 
     name: str
     server_url: str

@@ -1,6 +1,5 @@
 """`/players`: create, list, show, change, delete, and the logo of each."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import anyio
@@ -25,6 +24,7 @@ from telecine.http.multipart import Memory, invalid_file, receive_file
 from telecine.http.query import Items
 from telecine.http.schemas import PUBLIC_ID, file_body, problems
 from telecine.http.services import AppServices
+from telecine.http.text import atom
 from telecine.problems import bad_request, invalid_attribute, problem
 
 router = APIRouter(route_class=JsonRoute, tags=["Player Themes"])
@@ -53,16 +53,12 @@ PARAMETERS = [
 ]
 
 
-def _atom(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="seconds")
-
-
 def document(row: PlayerTheme, media_base: str) -> dict[str, Any]:
     """Return a theme as the API shows it: complete, and without a null."""
     shown: dict[str, Any] = {"playerId": row.public_id}
     if row.name is not None:
         shown["name"] = row.name
-    shown |= {"createdAt": _atom(row.created_at), "updatedAt": _atom(row.updated_at)}
+    shown |= {"createdAt": atom(row.created_at), "updatedAt": atom(row.updated_at)}
     shown |= themes.resolved(row.choices)
     assets = {}
     if row.logo_tag is not None:
