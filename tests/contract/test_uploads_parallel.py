@@ -142,6 +142,7 @@ async def test_a_lost_answer_is_given_again(
         return reply.status_code == 400
 
     await until(is_known)
-    assets = "SELECT public_id FROM asset WHERE public_id = %s"
+    # A first part alone may be played already.
+    complete = "SELECT public_id FROM asset WHERE public_id = %s AND growth IS NULL"
     expected = {} if content_range == "part 1/2" else {video_id: 1}
-    assert count(telecine_server, assets, video_id) == expected
+    assert count(telecine_server, complete, video_id) == expected

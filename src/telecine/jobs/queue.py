@@ -22,8 +22,8 @@ _CANCEL = text(
 )
 _WAITS = text(
     """
-    SELECT EXISTS (SELECT 1 FROM procrastinate_jobs WHERE status = 'todo'
-       AND task_name = :task AND args->>'asset_id' = :asset_id)
+    SELECT id FROM procrastinate_jobs WHERE status = 'todo'
+       AND task_name = :task AND args->>'asset_id' = :asset_id LIMIT 1 FOR UPDATE
     """
 )
 _PROMOTE = text(
@@ -70,9 +70,12 @@ async def cancel(tx: Transaction, *, asset_id: str) -> None:
 
 
 async def waits(tx: Transaction, job: Job) -> bool:
-    """Tell whether a job of that kind waits for the asset; one that runs does not count."""
+    """Tell whether a job of that kind waits for the asset; one that runs does not count.
+
+    It is held until `tx` ends, so that it will see what `tx` commits.
+    """
     args = {"task": job.task_name(), "asset_id": job.to_args()["asset_id"]}
-    return bool(await tx.scalar(_WAITS, args))
+    return await tx.scalar(_WAITS, args) is not None
 
 
 async def promote(tx: Transaction, job: Job, priority: int) -> bool:

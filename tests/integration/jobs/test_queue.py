@@ -1,3 +1,4 @@
+import asyncio
 from typing import Any
 from uuid import UUID
 
@@ -85,3 +86,22 @@ async def test_jobs_of_an_asset_are_found_by_index(db: Database) -> None:
             )
         )
     assert "ix_procrastinate_jobs_asset_id" in "\n".join(plan)
+
+
+async def test_a_job_that_waits_is_not_taken_before_the_commit(db: Database) -> None:
+    take = text("SELECT id FROM procrastinate_fetch_job_v2(ARRAY['system']::varchar[], NULL)")
+    job = Tidy(asset_id=ASSET)
+    async with db.transaction() as tx:
+        assert not await queue.waits(tx, job)
+        await queue.enqueue(tx, job)
+    async with db.transaction() as tx:
+        assert await queue.waits(tx, job)
+        async with db.transaction() as worker:
+            assert await worker.scalar(take) is None
+    async with db.transaction() as worker:
+        assert await worker.scalar(take) is not None
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2), db.transaction() as tx:
+                await queue.waits(tx, job)
+    async with db.transaction() as tx:
+        assert not await queue.waits(tx, job)

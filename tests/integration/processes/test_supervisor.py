@@ -12,6 +12,8 @@ from tests.integration.processes.family import children
 
 pytestmark = pytest.mark.anyio
 
+PROGRAMS = ("api-0", "api-1", "worker-0", "live-0")
+
 
 async def is_ready(url: str) -> bool:
     async with httpx.AsyncClient(trust_env=False) as client:
@@ -26,7 +28,7 @@ async def all_serve(running: Running) -> bool:
     async with httpx.AsyncClient(trust_env=False) as client:
         text = (await client.get(running[1].metrics_url)).text
     ready = [line for line in text.splitlines() if line.startswith("telecine_process_ready{")]
-    return len(ready) == 3 and all(line.endswith(" 1.0") for line in ready)
+    return len(ready) == len(PROGRAMS) and all(line.endswith(" 1.0") for line in ready)
 
 
 async def settled(running: Running) -> dict[str, int]:
@@ -57,13 +59,13 @@ async def test_a_death_takes_nothing_from_the_metrics(running: Running) -> None:
         for _ in range(20):  # both API processes get some
             await client.get(url)
         counted = await metrics(running)
-        for name in ("api-0", "api-1", "worker-0"):
+        for name in PROGRAMS:
             os.kill(before[name], signal.SIGKILL)
 
         async def all_are_new() -> bool:
             now = children(running[1].pid)
             return before.keys() == now.keys() and all(
-                now[name] != before[name] for name in ("api-0", "api-1", "worker-0")
+                now[name] != before[name] for name in PROGRAMS
             )
 
         await until(all_are_new, within_s=120)
@@ -72,7 +74,7 @@ async def test_a_death_takes_nothing_from_the_metrics(running: Running) -> None:
             await client.get(url)
     after = await metrics(running)
     assert after[HEALTHZ] == counted[HEALTHZ] + 5
-    for name in ("api-0", "api-1", "worker-0"):
+    for name in PROGRAMS:
         restarts = f'telecine_process_restarts_total{{process="{name}"}}'
         assert after[restarts] == counted[restarts] + 1
 
