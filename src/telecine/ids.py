@@ -32,12 +32,20 @@ def row_key() -> uuid.UUID:
 
 def public_id(prefix: str) -> str:
     """Return `prefix` and 22 base62 characters that carry 128 random bits."""
-    number = secrets.randbits(128)
+    return prefix + _base62(secrets.randbits(128))
+
+
+def named_id(prefix: str, digest_bytes: bytes) -> str:
+    """Return an id as `public_id` does, made of the first 128 bits of a digest."""
+    return prefix + _base62(int.from_bytes(digest_bytes[:16]))
+
+
+def _base62(number: int) -> str:
     digits = []
     for _ in range(_PUBLIC_ID_CHARS):
         number, digit = divmod(number, 62)
         digits.append(_BASE62[digit])
-    return prefix + "".join(digits)
+    return "".join(digits)
 
 
 def stream_key() -> str:

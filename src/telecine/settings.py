@@ -218,11 +218,11 @@ class Settings(BaseSettings):
         description="Hours after which what a killed process was writing is dropped, and "
         "after which local copies of sources that nobody used are.",
     )
+    keep_analytics_days: int = Field(
+        30, ge=1, description="Days for which it is kept what viewers watched; sandbox: one day."
+    )
     keep_orphans_h: int = Field(
-        default=1,
-        ge=1,
-        description="Hours for which an object in the storage that the database does not name "
-        "is left alone.",
+        1, ge=1, description="Hours for which objects without a row in the database are left."
     )
     sweep_orphans_every_h: int = Field(
         default=6, ge=1, description="Hours between two looks for such objects."

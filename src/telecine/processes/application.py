@@ -17,6 +17,9 @@ from telecine.delivery.live import is_live
 from telecine.delivery.logos import Logos
 from telecine.domains.accounts import api as accounts_api
 from telecine.domains.accounts import operator_api
+from telecine.domains.analytics.buffer import Buffer
+from telecine.domains.analytics.collector import Collector
+from telecine.domains.analytics.store import AnalyticsStore
 from telecine.domains.captions import api as captions_api
 from telecine.domains.chapters import api as chapters_api
 from telecine.domains.encodings import api as encodings_api
@@ -96,10 +99,12 @@ def services(settings: Settings, briefing: Briefing) -> Services:
     )
 
 
-def api(settings: Settings, built: Services) -> Api:
-    """Build the application without delivery."""
+def api(settings: Settings, built: Services, pings: Buffer | None = None) -> Api:
+    """Build the application without delivery; `pings` takes what players tell."""
     health = Health(built.db, built.store, settings.disk_reserve_mib)
     routes = [*health.routes(), *static_routes(), *Logos(built.db).routes()]
+    if pings is not None:
+        routes += Collector(pings, built.token_key).routes()
     return create_app(ROUTERS, routes, built)
 
 
@@ -134,7 +139,8 @@ async def running(
     )
     edge = Edge(owner_socket(settings.data))
     watchers = build_live_delivery(built.db, built.store, listener, built.urls, opens, edge)
-    operations = api(settings, built)
+    pings = Buffer(AnalyticsStore(built.db))
+    operations = api(settings, built, pings)
 
     async def front(scope: Scope, receive: Receive, send: Send) -> None:
         # Before the framework: media are most of the requests.
@@ -148,7 +154,7 @@ async def running(
 
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(each) for each in (listener.run(), edge.run())]
+            tasks = [group.create_task(each) for each in (listener.run(), edge.run(), pings.run())]
             yield Measured(front), measured(segments)
             for task in tasks:
                 task.cancel()

@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from telecine import clock, ids
 from telecine.db.engine import Database
 from telecine.domains.accounts import sweeps as accounts
+from telecine.domains.analytics import sweeps as analytics
 from telecine.domains.encodings import sweeps as encodings
 from telecine.domains.encodings.operations import forsake
 from telecine.domains.sources import sweeps as sources
@@ -56,6 +57,7 @@ def sweeps(settings: Settings, db: Database, store: Store, spool: Spool) -> list
         Sweep("old encodings", _HOUR_S, place.old_encodings),
         Sweep("watermarks", _HOUR_S, place.watermarks),
         Sweep("events", _HOUR_S, place.events),
+        Sweep("analytics", _HOUR_S, place.analytics),
         Sweep("unfinished writes", _HOUR_S, place.unfinished_writes),
         Sweep("orphans", settings.sweep_orphans_every_h * _HOUR_S, place.orphans(orphans), True),
     ]
@@ -142,6 +144,11 @@ class _Place:
     async def events(self) -> int:
         before = clock.now() - timedelta(days=self.settings.keep_events_days)
         return await webhooks.forget_events(self.db, before)
+
+    async def analytics(self) -> int:
+        now = clock.now()
+        before = now - timedelta(days=self.settings.keep_analytics_days)
+        return await analytics.forget(self.db, before, now - timedelta(days=1))
 
     async def unfinished_writes(self) -> int:
         before = clock.now() - timedelta(hours=self.settings.keep_unfinished_h)

@@ -20,7 +20,7 @@ from sqlalchemy import (
     Text,
     Uuid,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, TSTZMULTIRANGE
 from sqlalchemy.types import UserDefinedType
 
 revision = "0001"
@@ -58,6 +58,7 @@ def upgrade() -> None:
     _resumable_uploads()
     _encodings()
     _live_streams()
+    _analytics()
     _jobs()
 
 
@@ -740,6 +741,68 @@ def _live_streams() -> None:
     op.create_index("ix_recording_unfinished", "recording", ["id"], postgresql_where=running)
     for column in ("project_id", "broadcast_id"):
         op.create_index(f"ix_recording_{column}", "recording", [column])
+
+
+def _analytics() -> None:
+    op.create_table(
+        "playback",
+        _key(),
+        _parent("playback", "project_id", "project"),
+        Column("key", LargeBinary(), nullable=False),
+        Column("session_id", String(), nullable=False),
+        Column("generation", SmallInteger(), nullable=False),
+        Column("media_id", String(), nullable=False),
+        Column("media_type", String(), nullable=False),
+        Column("loaded_at", DateTime(timezone=True), nullable=False),
+        Column("last_at", DateTime(timezone=True), nullable=False),
+        _time("impression_at"),
+        _time("started_at"),
+        _time("ended_at"),
+        Column("load_ms", Integer(), nullable=True),
+        Column("watched", TSTZMULTIRANGE(), server_default=sa.text("'{}'"), nullable=False),
+        Column("watched_ms", BigInteger(), server_default=sa.text("0"), nullable=False),
+        Column("spans", JSONB(), server_default=sa.text("'[]'"), nullable=False),
+        Column("skew_ms", BigInteger(), nullable=False),
+        Column("position_s", Double(), nullable=True),
+        Column("event_count", Integer(), server_default=sa.text("0"), nullable=False),
+        Column("viewer", LargeBinary(), nullable=False),
+        Column("referrer", String(), nullable=False),
+        Column("labels", JSONB(), server_default=sa.text("'{}'"), nullable=False),
+        Column("country", String(), nullable=True),
+        Column("continent", String(), nullable=True),
+        Column("city", String(), nullable=True),
+        Column("device_type", String(), nullable=False),
+        Column("device_vendor", String(), nullable=True),
+        Column("device_model", String(), nullable=True),
+        Column("os", String(), nullable=False),
+        Column("os_version", String(), nullable=True),
+        Column("browser", String(), nullable=False),
+        Column("browser_version", String(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_playback"),
+        sa.UniqueConstraint("key", name="uq_playback_key"),
+    )
+    op.create_index("ix_playback_media", "playback", ["project_id", "media_id", "loaded_at"])
+    op.create_index("ix_playback_session_id", "playback", ["project_id", "session_id"])
+    op.create_index("ix_playback_last_at", "playback", ["last_at"], postgresql_using="brin")
+    # Rewritten every few seconds while somebody watches: a row's next version stays beside it.
+    op.execute("ALTER TABLE playback SET (fillfactor = 70)")
+    op.create_table(
+        "play_event",
+        _parent("play_event", "playback_id", "playback"),
+        Column("emitted_ms", BigInteger(), nullable=False),
+        Column("type", String(), nullable=False),
+        Column("at_s", Double(), nullable=False),
+        Column("from_s", Double(), nullable=True),
+        sa.PrimaryKeyConstraint("playback_id", "emitted_ms", "type", "at_s", name="pk_play_event"),
+    )
+    op.create_table(
+        "play_total",
+        _parent("play_total", "project_id", "project"),
+        Column("media_id", String(), nullable=False),
+        Column("media_type", String(), nullable=False),
+        Column("plays", BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("project_id", "media_id", name="pk_play_total"),
+    )
 
 
 def _jobs() -> None:

@@ -1,0 +1,33 @@
+"""The collector in this process: pings are stored when a test asks for it."""
+
+import httpx
+import pytest
+
+from telecine.db.engine import Database
+from telecine.domains.analytics.buffer import Buffer
+from telecine.domains.analytics.collector import Collector
+from telecine.domains.analytics.store import AnalyticsStore
+from telecine.domains.live_streams import api as live_streams_api
+from telecine.domains.videos import api as videos_api
+from telecine.http.app import Api, create_app
+from telecine.http.services import Services
+from tests.fixtures.application import client, project, sandbox, services, stranger
+from tests.integration.domains.analytics.playing import make_video
+
+__all__ = ["client", "project", "sandbox", "services", "stranger"]
+
+
+@pytest.fixture
+def pings(db: Database) -> Buffer:
+    return Buffer(AnalyticsStore(db))
+
+
+@pytest.fixture
+def app(services: Services, pings: Buffer) -> Api:
+    routers = [videos_api.router, live_streams_api.router]
+    return create_app(routers, Collector(pings, services.token_key).routes(), services)
+
+
+@pytest.fixture
+async def video_id(client: httpx.AsyncClient) -> str:
+    return await make_video(client, "watched")
