@@ -1,9 +1,16 @@
-"""A private video in browsers: it plays for the first one, and nobody else."""
+"""A private video in browsers: it plays in the tab that used its token, and nowhere else."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import httpx
 import pytest
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, expect
 
+from telecine import clock
+from telecine.domains.videos import sessions, tokens
+from telecine.processes.secrets import token_key
 from tests.e2e.conftest import Upload
 from tests.fixtures.media import barcode_mp4
 from tests.fixtures.server import TelecineServer
@@ -17,53 +24,109 @@ pytestmark = [
 ]
 
 PLAYING = "() => document.querySelector('video')?.currentTime > 1"
+REFUSED = "This video does not exist or is no longer available."
 
 
 @pytest.fixture(scope="module")
-def private(api: httpx.Client, upload: Upload) -> str:
+async def private(api: httpx.Client, upload: Upload) -> str:
     video_id = upload(barcode_mp4(frames=120), "Secret")
     api.patch(f"/videos/{video_id}", json={"public": False}).raise_for_status()
+
+    async def playable() -> bool:
+        return bool(api.get(f"/videos/{video_id}/status").json()["encoding"]["playable"])
+
+    await until(playable)
     return video_id
 
 
-async def test_it_plays_once(
+@pytest.fixture
+def key(telecine_server: TelecineServer) -> bytes:
+    """What the server signs tokens and sessions with."""
+    return token_key((telecine_server.data / "secret.key").read_text().strip())
+
+
+def address(api: httpx.Client, video_id: str) -> str:
+    """Return the player page of a video, with a fresh token."""
+    player: str = api.get(f"/videos/{video_id}").json()["assets"]["player"]
+    return f"{player}&muted=true&autoplay=true"
+
+
+@asynccontextmanager
+async def another_tab(browser: Browser) -> AsyncIterator[tuple[Page, list[str]]]:
+    """Open a page of another visitor, and note what it gets of playlists and media."""
+    context = await browser.new_context(user_agent="another browser")
+    page = await context.new_page()
+    got: list[str] = []
+    page.on("response", lambda one: got.append(one.url) if one.ok and "/hls/" in one.url else None)
+    yield page, got
+    await context.close()
+
+
+async def turned_away(browser: Browser, url: str) -> None:
+    async with another_tab(browser) as (page, got):
+        await page.goto(url)
+        await expect(page.get_by_text(REFUSED)).to_be_visible(timeout=20_000)
+        assert got == []
+
+
+async def test_it_plays_in_one_tab(
     api: httpx.Client,
     private: str,
     browser: Browser,
     page: Page,
     telecine_server: TelecineServer,
 ) -> None:
-    async def playable() -> bool:
-        return bool(api.get(f"/videos/{private}/status").json()["encoding"]["playable"])
-
-    await until(playable)
-    player = api.get(f"/videos/{private}").json()["assets"]["player"]
-    token = player.partition("token=")[2]
+    url = address(api, private)
+    token = url.partition("token=")[2].partition("&")[0]
     asked: list[tuple[str, str | None]] = []
     page.on("request", lambda one: asked.append((one.url, one.headers.get("referer"))))
-    await page.goto(f"{player}&muted=true&autoplay=true")
-    await page.evaluate(
-        "() => { const v = document.querySelector('video'); v.muted = true; v.play(); }"
-    )
+    await page.goto(url)
     await page.wait_for_function(PLAYING)
-    segments = [url for url, _ in asked if ".m4s" in url]
-    assert segments
-    assert all("avh=" in url for url in segments)
+    media = [url for url, _ in asked if "/hls/" in url]
+    assert [url for url in media if ".m4s" in url]
+    assert all("avh=" in url for url in media), media
+    begun = [url for url, _ in asked if url.endswith("/session")]
+    assert len(begun) == 1
     assert not [referer for url, referer in asked if referer and token in referer]
 
-    context = await browser.new_context(user_agent="another browser")
-    other = await context.new_page()
-    refused = []
-    other.on("response", lambda one: refused.append((one.status, one.url)))
-    await other.goto(player)
+    await page.reload()
+    await page.wait_for_function(PLAYING)
+    assert len([url for url, _ in asked if url.endswith("/session")]) == 1
 
-    async def turned_away() -> bool:
-        return any(status == 404 and "/token/" in url for status, url in refused)
+    await turned_away(browser, url)
+    same_browser = await browser.new_page()
+    await same_browser.goto(url)
+    await expect(same_browser.get_by_text(REFUSED)).to_be_visible(timeout=20_000)
 
-    await until(turned_away, within_s=20)
-    assert not [url for status, url in refused if status == 200 and "/hls/" in url]
-    await context.close()
-    session = segments[0].partition("avh=")[2]
+    session = media[0].partition("avh=")[2]
+    async with another_tab(browser) as (friend, got):
+        # Whoever is given the session may watch as well.
+        await friend.goto(f"{url}&avh={session}")
+        await friend.wait_for_function(PLAYING)
+        assert got
     log = telecine_server.log.read_text(errors="replace")
     assert token not in log
     assert session not in log
+
+
+async def test_it_does_not_play(
+    api: httpx.Client, private: str, browser: Browser, key: bytes, upload: Upload
+) -> None:
+    base = address(api, private).partition("?")[0]
+    now = clock.now()
+    other = api.post("/videos", json={"title": "Other", "public": False}).json()
+    foreign = other["assets"]["player"].partition("token=")[2]
+    expired = tokens.issue(key, private, now - timedelta(hours=26))
+    ended = sessions.issue(key, private, now - timedelta(hours=25))
+    for query in ("", f"?token={foreign}", f"?token={expired}", f"?avh={ended}"):
+        answer = api.get(base + query, auth=None)
+        assert answer.status_code == 404, query
+        async with another_tab(browser) as (page, got):
+            await page.goto(base + query)
+            await expect(page.get_by_text("Video not found")).to_be_visible()
+            assert got == []
+    # A used token beside a session that has ended: the page is there, and refused.
+    url = address(api, private)
+    token = url.partition("token=")[2].partition("&")[0]
+    assert api.get(f"/vod/{private}/token/{token}/session", auth=None).is_success
+    await turned_away(browser, f"{url}&avh={ended}")

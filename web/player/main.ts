@@ -3,6 +3,7 @@ import { leaveForAds, prepareAds } from './advertising';
 import { readMedia } from './media';
 import { parseOptions } from './options';
 import { Player } from './player';
+import { inSession } from './session';
 import { withTheme } from './theme';
 
 declare global {
@@ -16,9 +17,10 @@ async function open(): Promise<void> {
   const root = document.querySelector<HTMLElement>('#player');
   const video = root?.querySelector('video');
   if (!root || !video) throw new Error('no player on this page');
-  const media = readMedia(document);
-  const options = withTheme(parseOptions(location.search, location.hash), media.theme);
+  const told = readMedia(document);
+  const options = withTheme(parseOptions(location.search, location.hash), told.theme);
   if (leaveForAds(options, new URL(location.href))) return;
+  const media = await inSession(told);
   const player = new Player(video, media, options);
   window.telecinePlayer = player;
   prepareAds(root, player);

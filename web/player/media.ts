@@ -1,3 +1,4 @@
+import { inSession } from './session';
 import type { Theme } from './theme';
 
 /** What the server tells the page about its media: the page's JSON island. */
@@ -8,6 +9,8 @@ export interface Media {
   poster: string | null;
   /** Where the file can be downloaded; null when that is not allowed. */
   mp4: string | null;
+  /** Where the token of a private media becomes a session, once; null: nothing to do. */
+  session: string | null;
   /** A live stream: it may be offline, has no end, and a window to go back in. */
   live: boolean;
   /** A picture all around (equirectangular), of which the viewer sees a part. */
@@ -20,6 +23,7 @@ export interface Media {
 }
 
 const ABSENT = {
+  session: null,
   live: false,
   panoramic: false,
   chapters: {},
@@ -44,5 +48,5 @@ export async function fetchMedia(url: URL): Promise<Media | null> {
   const answer = await fetch(url);
   if (!answer.ok) return null;
   // Parsed so, nothing of it runs.
-  return readMedia(new DOMParser().parseFromString(await answer.text(), 'text/html'));
+  return inSession(readMedia(new DOMParser().parseFromString(await answer.text(), 'text/html')));
 }

@@ -1,12 +1,14 @@
 """Everything below `/vod/`: one ASGI application, routed by one expression.
 
+Old links to player pages have the id alone, `/{videoId}`: they lead here as well.
+
 It stands in front of the framework and could run on a host of its own.
 """
 
 import json
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import structlog
 from starlette.types import Receive, Scope, Send
@@ -14,11 +16,20 @@ from starlette.types import Receive, Scope, Send
 from telecine.delivery import answers, playlists, subtitles
 from telecine.delivery.answers import Answer
 from telecine.delivery.arrivals import Arrivals
-from telecine.delivery.gate import SESSION_HEADER, Admission, Gate, in_session, pictures_in_session
+from telecine.delivery.gate import (
+    CREDENTIAL,
+    Admission,
+    Gate,
+    in_session,
+    named,
+    pictures_in_session,
+)
 from telecine.delivery.media import AssetView, Media, MediaCache
 from telecine.delivery.mp4 import Downloads
+from telecine.delivery.page import PlayerPages
 from telecine.delivery.parts import StoredRange
 from telecine.delivery.segments import Segments
+from telecine.delivery.sharing import Shared
 from telecine.delivery.texts import TextView
 from telecine.delivery.transport import TransportView
 from telecine.delivery.wishes import NotStoredYet
@@ -32,8 +43,9 @@ log = structlog.get_logger()
 PREFIX = "/vod/"
 
 _PATH = re.compile(
-    r"/vod/(?P<id>vi[0-9A-Za-z]{1,64})(?:/token/(?P<token>[0-9a-fA-F-]{36}))?(?P<rest>/.*)?"
+    rf"/vod/(?P<id>vi[0-9A-Za-z]{{1,64}})(?:/token/(?P<token>{CREDENTIAL}))?(?P<rest>/.*)?"
 )
+_OLD_PAGE = re.compile(r"/vi[0-9A-Za-z]{22}/?")  # `/videos` is the API
 _SEGMENT = re.compile(r"/hls/(?P<quality>[0-9a-z]{1,8})/(?P<epoch>\d{1,9})-(?P<n>\d{1,9})\.m4s")
 _TRANSPORT = re.compile(
     r"/hls/(?P<quality>[0-9a-z]{1,8})/video-(?P<epoch>\d{1,9})-(?P<n>\d{1,9})\.ts"
@@ -48,12 +60,15 @@ _CAPTIONS = re.compile(r"/hls/captions/(?P<language>[0-9A-Za-z-]{1,64})\.m3u8")
 _CAPTIONS_SEGMENT = re.compile(r"/hls/captions/(?P<language>[0-9A-Za-z-]{1,64})\.hls\.vtt")
 _THUMBNAIL = re.compile(r"/thumbnail\.jpg")
 _STORYBOARD = re.compile(r"/storyboard(?:\.vtt|-(?P<epoch>\d{1,9})-(?P<n>\d{1,3})\.jpg)")
+_DESCRIPTOR = re.compile(r"/player\.json")
 _MP4 = re.compile(r"/mp4/(?:\d{1,4}p?/)?source\.mp4")
 
 PRIVATE = b"private, no-store"
 
-PageRenderer = Callable[[Scope, Media | None, str | None], Awaitable[Answer]]
-"""Renders the player page of a video (None: unknown) for a private token, if any."""
+
+def is_video(path: str) -> bool:
+    """Tell whether a path belongs to videos."""
+    return path.startswith(PREFIX) or _OLD_PAGE.fullmatch(path) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +80,7 @@ class Request:
     session: str | None
     """What opens the children of a private playlist; None: the video is public."""
     receive: Receive
+    token: str | None = None
 
     @property
     def cache_scope(self) -> bytes | None:
@@ -99,7 +115,7 @@ class Delivery:
         downloads: Downloads,
         transport: TransportView,
         store: Store,
-        page: PageRenderer,
+        pages: PlayerPages,
         gate: Gate,
         arrivals: Arrivals,
     ) -> None:
@@ -109,7 +125,7 @@ class Delivery:
         self._downloads = downloads
         self._transport = transport
         self._store = store
-        self._page = page
+        self._pages = pages
         self._gate = gate
         self._routes: tuple[tuple[re.Pattern[str], Handler], ...] = (
             (_SEGMENT, self._segment),
@@ -120,11 +136,17 @@ class Delivery:
             (_TRANSPORT, self._transport_segment),
             (_MP4, self._mp4),
             (_THUMBNAIL, self._thumbnail),
+            (_DESCRIPTOR, self._descriptor),
             (_STORYBOARD, self._storyboard),
             (_TEXT, self._text),
             (_CAPTIONS, self._captions),
             (_CAPTIONS_SEGMENT, self._captions_segment),
         )
+
+    async def shared(self, public_id: str) -> Shared | None:
+        """Return what other sites may show of a video, None if that is nothing."""
+        media = await self._cache.get(public_id)
+        return None if media is None else self._pages.shared(media)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request below PREFIX."""
@@ -144,14 +166,15 @@ class Delivery:
         await answers.send_answer(scope, send, self._store, answer)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
-        found = _PATH.fullmatch(scope["path"])
+        path = scope["path"]
+        found = _PATH.fullmatch(path if path.startswith(PREFIX) else f"/vod{path}")
         if found is None:
             title = "Unrecognized request URL."
             return answers.refusal(problem(404, "unrecognized-request-url", title))
         media = await self._cache.get(found["id"])
         rest = found["rest"] or "/"
         if rest == "/":
-            return await self._page(scope, media, found["token"])
+            return await self._pages.render(scope, media, found["token"])
         if media is None:
             return answers.refusal(not_found("videoId"))
         if rest == _SESSION:
@@ -161,8 +184,10 @@ class Delivery:
         admission = None if route is None else await self._admit(scope, media, found["token"])
         if route is None or admission is None:
             return answers.refusal(not_found("videoId"))
-        answer = await self._file(Request(scope, media, admission.session, receive), *route)
-        return _named(answer or answers.refusal(not_found("videoId")), admission.session)
+        answer = await self._file(
+            Request(scope, media, admission.session, receive, found["token"]), *route
+        )
+        return named(answer or answers.refusal(not_found("videoId")), admission.session)
 
     async def _file(
         self, request: Request, handler: Handler, found: re.Match[str]
@@ -200,7 +225,7 @@ class Delivery:
         if session is None:
             return answers.refusal(not_found("videoId"))
         body = json.dumps({"session_token": session})
-        return _named(answers.text(200, b"application/json", body, PRIVATE), session)
+        return named(answers.text(200, b"application/json", body, PRIVATE), session)
 
     def _playlist(self, request: Request, body: str, *, complete: bool) -> Answer:
         if request.session is not None:
@@ -297,6 +322,11 @@ class Delivery:
         parts = [StoredRange(key, 0, size)]
         return Answer(200, b"image/jpeg", parts, cache, etag, ranges=True)
 
+    async def _descriptor(self, request: Request, _: re.Match[str]) -> Answer | None:
+        body = self._pages.descriptor(request.media, request.token)
+        cache = request.cache_scope or b"public, max-age=10"
+        return answers.text(200, b"application/json", body, cache)
+
     async def _storyboard(self, request: Request, found: re.Match[str]) -> Answer | None:
         asset, number = request.media.asset, found["n"]
         if asset is None and number is None:
@@ -356,13 +386,6 @@ class Delivery:
 def _not_yet(media: Media) -> Answer | None:
     """Answer without a body: not an error, what is asked for comes, players come back."""
     return None if media.failed else Answer(202, headers=((answers.STAGE, media.stage.encode()),))
-
-
-def _named(answer: Answer, session: str | None) -> Answer:
-    """Return an answer that names the session for clients which send it as a header."""
-    if session is None:
-        return answer
-    return replace(answer, headers=(*answer.headers, (SESSION_HEADER, session.encode())))
 
 
 def _track(tracks: Sequence[TextView], language: str) -> TextView | None:

@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
 from telecine.delivery.front_end import FrontEnd, NotBuilt
+from telecine.delivery.sharing import Shared
 from telecine.domains.players import themes
 
 ENTRY = "player"
@@ -84,6 +85,8 @@ class EmbedPage:
     """The page asks advertisement servers, whose hosts nobody knows before."""
     theme: PageTheme = field(default_factory=PageTheme)
     captions: Sequence[PageCaption] = ()
+    shared: Shared | None = None
+    """What cards of other sites show; None: nothing, as of a private media."""
 
     def island(self) -> dict[str, Any]:
         """Return what the script reads (`web/player/media.ts`)."""
@@ -121,11 +124,20 @@ def render_embed(page: EmbedPage) -> HTMLResponse:
         )
     except NotBuilt:
         return _message(503, "No player here", "This installation was made without the front end.")
-    headers = _headers(_origins(page.urls()), ads=page.ads)
+    headers = _headers(_origins(page.urls()), ads=page.ads) | {"link": _needed(page)}
     if page.private:
         # The page's address has the token in it: nobody else may learn it.
         headers |= {"referrer-policy": "strict-origin", "x-robots-tag": "noindex"}
     return HTMLResponse(html, headers=headers)
+
+
+def _needed(page: EmbedPage) -> str:
+    """Return a `Link` header of what the page fetches first: proxies send it as Early Hints."""
+    sheets = [f"<{sheet}>; rel=preload; as=style" for sheet in _front_end.sheets(ENTRY)]
+    links = [f"<{_front_end.script(ENTRY)}>; rel=modulepreload", *sheets]
+    if not page.private:
+        links.append(f"<{page.hls_url}>; rel=preload; as=fetch; crossorigin")
+    return ", ".join(links)
 
 
 def render_missing() -> HTMLResponse:

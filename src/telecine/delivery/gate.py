@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import parse_qsl
 
@@ -11,11 +11,15 @@ from starlette.types import Scope
 
 from telecine import clock
 from telecine.db.engine import Database
+from telecine.delivery.answers import Answer
 from telecine.domains.videos import sessions, tokens, used_tokens
 from telecine.http.recent import Recent
 
 SESSION = "avh"
 SESSION_HEADER = b"x-token-session"
+
+CREDENTIAL = "[0-9a-fA-F-]{36}"
+"""What stands in a path as the token of a private media, as an expression."""
 
 _REMEMBERED_S = 30.0
 """For so long ranges of one file do not each ask the database whose token it is."""
@@ -118,6 +122,13 @@ class Gate:
         agents = [value for name, value in scope["headers"] if name == b"user-agent"]
         message = b"\0".join([b"viewer", address.encode(), *agents])
         return hmac.digest(self._key, message, hashlib.sha256)[:16]
+
+
+def named(answer: Answer, session: str | None) -> Answer:
+    """Return an answer that names the session for clients which send it as a header."""
+    if session is None:
+        return answer
+    return replace(answer, headers=(*answer.headers, (SESSION_HEADER, session.encode())))
 
 
 def in_session(playlist: str, session: str) -> str:

@@ -5,6 +5,8 @@ this process holds of an event (`telecine.live.edge`).
 """
 
 import asyncio
+import gzip
+import json
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -16,9 +18,12 @@ from starlette.types import Receive, Scope, Send
 
 from telecine.delivery import answers, live_playlists
 from telecine.delivery.answers import IMMUTABLE, Answer, Header
+from telecine.delivery.gate import CREDENTIAL, Admission, Gate, in_session, named
 from telecine.delivery.live_cache import LiveCache, LiveView
+from telecine.delivery.live_page import LivePages
 from telecine.delivery.live_playlists import Rendered
 from telecine.delivery.playlists import MEDIA_TYPE
+from telecine.delivery.sharing import Shared
 from telecine.live.edge import Edge
 from telecine.live.window import Window
 from telecine.problems import Problem, bad_request, invalid_attribute, not_found, problem
@@ -29,8 +34,9 @@ log = structlog.get_logger()
 SOURCE = "source"
 
 _PATH = re.compile(
-    r"(?:/live)?(?:/private/(?P<token>[0-9a-fA-F-]{36}))?"
-    r"/(?P<id>li[0-9A-Za-z]{22})(?P<rest>[._/].*)?"
+    rf"(?:/live)?(?:/private/(?P<token>{CREDENTIAL}))?/(?P<id>li[0-9A-Za-z]{{22}})"
+    # Where players of apps look for the picture of a private stream.
+    rf"(?:/token/(?P<late_token>{CREDENTIAL}))?(?P<rest>[._/].*)?"
 )
 _MASTER = re.compile(r"\.m3u8")
 _PLAYLIST = re.compile(rf"_{SOURCE}/index\.m3u8")
@@ -39,7 +45,8 @@ _PART = re.compile(
 )
 _SEGMENT = re.compile(rf"_{SOURCE}/(?P<session>[0-9a-f]{{12}})-(?P<msn>\d{{1,9}})\.m4s")
 _INIT = re.compile(rf"_{SOURCE}/(?P<session>[0-9a-f]{{12}})-init-(?P<number>\d{{1,6}})\.mp4")
-_THUMBNAIL = re.compile(r"(?:/token/[0-9a-fA-F-]{36})?/thumbnail\.jpg")
+_THUMBNAIL = re.compile(r"/thumbnail\.jpg")
+_SESSION = "/session"
 
 _PATIENCE_TARGETS = 3
 """A playlist that does not come within three target durations never does (6.2.5.2)."""
@@ -47,9 +54,6 @@ _PATIENCE_TARGETS = 3
 _MEDIA = b"video/mp4"
 _ONCE = b"public, max-age=1"
 _VARY: Header = (b"vary", b"accept-encoding")
-
-PageRenderer = Callable[[Scope, LiveView | None, str | None], Awaitable[Answer]]
-"""Renders the player page of a live stream (None: unknown) for a private token, if any."""
 
 
 def is_live(path: str) -> bool:
@@ -64,6 +68,8 @@ class Request:
     scope: Scope
     stream: LiveView
     window: Window | None
+    session: str | None = None
+    """What opens the children of a private playlist; None: the stream is public."""
 
     @property
     def query(self) -> dict[str, str]:
@@ -80,21 +86,21 @@ Handler = Callable[[Request, re.Match[str]], Awaitable[Answer | None]]
 
 
 class LiveDelivery:
-    """Serves live streams. `opens` tells whether a token opens a private one."""
+    """Serves live streams; `gate` decides on private ones."""
 
     def __init__(
         self,
         cache: LiveCache,
         edge: Edge,
         store: Store,
-        page: PageRenderer,
-        opens: Callable[[str, str], bool],
+        pages: LivePages,
+        gate: Gate,
     ) -> None:
         self._cache = cache
         self._edge = edge
         self._store = store
-        self._page = page
-        self._opens = opens
+        self._pages = pages
+        self._gate = gate
         self._rendered: WeakKeyDictionary[Window, Rendered] = WeakKeyDictionary()
         self._routes: tuple[tuple[re.Pattern[str], Handler], ...] = (
             (_PART, self._part),
@@ -104,6 +110,11 @@ class LiveDelivery:
             (_INIT, self._init),
             (_THUMBNAIL, self._thumbnail),
         )
+
+    async def shared(self, public_id: str) -> Shared | None:
+        """Return what other sites may show of a live stream, None if that is nothing."""
+        stream = await self._cache.get(public_id)
+        return None if stream is None else self._pages.shared(stream)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request whose path `is_live`."""
@@ -135,26 +146,59 @@ class LiveDelivery:
             title = "Unrecognized request URL."
             raise problem(404, "unrecognized-request-url", title)
         stream = await self._cache.get(found["id"])
-        rest = found["rest"] or "/"
+        rest, token = found["rest"] or "/", found["token"] or found["late_token"]
         if rest == "/":
-            return await self._page(scope, stream, found["token"])
-        if stream is None or not self._may_watch(stream, found["token"]):
+            return await self._pages.render(scope, stream, token)
+        if stream is None:
             raise not_found("liveStreamId")
+        if rest == _SESSION:
+            return await self._begin(scope, stream, token)
         for pattern, handler in self._routes:
             if matched := pattern.fullmatch(rest):
-                window = await self._edge.window(stream.public_id)
-                answer = await handler(Request(scope, stream, window), matched)
-                if answer is not None:
-                    return answer
+                return await self._file(scope, stream, token, handler, matched)
         raise not_found("liveStreamId")
 
-    def _may_watch(self, stream: LiveView, token: str | None) -> bool:
-        return stream.public or (token is not None and self._opens(token, stream.public_id))
+    async def _file(
+        self,
+        scope: Scope,
+        stream: LiveView,
+        token: str | None,
+        handler: Handler,
+        matched: re.Match[str],
+    ) -> Answer:
+        window = await self._edge.window(stream.public_id)
+        # A token is not used up by what is not there: players ask until somebody broadcasts.
+        there = window is not None or handler == self._thumbnail
+        admission = await self._admit(scope, stream, token) if there else None
+        if admission is not None:
+            request = Request(scope, stream, window, admission.session)
+            answer = await handler(request, matched)
+            if answer is not None:
+                return named(answer, admission.session)
+        raise not_found("liveStreamId")
+
+    async def _admit(self, scope: Scope, stream: LiveView, token: str | None) -> Admission | None:
+        if stream.public:
+            return Admission()
+        return await self._gate.admit(scope, stream.public_id, token)
+
+    async def _begin(self, scope: Scope, stream: LiveView, token: str | None) -> Answer:
+        """Answer with the session that a token opens."""
+        if stream.public:
+            session = None if token is None else self._gate.public_session(stream.public_id)
+        else:
+            session = await self._gate.begin(scope, stream.public_id, token)
+        if session is None:
+            raise not_found("liveStreamId")
+        body = json.dumps({"session_token": session})
+        return named(answers.text(200, b"application/json", body, b"private, no-store"), session)
 
     async def _master(self, request: Request, _: re.Match[str]) -> Answer | None:
         if request.window is None:
             return None
         body = live_playlists.master(request.stream.public_id, SOURCE, request.window)
+        if request.session is not None:
+            body = in_session(body, request.session)
         return answers.text(200, MEDIA_TYPE, body, request.cached(b"no-cache"))
 
     async def _playlist(self, request: Request, _: re.Match[str]) -> Answer | None:
@@ -170,7 +214,13 @@ class LiveDelivery:
             name == b"accept-encoding" and b"gzip" in value
             for name, value in request.scope["headers"]
         )
-        body = rendered.body(window, skip=query.get("_HLS_skip") in ("YES", "v2"), packed=packed)
+        skip = query.get("_HLS_skip") in ("YES", "v2")
+        if request.session is None:
+            body = rendered.body(window, skip=skip, packed=packed)
+        else:
+            text = rendered.body(window, skip=skip, packed=False).decode()
+            body = in_session(text, request.session).encode()
+            body = gzip.compress(body, 1, mtime=0) if packed else body
         headers = (_VARY, (b"content-encoding", b"gzip")) if packed else (_VARY,)
         lifetime = request.cached(b"no-cache" if asked is None else _ONCE)
         return Answer(200, MEDIA_TYPE, [body], lifetime, headers=headers)

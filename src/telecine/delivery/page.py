@@ -1,5 +1,6 @@
 """The player page of a video, whatever state the video is in."""
 
+import json
 from urllib.parse import parse_qs
 
 from starlette.responses import Response
@@ -10,6 +11,7 @@ from telecine.delivery.answers import Answer
 from telecine.delivery.embed import EmbedPage, PageCaption, PageTheme, render_embed, render_missing
 from telecine.delivery.gate import SESSION, Gate
 from telecine.delivery.media import Media
+from telecine.delivery.sharing import Shared
 from telecine.http.services import PublicUrls
 
 
@@ -19,6 +21,7 @@ class PlayerPages:
     def __init__(self, urls: PublicUrls, gate: Gate) -> None:
         # On one host a path is enough, and right behind any proxy.
         self._media_base = "" if urls.vod == urls.embed else urls.vod
+        self._urls = urls
         self._gate = gate
 
     async def render(self, scope: Scope, media: Media | None, path_token: str | None) -> Answer:
@@ -47,6 +50,7 @@ class PlayerPages:
             mp4_url=f"{folder}/mp4/source.mp4{suffix}" if mp4 else None,
             storyboard_url=f"{folder}/storyboard.vtt{suffix}" if pictures else None,
             private=private,
+            shared=self.shared(media),
             session_url=session_url,
             panoramic=media.video.panoramic,
             theme=self._theme(media),
@@ -62,6 +66,40 @@ class PlayerPages:
             },
         )
         return page_answer(render_embed(page), b"private, no-store" if private else None)
+
+    def shared(self, media: Media) -> Shared | None:
+        """Return what other sites may show of a video: None of a private one."""
+        if not media.video.public:
+            return None
+        renditions = () if media.asset is None else media.asset.plan.renditions
+        size_px = (renditions[-1].width_px, renditions[-1].height_px) if renditions else None
+        folder, title = f"vod/{media.video.public_id}", media.video.title
+        return Shared.of(self._urls, folder, title, media.thumbnail_key, size_px)
+
+    def descriptor(self, media: Media, token: str | None) -> str:
+        """Return `player.json`: what old players of apps read in place of a page."""
+        public_id = media.video.public_id
+        folder = f"{self._urls.vod}/vod/{public_id}"
+        if not media.video.public:
+            folder += f"/token/{token}"
+        pictures = media.asset is not None and media.asset.plan.renditions
+        mp4 = pictures and media.video.mp4_support
+        told = {
+            "id": public_id,
+            "title": media.video.title,
+            "description": media.video.description,
+            "video": {
+                "poster": f"{folder}/thumbnail.jpg" if media.thumbnail_key else None,
+                "src": f"{folder}/hls/manifest.m3u8",
+                "mp4": f"{folder}/mp4/source.mp4" if mp4 else None,
+            },
+            "panoramic": media.video.panoramic,
+            "chapters": {
+                track.language: f"{folder}/chapters/{track.language}.vtt"
+                for track in media.chapters
+            },
+        }
+        return json.dumps(told, ensure_ascii=False)
 
     def _theme(self, media: Media) -> PageTheme:
         theme, player_id = media.theme, media.video.player_id

@@ -8,13 +8,14 @@ from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from telecine import clock
 from telecine.db.engine import Database
 from telecine.db.notify import Listener
 from telecine.delivery import app as delivery
+from telecine.delivery import robots, sharing
 from telecine.delivery.embed import static_routes
 from telecine.delivery.live import is_live
 from telecine.delivery.logos import Logos
+from telecine.delivery.sharing import OEmbed, Shared
 from telecine.domains.accounts import api as accounts_api
 from telecine.domains.accounts import operator_api
 from telecine.domains.analytics.buffer import Buffer
@@ -29,7 +30,7 @@ from telecine.domains.uploads import api as uploads_api
 from telecine.domains.uploads import delegated_api, tokens_api
 from telecine.domains.uploads.tus import api as tus_api
 from telecine.domains.videos import api as videos_api
-from telecine.domains.videos import discarded_api, tags_api, thumbnail_api, tokens
+from telecine.domains.videos import discarded_api, tags_api, thumbnail_api
 from telecine.domains.watermarks import api as watermarks_api
 from telecine.domains.webhooks import api as webhooks_api
 from telecine.domains.webhooks import operator_api as webhooks_operator_api
@@ -102,7 +103,7 @@ def services(settings: Settings, briefing: Briefing) -> Services:
 def api(settings: Settings, built: Services, pings: Buffer | None = None) -> Api:
     """Build the application without delivery; `pings` takes what players tell."""
     health = Health(built.db, built.store, settings.disk_reserve_mib)
-    routes = [*health.routes(), *static_routes(), *Logos(built.db).routes()]
+    routes = [*health.routes(), *static_routes(), *robots.routes(), *Logos(built.db).routes()]
     if pings is not None:
         routes += Collector(pings, built.token_key).routes()
     return create_app(ROUTERS, routes, built)
@@ -126,9 +127,6 @@ async def running(
     built = services(settings, briefing)
     listener = Listener(briefing.database_url)
 
-    def opens(token: str, public_id: str) -> bool:
-        return tokens.verify(built.token_key, public_id, token, clock.now())
-
     viewers, segments = build_delivery(
         built.db,
         built.store,
@@ -138,18 +136,28 @@ async def running(
         _QUEUE_PER_SLOT * settings.viewer_slots,
     )
     edge = Edge(owner_socket(settings.data))
-    watchers = build_live_delivery(built.db, built.store, listener, built.urls, opens, edge)
+    watchers = build_live_delivery(
+        built.db, built.store, listener, built.urls, built.token_key, edge
+    )
     pings = Buffer(AnalyticsStore(built.db))
     operations = api(settings, built, pings)
+
+    async def shared(public_id: str) -> Shared | None:
+        found = viewers if public_id.startswith("vi") else watchers
+        return await found.shared(public_id)
+
+    oembed = OEmbed(shared, built.store, built.urls)
 
     async def front(scope: Scope, receive: Receive, send: Send) -> None:
         # Before the framework: media are most of the requests.
         answer: ASGIApp = operations
         if scope["type"] == "http":
-            if scope["path"].startswith(delivery.PREFIX):
+            if delivery.is_video(scope["path"]):
                 answer = viewers
             elif is_live(scope["path"]):
                 answer = watchers
+            elif scope["path"] == sharing.PATH:
+                answer = oembed
         await answer(scope, receive, send)
 
     try:

@@ -1,6 +1,5 @@
 """Joins the parts of delivery: caches, their wake-ups, the player page."""
 
-from collections.abc import Callable
 from uuid import UUID
 
 from telecine.db.engine import Database
@@ -66,9 +65,7 @@ def build_delivery(
     transport = TransportView(segments, store)
     downloads = Downloads(segments)
     arrivals = Arrivals(cache, SEGMENT_WAIT_S)
-    application = Delivery(
-        cache, segments, downloads, transport, store, pages.render, gate, arrivals
-    )
+    application = Delivery(cache, segments, downloads, transport, store, pages, gate, arrivals)
     return application, SegmentShortcut(cache, segments, store)
 
 
@@ -77,10 +74,11 @@ def build_live_delivery(
     store: Store,
     listener: Listener,
     urls: PublicUrls,
-    opens: Callable[[str, str], bool],
+    token_key: bytes,
     edge: Edge,
 ) -> LiveDelivery:
     """Return the application of live streams; run `listener` and `edge` beside it."""
+    gate = Gate(db, token_key)
     cache = LiveCache(db)
 
     def connected() -> None:
@@ -94,4 +92,4 @@ def build_live_delivery(
     listener.subscribe(LIVE_CHANGED, cache.forget)
     listener.subscribe(PROJECT_CHANGED, lambda _: cache.forget_all())
     listener.watch(connected, lost)
-    return LiveDelivery(cache, edge, store, LivePages(urls, opens).render, opens)
+    return LiveDelivery(cache, edge, store, LivePages(urls, gate), gate)

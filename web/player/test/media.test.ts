@@ -7,6 +7,7 @@ const MEDIA: Media = {
   hls: '/vod/vi1/hls/manifest.m3u8',
   poster: null,
   mp4: null,
+  session: null,
   live: false,
   panoramic: false,
   chapters: { en: '/vod/vi1/chapters/en.vtt' },

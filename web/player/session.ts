@@ -1,0 +1,62 @@
+import type { Media } from './media';
+
+const PARAMETER = 'avh';
+
+/**
+ * Turns the one-time token of a private media into a session, which every URL then carries.
+ *
+ * The session stays with the tab: a page that is loaded again in it goes on, while another
+ * tab finds the token used up. Without one the URLs stay as they are, and the player tells
+ * what the server says to them.
+ */
+export async function inSession(media: Media): Promise<Media> {
+  if (media.session === null) return media;
+  const session = kept(media.session) ?? (await begin(media.session));
+  return session === null ? media : carrying(media, session);
+}
+
+/** Returns a media all of whose URLs carry a session. */
+export function carrying(media: Media, session: string): Media {
+  const carry = (url: string): string =>
+    `${url}${url.includes('?') ? '&' : '?'}${PARAMETER}=${encodeURIComponent(session)}`;
+  const carryIfAny = (url: string | null): string | null => (url === null ? null : carry(url));
+  return {
+    ...media,
+    hls: carry(media.hls),
+    poster: carryIfAny(media.poster),
+    mp4: carryIfAny(media.mp4),
+    storyboard: carryIfAny(media.storyboard),
+    chapters: Object.fromEntries(
+      Object.entries(media.chapters).map(([language, url]) => [language, carry(url)]),
+    ),
+  };
+}
+
+async function begin(url: string): Promise<string | null> {
+  try {
+    const answer = await fetch(url, { cache: 'no-store' });
+    if (!answer.ok) return null;
+    const { session_token: session } = (await answer.json()) as { session_token: string };
+    keep(url, session);
+    return session;
+  } catch {
+    return null; // no network: the player finds that out as well
+  }
+}
+
+/** Browsers may keep the storage from a page inside another site's: then a reload ends it. */
+function kept(url: string): string | null {
+  try {
+    return sessionStorage.getItem(url);
+  } catch {
+    return null;
+  }
+}
+
+function keep(url: string, session: string): void {
+  try {
+    sessionStorage.setItem(url, session);
+  } catch {
+    // As above.
+  }
+}
