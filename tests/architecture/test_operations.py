@@ -6,6 +6,7 @@ from pathlib import Path
 
 from prometheus_client import REGISTRY
 
+from telecine.domains.analytics import buffer
 from telecine.processes import measuring
 from telecine.processes.exits import Exit
 from telecine.processes.metrics import Children
@@ -33,7 +34,9 @@ def test_every_exit_status_is_explained() -> None:
 
 
 def test_every_metric_is_explained_and_nothing_else() -> None:
-    assert measuring.REQUESTS is not None  # makes them known to the registry
+    # Makes them known to the registry.
+    assert measuring.REQUESTS is not None
+    assert buffer.EVENTS is not None
     ours = {family.name: family.type for family in REGISTRY.collect()}
     ours |= {family.name: family.type for family in Children([]).collect()}
     names = {
