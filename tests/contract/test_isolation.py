@@ -220,6 +220,7 @@ def test_only_the_operator_uses_the_operators_operations(
         **make_resources(api, operations.image),
         "projectId": tenant.project_id,
         "apiKeyId": "x",
+        "signingKeyId": "x",
         "deliveryId": "00000000-0000-0000-0000-000000000000",
     }
     headers = [None, "", basic(f"{tenant.key}:"), f"Bearer {tenant.key}", f"Bearer {token}"]

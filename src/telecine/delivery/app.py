@@ -78,14 +78,14 @@ class Request:
     scope: Scope
     media: Media
     session: str | None
-    """What opens the children of a private playlist; None: the video is public."""
+    """What the children of a private playlist have to carry, None: nothing."""
     receive: Receive
     token: str | None = None
 
     @property
     def cache_scope(self) -> bytes | None:
         """Return the cache rule that private media force on every answer."""
-        return None if self.session is None else PRIVATE
+        return None if self.media.video.public else PRIVATE
 
     @property
     def transport(self) -> bool:
@@ -213,7 +213,7 @@ class Delivery:
     async def _admit(self, scope: Scope, media: Media, token: str | None) -> Admission | None:
         if media.video.public:
             return Admission()
-        return await self._gate.admit(scope, media.video.public_id, token)
+        return await self._gate.admit(scope, media.video, token)
 
     async def _begin(self, scope: Scope, media: Media, token: str | None) -> Answer:
         """Answer with the session that a token opens."""
@@ -221,7 +221,7 @@ class Delivery:
         if media.video.public:
             session = None if token is None else self._gate.public_session(media_id)
         else:
-            session = await self._gate.begin(scope, media_id, token)
+            session = await self._gate.begin(scope, media.video, token)
         if session is None:
             return answers.refusal(not_found("videoId"))
         body = json.dumps({"session_token": session})

@@ -3,22 +3,28 @@
 import hashlib
 import hmac
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Protocol
 from urllib.parse import parse_qsl
+from uuid import UUID
 
 from starlette.types import Scope
 
 from telecine import clock
 from telecine.db.engine import Database
 from telecine.delivery.answers import Answer
-from telecine.domains.videos import sessions, tokens, used_tokens
+from telecine.delivery.origin import address_of, referring_host
+from telecine.delivery.signers import SigningKeys
+from telecine.domains.videos import sessions, signatures, tokens, used_tokens
+from telecine.domains.videos.signatures import Signature
 from telecine.http.recent import Recent
 
 SESSION = "avh"
 SESSION_HEADER = b"x-token-session"
 
-CREDENTIAL = "[0-9a-fA-F-]{36}"
+CREDENTIAL = "[0-9a-fA-F-]{36}|" + signatures.PATTERN
 """What stands in a path as the token of a private media, as an expression."""
 
 _REMEMBERED_S = 30.0
@@ -27,43 +33,73 @@ _REMEMBERED_S = 30.0
 _URI = re.compile(r'(?<=[,:]URI=")[^"]+')
 
 
+class Guarded(Protocol):
+    """A private media."""
+
+    @property
+    def public_id(self) -> str:
+        """Its id."""
+
+    @property
+    def project_id(self) -> UUID:
+        """Whose it is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """A viewer may come in; `session` opens what they fetch next, None: it is public."""
+    """A viewer may come in. `session` opens what they fetch next, None: their token does.
+
+    `lasting`: the token is not used up, so nobody has to turn it into a session.
+    """
 
     session: str | None = None
     token: str | None = None
+    lasting: bool = False
 
 
 class Gate:
-    """Decides on private media. `key` signs tokens and sessions."""
+    """Decides on private media. `key` signs tokens and sessions.
 
-    def __init__(self, db: Database, key: bytes) -> None:
+    `signers` are the keys of signed URLs; `own_hosts` those of our player pages, which
+    fetch media for the sites that embed them.
+    """
+
+    def __init__(
+        self, db: Database, key: bytes, signers: SigningKeys, own_hosts: Collection[str]
+    ) -> None:
         self._db = db
         self._key = key
+        self._signers = signers
+        self._own_hosts = own_hosts
         self._remembered: Recent[tuple[str, bytes], datetime] = Recent(
             _REMEMBERED_S, max_entries=10_000
         )
 
-    def opens_page(self, scope: Scope, media_id: str, token: str | None) -> Admission | None:
+    async def opens_page(self, scope: Scope, media: Guarded, token: str | None) -> Admission | None:
         """Decide on the player page, which uses no token up: previews fetch it as well.
 
         Its script, or what it shows first, does.
         """
+        media_id = media.public_id
         session = self._session(scope, media_id)
         if session is not None:
             # Media are below a token; a session opens them whichever it is.
             return Admission(session, tokens.issue(self._key, media_id, clock.now()))
+        if token and await self._signature(scope, media, token):
+            return Admission(None, token, lasting=True)
         return Admission(None, token) if token and self._issued(media_id, token) else None
 
-    async def admit(self, scope: Scope, media_id: str, token: str | None) -> Admission | None:
+    async def admit(self, scope: Scope, media: Guarded, token: str | None) -> Admission | None:
         """Decide on a media file; the first one that comes without a session uses the token up.
 
         HEAD uses nothing up.
         """
+        media_id = media.public_id
         session = self._session(scope, media_id)
         if token is None or session is not None:
             return None if token is None else Admission(session)
+        if await self._signature(scope, media, token):
+            return Admission()
         if not self._issued(media_id, token):
             return None
         viewer, now = self._viewer(scope), clock.now()
@@ -79,17 +115,23 @@ class Gate:
             self._remembered.put((token, viewer), since)
         return Admission(sessions.issue(self._key, media_id, since))
 
-    async def begin(self, scope: Scope, media_id: str, token: str | None) -> str | None:
+    async def begin(self, scope: Scope, media: Guarded, token: str | None) -> str | None:
         """Turn a token into a session, None if it was used up already.
 
-        Whoever holds a session gets it again.
+        Whoever holds a session gets it again. That of a signed token ends with it; there is
+        none of one that is bound to a viewer or site, because sessions are not.
         """
+        media_id, now = media.public_id, clock.now()
         session = self._session(scope, media_id)
         if token is None or session is not None:
             return None if token is None else session
+        if signature := await self._signature(scope, media, token):
+            if signature.is_bound:
+                return None
+            since = min(now, signature.expires_at - sessions.LIFETIME)
+            return sessions.issue(self._key, media_id, since)
         if not self._issued(media_id, token):
             return None
-        now = clock.now()
         async with self._db.transaction() as tx:
             if scope["method"] == "HEAD":
                 used = await used_tokens.is_used(tx, token)
@@ -101,6 +143,20 @@ class Gate:
     def public_session(self, media_id: str) -> str:
         """Return a session for a public video: clients may ask for one, nobody needs it."""
         return sessions.issue(self._key, media_id, clock.now())
+
+    async def _signature(self, scope: Scope, media: Guarded, token: str) -> Signature | None:
+        """Return what a signed token says, if it opens this media for this viewer now."""
+        signature = Signature.parse(token)
+        if signature is None:
+            return None
+        secret = (await self._signers.of(media.project_id)).get(signature.key_id)
+        if secret is None or not signature.verify(secret, media.public_id, clock.now()):
+            return None
+        if not signature.is_of(address_of(scope)):
+            return None
+        if signature.host and referring_host(scope) not in {signature.host, *self._own_hosts}:
+            return None
+        return signature
 
     def _issued(self, media_id: str, token: str) -> bool:
         return tokens.verify(self._key, media_id, token, clock.now())
@@ -118,7 +174,7 @@ class Gate:
 
     def _viewer(self, scope: Scope) -> bytes:
         """Return a keyed digest of address and program: all that a first request tells."""
-        address = scope["client"][0] if scope["client"] else ""
+        address = address_of(scope)
         agents = [value for name, value in scope["headers"] if name == b"user-agent"]
         message = b"\0".join([b"viewer", address.encode(), *agents])
         return hmac.digest(self._key, message, hashlib.sha256)[:16]

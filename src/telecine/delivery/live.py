@@ -69,7 +69,7 @@ class Request:
     stream: LiveView
     window: Window | None
     session: str | None = None
-    """What opens the children of a private playlist; None: the stream is public."""
+    """What the children of a private playlist have to carry, None: nothing."""
 
     @property
     def query(self) -> dict[str, str]:
@@ -180,14 +180,14 @@ class LiveDelivery:
     async def _admit(self, scope: Scope, stream: LiveView, token: str | None) -> Admission | None:
         if stream.public:
             return Admission()
-        return await self._gate.admit(scope, stream.public_id, token)
+        return await self._gate.admit(scope, stream, token)
 
     async def _begin(self, scope: Scope, stream: LiveView, token: str | None) -> Answer:
         """Answer with the session that a token opens."""
         if stream.public:
             session = None if token is None else self._gate.public_session(stream.public_id)
         else:
-            session = await self._gate.begin(scope, stream.public_id, token)
+            session = await self._gate.begin(scope, stream, token)
         if session is None:
             raise not_found("liveStreamId")
         body = json.dumps({"session_token": session})

@@ -1,6 +1,7 @@
 """What delivery knows of live streams: read once, forgotten when they change."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from telecine.db.engine import Database
 from telecine.domains.live_streams import queries
@@ -12,6 +13,7 @@ _MOST = 10_000
 class LiveView:
     """What viewers' requests depend on."""
 
+    project_id: UUID
     public_id: str
     name: str
     public: bool
@@ -38,7 +40,12 @@ class LiveCache:
         view = None
         if row is not None:
             view = LiveView(
-                row.public_id, row.name, row.public, row.broadcasting, row.thumbnail_key
+                row.project_id,
+                row.public_id,
+                row.name,
+                row.public,
+                row.broadcasting,
+                row.thumbnail_key,
             )
         if self.keeps and changes == self._changes:
             if len(self._known) >= _MOST:

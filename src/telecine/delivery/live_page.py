@@ -28,12 +28,13 @@ class LivePages:
         private = not stream.public
         if private:
             token = path_token or query_token(scope)
-            admission = self._gate.opens_page(scope, stream.public_id, token)
+            admission = await self._gate.opens_page(scope, stream, token)
             if admission is None:
                 return page_answer(render_missing())
             folder += f"/private/{admission.token}"
             if admission.session is None:
-                session_url = f"{folder}/{stream.public_id}/session"
+                url = f"{folder}/{stream.public_id}/session"
+                session_url = None if admission.lasting else url
             else:
                 suffix = f"?{SESSION}={admission.session}"
         poster_url = f"{folder}/{stream.public_id}/thumbnail.jpg{suffix}"

@@ -31,12 +31,13 @@ class PlayerPages:
         public_id, private = media.video.public_id, not media.video.public
         folder, suffix, session_url = f"{self._media_base}/vod/{public_id}", "", None
         if private:
-            admission = self._gate.opens_page(scope, public_id, path_token or query_token(scope))
+            token = path_token or query_token(scope)
+            admission = await self._gate.opens_page(scope, media.video, token)
             if admission is None:
                 return page_answer(render_missing())
             folder += f"/token/{admission.token}"
             if admission.session is None:
-                session_url = f"{folder}/session"
+                session_url = None if admission.lasting else f"{folder}/session"
             else:
                 suffix = f"?{SESSION}={admission.session}"
         pictures = media.asset is not None and media.asset.plan.renditions

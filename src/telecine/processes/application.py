@@ -17,7 +17,7 @@ from telecine.delivery.live import is_live
 from telecine.delivery.logos import Logos
 from telecine.delivery.sharing import OEmbed, Shared
 from telecine.domains.accounts import api as accounts_api
-from telecine.domains.accounts import operator_api
+from telecine.domains.accounts import operator_api, signing_keys_api
 from telecine.domains.analytics.buffer import Buffer
 from telecine.domains.analytics.collector import Collector
 from telecine.domains.analytics.store import AnalyticsStore
@@ -44,7 +44,7 @@ from telecine.processes.health import Health
 from telecine.processes.measuring import Measured, measured
 from telecine.processes.onair import owner_socket
 from telecine.processes.secrets import sealer, token_key
-from telecine.processes.viewing import build_delivery, build_live_delivery
+from telecine.processes.viewing import build_delivery, build_gate, build_live_delivery
 from telecine.settings import Settings
 from telecine.storage.open import open_store
 
@@ -54,6 +54,7 @@ _QUEUE_PER_SLOT = 4
 ROUTERS = (
     accounts_api.router,
     operator_api.router,
+    signing_keys_api.router,
     videos_api.router,
     uploads_api.router,
     thumbnail_api.router,
@@ -127,18 +128,17 @@ async def running(
     built = services(settings, briefing)
     listener = Listener(briefing.database_url)
 
+    gate = build_gate(built.db, listener, built.urls, built.token_key, built.sealer)
     viewers, segments = build_delivery(
         built.db,
         built.store,
         listener,
         built.urls,
-        built.token_key,
+        gate,
         _QUEUE_PER_SLOT * settings.viewer_slots,
     )
     edge = Edge(owner_socket(settings.data))
-    watchers = build_live_delivery(
-        built.db, built.store, listener, built.urls, built.token_key, edge
-    )
+    watchers = build_live_delivery(built.db, built.store, listener, built.urls, gate, edge)
     pings = Buffer(AnalyticsStore(built.db))
     operations = api(settings, built, pings)
 

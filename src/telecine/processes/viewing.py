@@ -1,5 +1,6 @@
 """Joins the parts of delivery: caches, their wake-ups, the player page."""
 
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from telecine.db.engine import Database
@@ -15,6 +16,7 @@ from telecine.delivery.mp4 import Downloads
 from telecine.delivery.page import PlayerPages
 from telecine.delivery.segments import Segments
 from telecine.delivery.shortcut import SegmentShortcut
+from telecine.delivery.signers import Signers
 from telecine.delivery.transport import TransportView
 from telecine.domains.accounts.operations import PROJECT_CHANGED
 from telecine.domains.encodings.operations import MEDIA_CHANGED
@@ -23,10 +25,38 @@ from telecine.domains.live_streams.operations import LIVE_CHANGED
 from telecine.domains.players.operations import PLAYER_CHANGED
 from telecine.http.services import PublicUrls
 from telecine.live.edge import Edge
+from telecine.sealing import Sealer
 from telecine.storage.store import Store
 
 SEGMENT_WAIT_S = 8.0
 """How long a viewer waits for a segment that is being encoded; then 503."""
+
+
+def build_gate(
+    db: Database, listener: Listener, urls: PublicUrls, token_key: bytes, sealer: Sealer
+) -> Gate:
+    """Return what decides on private media; run `listener` beside it.
+
+    `token_key` signs tokens and sessions; `sealer` opens the signing keys of projects.
+    """
+    signers = Signers(db, sealer)
+
+    def connected() -> None:
+        signers.forget_all()
+        signers.keeps = True
+
+    def lost() -> None:
+        signers.keeps = False
+        signers.forget_all()
+
+    listener.subscribe(PROJECT_CHANGED, lambda _: signers.forget_all())
+    listener.watch(connected, lost)
+    return Gate(db, token_key, signers, own_hosts(urls))
+
+
+def own_hosts(urls: PublicUrls) -> frozenset[str]:
+    """Return the hosts of our player pages."""
+    return frozenset({urlsplit(urls.embed).hostname or ""})
 
 
 def build_delivery(
@@ -34,14 +64,14 @@ def build_delivery(
     store: Store,
     listener: Listener,
     urls: PublicUrls,
-    token_key: bytes,
+    gate: Gate,
     queue_limit: int,
 ) -> tuple[Delivery, SegmentShortcut]:
     """Return the application below `/vod/`, and the shortcut before it.
 
     Run `listener` beside them.
 
-    `token_key` signs the tokens of private videos; `queue_limit` is how many segments may
+    `gate` decides on private videos; `queue_limit` is how many segments may
     wait to be encoded before viewers are turned away.
     """
     cache = MediaCache(db, store)
@@ -60,7 +90,6 @@ def build_delivery(
     listener.subscribe(PROJECT_CHANGED, lambda _: cache.forget_all())
     listener.subscribe(PIECES_STORED, lambda asset_id: segments.pieces_arrived(UUID(asset_id)))
     listener.watch(connected, lost)
-    gate = Gate(db, token_key)
     pages = PlayerPages(urls, gate)
     transport = TransportView(segments, store)
     downloads = Downloads(segments)
@@ -74,11 +103,10 @@ def build_live_delivery(
     store: Store,
     listener: Listener,
     urls: PublicUrls,
-    token_key: bytes,
+    gate: Gate,
     edge: Edge,
 ) -> LiveDelivery:
     """Return the application of live streams; run `listener` and `edge` beside it."""
-    gate = Gate(db, token_key)
     cache = LiveCache(db)
 
     def connected() -> None:

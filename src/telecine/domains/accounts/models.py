@@ -56,6 +56,21 @@ class ApiKey(Base):
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 
 
+class SigningKey(Base):
+    """A key of a customer's server, which signs URLs of private media with it."""
+
+    __tablename__ = "signing_key"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=ids.row_key)
+    public_id: Mapped[str] = mapped_column(unique=True)
+    project_id: Mapped[UUID] = mapped_column(
+        ForeignKey("project.id", ondelete="CASCADE"), index=True
+    )
+    name: Mapped[str]
+    sealed_secret: Mapped[bytes]
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+
+
 class Token(Base):
     """An access or refresh token that was issued for a key."""
 

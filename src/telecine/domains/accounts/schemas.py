@@ -97,6 +97,27 @@ class KeyList(Wire):
     data: list[KeyDocument]
 
 
+class SigningKeyDocument(Wire):
+    """A key with which a customer's server signs URLs, without its secret."""
+
+    signing_key_id: str
+    name: str
+    environment: Environment
+    created_at: datetime
+
+
+class NewSigningKeyDocument(SigningKeyDocument):
+    """A signing key that was just made: the only time that its secret is shown."""
+
+    secret: str
+
+
+class SigningKeyList(Wire):
+    """All signing keys of a project."""
+
+    data: list[SigningKeyDocument]
+
+
 PerMinute = Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
 
 

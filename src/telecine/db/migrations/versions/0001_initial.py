@@ -139,6 +139,18 @@ def _accounts() -> None:
     op.create_index("ix_token_expires_at", "token", ["expires_at"])
     op.create_index("ix_token_project_id", "token", ["project_id"])
     op.create_table(
+        "signing_key",
+        _key(),
+        Column("public_id", String(), nullable=False),
+        _parent("signing_key", "project_id", "project"),
+        Column("name", String(), nullable=False),
+        Column("sealed_secret", LargeBinary(), nullable=False),
+        _now("created_at"),
+        sa.PrimaryKeyConstraint("id", name="pk_signing_key"),
+        sa.UniqueConstraint("public_id", name="uq_signing_key_public_id"),
+    )
+    op.create_index("ix_signing_key_project_id", "signing_key", ["project_id"])
+    op.create_table(
         "kept_answer",
         Column("digest", LargeBinary(), nullable=False),
         Column(
