@@ -30,7 +30,6 @@ NOT_BUILT = "not yet built"
 
 MISSING_OPERATIONS = (
     "* /account",
-    "* /analytics/*",
     "* /data/*",
     "* /summaries*",
 )

@@ -18,6 +18,7 @@ from telecine.delivery.logos import Logos
 from telecine.delivery.sharing import OEmbed, Shared
 from telecine.domains.accounts import api as accounts_api
 from telecine.domains.accounts import operator_api, signing_keys_api
+from telecine.domains.analytics import api as analytics_api
 from telecine.domains.analytics.buffer import Buffer
 from telecine.domains.analytics.collector import Collector
 from telecine.domains.analytics.store import AnalyticsStore
@@ -66,6 +67,7 @@ ROUTERS = (
     chapters_api.router,
     players_api.router,
     live_streams_api.router,
+    analytics_api.router,
     discarded_api.router,
     tags_api.router,
     webhooks_api.router,

@@ -81,6 +81,8 @@ class PlayEvent(Base):
     type: Mapped[str] = mapped_column(primary_key=True)
     at_s: Mapped[float] = mapped_column(primary_key=True)  # where a seek leads, for seeks
     from_s: Mapped[float | None]
+    # Among those of its ping, which may be of the same millisecond.
+    place: Mapped[int] = mapped_column(SmallInteger)
 
 
 class PlayTotal(Base):

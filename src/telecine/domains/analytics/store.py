@@ -70,10 +70,11 @@ _UPDATE = text(
 )
 _EVENTS = text(
     """
-    INSERT INTO play_event (playback_id, emitted_ms, type, at_s, from_s)
-    SELECT playback_id, emitted_ms, type, at_s, from_s
+    INSERT INTO play_event (playback_id, emitted_ms, type, at_s, from_s, place)
+    SELECT playback_id, emitted_ms, type, at_s, from_s, place
       FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (
-           playback_id uuid, emitted_ms bigint, type text, at_s float8, from_s float8)
+           playback_id uuid, emitted_ms bigint, type text, at_s float8, from_s float8,
+           place smallint)
     ON CONFLICT DO NOTHING
     """
 )
@@ -259,13 +260,14 @@ def _multirange(spans: Iterable[Span]) -> str:
 
 def _event_rows(folded: dict[UUID, Folded]) -> Iterable[dict[str, Any]]:
     for row_id, each in folded.items():
-        for event in each.events:
+        for place, event in enumerate(each.events):
             yield {
                 "playback_id": str(row_id),
                 "emitted_ms": event.at_ms,
                 "type": event.type,
                 "at_s": event.at_s,
                 "from_s": event.from_s,
+                "place": place,
             }
 
 

@@ -4,6 +4,7 @@ import httpx
 import pytest
 
 from telecine.db.engine import Database
+from telecine.domains.analytics import api as analytics_api
 from telecine.domains.analytics.buffer import Buffer
 from telecine.domains.analytics.collector import Collector
 from telecine.domains.analytics.store import AnalyticsStore
@@ -24,7 +25,7 @@ def pings(db: Database) -> Buffer:
 
 @pytest.fixture
 def app(services: Services, pings: Buffer) -> Api:
-    routers = [videos_api.router, live_streams_api.router]
+    routers = [videos_api.router, live_streams_api.router, analytics_api.router]
     return create_app(routers, Collector(pings, services.token_key).routes(), services)
 
 

@@ -805,6 +805,7 @@ def _analytics() -> None:
         Column("type", String(), nullable=False),
         Column("at_s", Double(), nullable=False),
         Column("from_s", Double(), nullable=True),
+        Column("place", SmallInteger(), nullable=False),
         sa.PrimaryKeyConstraint("playback_id", "emitted_ms", "type", "at_s", name="pk_play_event"),
     )
     op.create_table(

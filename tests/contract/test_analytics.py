@@ -1,0 +1,79 @@
+"""Viewers with api.video's own analytics package, told of by all official clients."""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.contract import packages
+from tests.contract.conftest import Tenant, accepted
+from tests.fixtures.waiting import until
+
+pytestmark = [pytest.mark.node, pytest.mark.anyio]
+
+HERE = Path(__file__).parent
+NODE, SESSIONS = HERE / "node", HERE / "python" / "sessions.py"
+PACKAGE = ("@api.video/player-analytics", "1.0.9")
+
+STORED_WITHIN_S = 30  # within two seconds; on a machine that has other things to do, later
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    video_id: str
+    stream_id: str
+    session_id: str
+
+
+@pytest.fixture(scope="module")
+def watched(base_url: str, api: httpx.Client) -> Watched:
+    """A video and a live stream that were watched by the unmodified package."""
+    video_id = accepted(api.post("/videos", json={"title": "watched"}))["videoId"]
+    stream_id = accepted(api.post("/live-streams", json={"name": "watched"}))["liveStreamId"]
+    folder = packages.node_package(*PACKAGE)
+    argv = [packages.node_program("node"), NODE / "player_analytics.cjs", folder]
+    environment = packages.node_environment()
+    said = packages.run([*argv, f"{base_url}/vod", video_id, "vod"], env=environment)
+    packages.run([*argv, f"{base_url}/live", stream_id, "live"], env=environment)
+    return Watched(video_id, stream_id, said.split()[-1])
+
+
+async def stored(api: httpx.Client, watched: Watched) -> None:
+    async def there() -> bool:
+        events = api.get(f"/analytics/sessions/{watched.session_id}/events")
+        live = accepted(api.get(f"/analytics/live-streams/{watched.stream_id}"))
+        return events.is_success and live["data"] != []
+
+    await until(there, STORED_WITHIN_S)
+
+
+@pytest.mark.parametrize("version", ["1.3.0", "1.2.0"])
+async def test_python_clients_read_sessions(
+    base_url: str, api: httpx.Client, tenant: Tenant, watched: Watched, version: str
+) -> None:
+    await stored(api, watched)
+    environment = {**os.environ, "PYTHONPATH": str(packages.python_client(version))}
+    ids = [watched.video_id, watched.stream_id, watched.session_id]
+    packages.run([sys.executable, SESSIONS, base_url, tenant.key, *ids], env=environment)
+
+
+@pytest.mark.parametrize(
+    ("package", "version"),
+    [
+        ("@api.video/nodejs-client", "2.1.1"),
+        ("@api.video/nodejs-client", "2.5.4"),
+        ("@api.video/nodejs-sdk", "1.10.4"),
+        ("@api.video/nodejs-sdk", "2.0.1"),
+    ],
+)
+async def test_node_clients_read_sessions(
+    base_url: str, api: httpx.Client, tenant: Tenant, watched: Watched, package: str, version: str
+) -> None:
+    await stored(api, watched)
+    folder = packages.node_package(package, version)
+    argv = [packages.node_program("node"), NODE / "sessions.cjs", folder, package, version]
+    ids = [watched.video_id, watched.stream_id, watched.session_id]
+    packages.run([*argv, base_url, tenant.key, *ids], env=packages.node_environment())
