@@ -1,8 +1,8 @@
 """What request handlers need from their process: built once, passed in, never global."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request
 
@@ -38,6 +38,14 @@ class PublicUrls:
         return asdict(self)
 
 
+LiveStatus = Callable[[str], Awaitable[Mapping[str, Any]]]
+"""Tells how the event of a live stream is doing (`telecine.live.edge.Edge.status`)."""
+
+
+async def _off_the_air(_: str) -> Mapping[str, Any]:
+    return {"on_air": False}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """The state of an application. `rate_limits` are the defaults by environment.
@@ -53,6 +61,7 @@ class Services:
     token_key: bytes
     sealer: Sealer
     disk_reserve_bytes: int = 0
+    live_status: LiveStatus = _off_the_air
     operator_digest: bytes | None = None
     rate_limits: Mapping[str, RateLimits] = field(default_factory=dict)
     limiter: RateLimiter = field(default_factory=RateLimiter)

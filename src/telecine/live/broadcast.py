@@ -1,19 +1,22 @@
 """One live event: from its first media until it is completed, or stays away too long."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 from uuid import UUID
 
 import structlog
 
 from telecine import clock, ids
-from telecine.formats.flv.packets import Packet
+from telecine.formats.flv.packets import Packet, audio_packets, video_packets
 from telecine.live.model import Output, Part, Place
 from telecine.live.packager import Packager
 from telecine.live.ports import Broadcasts, Stream
 from telecine.live.record import Recorder
+from telecine.live.relay import Relay
+from telecine.live.restream import Restreams
 from telecine.live.window import Window
+from telecine.net.policy import OutboundPolicy
 from telecine.storage.local import LocalStore
 
 log = structlog.get_logger()
@@ -49,6 +52,7 @@ class Broadcast:
         store: LocalStore,
         part_ms: int,
         window_ms: int,
+        policy: OutboundPolicy,
     ) -> None:
         self.stream = stream
         self.session = ids.nonce()
@@ -64,6 +68,9 @@ class Broadcast:
         self._recorder = Recorder(
             broadcasts, store, self.window, stream.public_id, kept=stream.record
         )
+        self._relay = Relay()
+        self.restreams = Restreams(stream.public_id, self._relay, policy)
+        self.restreams.change(stream.destinations)
         self._sinks: list[Sink] = [self.window.take, self._recorder.take]
         self._begun = asyncio.Event()
 
@@ -82,7 +89,7 @@ class Broadcast:
         former, self.publisher = self.publisher, publisher
         self._media_s = clock.monotonic_s()
         if former is not None:
-            self._give(self._packager.interrupt())
+            self._interrupt()
             former.close("another publisher took over")
 
     def detach(self, publisher: Publisher) -> bool:
@@ -90,12 +97,23 @@ class Broadcast:
         if self.publisher is not publisher:
             return False
         self.publisher = None
-        self._give(self._packager.interrupt())
+        self._interrupt()
         return True
 
     def expect(self, *, video: bool, audio: bool, size_px: tuple[int, int]) -> None:
         """Take what the encoder says of its tracks."""
         self._packager.expect(video=video, audio=audio, size_px=size_px)
+
+    def describe(self, values: Mapping[str, object]) -> None:
+        """Take the encoder's own words on its tracks, for those who are sent the event."""
+        self._relay.describe(values)
+
+    def receive(self, video: bool, time_ms: int, body: bytes) -> None:
+        """Take the body of an FLV tag. Raises FormatError."""
+        packets = video_packets(body) if video else audio_packets(body)
+        for packet in packets:
+            self.push(time_ms, packet)
+        self._relay.take(video, time_ms, body, packets)
 
     def push(self, time_ms: int, packet: Packet) -> None:
         """Take a packet. Raises FormatError."""
@@ -132,7 +150,9 @@ class Broadcast:
         log.info("broadcast started", stream=self.stream.public_id)
         async with asyncio.TaskGroup() as group:
             recording = group.create_task(self._recorder.run(self.event))
+            sending = group.create_task(self.restreams.run(self.stream.longest_restream_s))
             await self.over.wait()
+            sending.cancel()
             await self._broadcasts.ended(self.event)
             await recording
         log.info("broadcast ended", stream=self.stream.public_id)
@@ -144,6 +164,10 @@ class Broadcast:
     async def read(self, place: Place) -> bytes:
         """Return the bytes of an old segment. Raises StoreError."""
         return await self._store.read(place.key, place.offset, place.offset + place.size_bytes)
+
+    def _interrupt(self) -> None:
+        self._give(self._packager.interrupt())
+        self._relay.interrupt()
 
     def _give(self, outputs: Iterable[Output]) -> None:
         for output in outputs:

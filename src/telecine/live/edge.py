@@ -71,6 +71,12 @@ class Edge:
             answer = await read_frame(reader) if reader is not None else None
         return answer[1] if answer is not None and answer[0]["kind"] == "data" else None
 
+    async def status(self, public_id: str) -> dict[str, Any]:
+        """Return how the event of a stream is doing; `on_air` is false if there is none."""
+        async with self._asking(frame("status", stream=public_id)) as reader:
+            answer = await read_frame(reader) if reader is not None else None
+        return answer[0] if answer is not None else {"on_air": False}
+
     @contextlib.asynccontextmanager
     async def _asking(self, question: bytes) -> AsyncIterator[asyncio.StreamReader | None]:
         try:

@@ -70,6 +70,12 @@ Output = Init | Part | SegmentEnd | Targets | Ended
 """What a packager makes, in its order."""
 
 
+def clock_step(before_ms: int, after_ms: int) -> int:
+    """Return the difference of two times of 32 bits that wrap around."""
+    step = (after_ms - before_ms) & 0xFFFFFFFF
+    return step - (1 << 32) if step >= 1 << 31 else step
+
+
 def seconds(milliseconds: int) -> Fraction:
     """Return milliseconds as exact seconds."""
     return Fraction(milliseconds, MS)

@@ -1,7 +1,7 @@
 """The door of the process that owns events, for the edges on this machine.
 
 An edge asks with one frame: to follow a stream, which gives its window and then all that
-is added; or for a segment that nobody holds in memory any more.
+is added; for a segment that nobody holds in memory any more; or how an event is doing.
 """
 
 import asyncio
@@ -53,6 +53,10 @@ class Origin:
         self, head: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         event = self._studio.event(str(head.get("stream")))
+        if head["kind"] == "status":
+            writer.write(frame("status", **_status(event)))
+            await writer.drain()
+            return
         if event is None or not event.window.playable:
             writer.write(frame("none"))
         elif head["kind"] == "read":
@@ -74,6 +78,12 @@ class Origin:
             except StoreError as error:
                 log.warning("segment lost", stream=event.stream.public_id, reason=str(error))
         return frame("none") if data is None else frame("data", data)
+
+
+def _status(event: Broadcast | None) -> dict[str, Any]:
+    if event is None or event.over.is_set():
+        return {"on_air": False}
+    return {"on_air": True, "restreams": event.restreams.told()}
 
 
 async def _follow(

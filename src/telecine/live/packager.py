@@ -16,7 +16,7 @@ from telecine.formats.codecs.live_tracks import (
 from telecine.formats.flv.packets import Coded, Config, Packet
 from telecine.formats.mp4.headers import TrackHeader
 from telecine.formats.mp4.multitrack import Run, Sample, Track, movie_fragment, movie_init
-from telecine.live.model import Ended, Init, Output, Part, SegmentEnd, Targets
+from telecine.live.model import Ended, Init, Output, Part, SegmentEnd, Targets, clock_step
 
 VIDEO_ID, AUDIO_ID = 1, 2
 
@@ -112,7 +112,7 @@ class Packager:
             yield from self._configure(packet)
             return
         last = self._clock_ms
-        time_ms = self._clock_ms = time_ms if last is None else last + _step(last, time_ms)
+        time_ms = self._clock_ms = time_ms if last is None else last + clock_step(last, time_ms)
         if self._running:
             yield from self._take(time_ms, packet, received_ms)
         else:
@@ -332,9 +332,3 @@ class Packager:
         yield SegmentEnd(self._msn)
         self._msn += 1
         self._discontinuity = False
-
-
-def _step(before_ms: int, after_ms: int) -> int:
-    """Return the difference of two times of 32 bits that wrap around."""
-    step = (after_ms - before_ms) & 0xFFFFFFFF
-    return step - (1 << 32) if step >= 1 << 31 else step

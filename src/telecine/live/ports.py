@@ -1,21 +1,33 @@
 """What live asks of those above it: may they publish, and what is to be remembered."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where an event is sent on to: `server_url`/`stream_key`."""
+
+    name: str
+    server_url: str
+    stream_key: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
     """A live stream that somebody may publish to.
 
-    `record`: whether its events become videos. `longest_s`: when they end by themselves.
+    `record`: whether its events become videos. `longest_s`: when they end by themselves,
+    `longest_restream_s`: when they are no longer sent on to `destinations`.
     """
 
     project_id: UUID
     public_id: str
     record: bool
     longest_s: float | None = None
+    longest_restream_s: float | None = None
+    destinations: tuple[Destination, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

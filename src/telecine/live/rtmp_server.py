@@ -7,7 +7,6 @@ import structlog
 
 from telecine import ids
 from telecine.formats.errors import FormatError
-from telecine.formats.flv.packets import Packet, audio_packets, video_packets
 from telecine.live.broadcast import Broadcast
 from telecine.live.studio import Studio
 from telecine.protocols.errors import ProtocolError
@@ -83,8 +82,7 @@ class RtmpConnection(asyncio.Protocol):
         if isinstance(event, Media):
             self._media_s = self._loop.time()
             if self._broadcast is not None and not self._broadcast.over.is_set():
-                for packet in _packets(event):
-                    self._broadcast.push(event.timestamp_ms, packet)
+                self._broadcast.receive(event.video, event.timestamp_ms, event.payload)
         elif isinstance(event, Publish):
             assert self._transport is not None  # noqa: S101 - data came through it
             self._transport.pause_reading()
@@ -104,6 +102,7 @@ class RtmpConnection(asyncio.Protocol):
             audio="audiocodecid" in told.values,
             size_px=(width, height),
         )
+        broadcast.describe(told.values)
 
     async def _admit(self, asked: Publish) -> None:
         known = asked.app == APP or asked.app.startswith(APP + "/")
@@ -151,7 +150,3 @@ class RtmpConnection(asyncio.Protocol):
             self._arm(IDLE_S - quiet_s)
         else:
             self.close("nothing came in time")
-
-
-def _packets(media: Media) -> list[Packet]:
-    return video_packets(media.payload) if media.video else audio_packets(media.payload)

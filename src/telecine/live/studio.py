@@ -6,6 +6,7 @@ import structlog
 
 from telecine.live.broadcast import Broadcast, Publisher
 from telecine.live.ports import Broadcasts
+from telecine.net.policy import RTMP_PORTS, OutboundPolicy
 from telecine.storage.local import LocalStore
 
 log = structlog.get_logger()
@@ -20,7 +21,8 @@ _REFUSAL_DELAY_S = 1.0
 class Studio:
     """Keeps one `Broadcast` for every stream that is or was on the air.
 
-    `part_ms`, `window_s`: of its events; `grace_s`: how long one waits for its encoder.
+    `part_ms`, `window_s`: of its events; `grace_s`: how long one waits for its encoder;
+    `policy`: which servers they may be sent on to.
     """
 
     def __init__(
@@ -31,12 +33,14 @@ class Studio:
         part_ms: int,
         window_s: float,
         grace_s: float = GRACE_S,
+        policy: OutboundPolicy | None = None,
     ) -> None:
         self._broadcasts = broadcasts
         self._store = store
         self._part_ms = part_ms
         self._window_s = window_s
         self._grace_s = grace_s
+        self._policy = policy or OutboundPolicy(ports=RTMP_PORTS)
         self._events: dict[str, Broadcast] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._expiries: dict[Broadcast, asyncio.TimerHandle] = {}
@@ -65,7 +69,12 @@ class Studio:
             event.attach(publisher)
             return event
         event = Broadcast(
-            stream, self._broadcasts, self._store, self._part_ms, round(self._window_s * 1000)
+            stream,
+            self._broadcasts,
+            self._store,
+            self._part_ms,
+            round(self._window_s * 1000),
+            self._policy,
         )
         self._events[stream.public_id] = event
         event.attach(publisher)

@@ -1,6 +1,6 @@
 """Where requests may go: public hosts on known ports, and what the operator adds (pure)."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 from typing import Self
@@ -11,6 +11,16 @@ from telecine.net.addresses import Address, Network, is_public
 
 WEB_PORTS = frozenset({80, 443, 8080, 8443})
 """Ports of public hosts that speak HTTP; elsewhere a request could be mail or a login."""
+
+
+class _RtmpPorts(Container[int]):
+    def __contains__(self, port: object) -> bool:
+        return isinstance(port, int) and (port in {80, 443} or port >= 1024)
+
+
+RTMP_PORTS = _RtmpPorts()
+"""Ports of public hosts that take RTMP: services choose them freely, but not among those of
+logins and mail. Nothing a user chose is sent before the other side has shaken hands."""
 
 _HOST_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_.")
 
@@ -28,12 +38,12 @@ class OutboundPolicy:
 
     networks: tuple[Network, ...] = ()
     hosts: frozenset[str] = frozenset()
-    ports: frozenset[int] = WEB_PORTS
+    ports: Container[int] = WEB_PORTS
     proxy: str | None = field(default=None, repr=False)  # may hold a password
 
     @classmethod
     def of(
-        cls, allow: Iterable[str], *, proxy: str | None = None, ports: frozenset[int] = WEB_PORTS
+        cls, allow: Iterable[str], *, proxy: str | None = None, ports: Container[int] = WEB_PORTS
     ) -> Self:
         """Build a policy from what an operator writes: `10.0.0.0/8`, `nas.lan`, `*.lan`.
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -26,6 +27,7 @@ from telecine.domains.captions import api as captions_api
 from telecine.domains.chapters import api as chapters_api
 from telecine.domains.encodings import api as encodings_api
 from telecine.domains.live_streams import api as live_streams_api
+from telecine.domains.live_streams import operator_api as live_streams_operator_api
 from telecine.domains.players import api as players_api
 from telecine.domains.uploads import api as uploads_api
 from telecine.domains.uploads import delegated_api, tokens_api
@@ -73,6 +75,7 @@ ROUTERS = (
     webhooks_api.router,
     encodings_api.router,
     webhooks_operator_api.router,
+    live_streams_operator_api.router,
 )
 """All operations of the API, in the order of the document."""
 
@@ -127,7 +130,8 @@ async def running(
 
     The shortcut answers segments that are in memory before the application is asked.
     """
-    built = services(settings, briefing)
+    edge = Edge(owner_socket(settings.data))
+    built = replace(services(settings, briefing), live_status=edge.status)
     listener = Listener(briefing.database_url)
 
     gate = build_gate(built.db, listener, built.urls, built.token_key, built.sealer)
@@ -139,7 +143,6 @@ async def running(
         gate,
         _QUEUE_PER_SLOT * settings.viewer_slots,
     )
-    edge = Edge(owner_socket(settings.data))
     watchers = build_live_delivery(built.db, built.store, listener, built.urls, gate, edge)
     pings = Buffer(AnalyticsStore(built.db))
     operations = api(settings, built, pings)

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import structlog
@@ -17,9 +18,12 @@ from telecine.domains.live_streams.operations import LIVE_CHANGED
 from telecine.live.origin import Origin
 from telecine.live.rtmp_server import RtmpConnection
 from telecine.live.studio import Studio
+from telecine.net.policy import RTMP_PORTS
 from telecine.processes import control
 from telecine.processes.control import Briefing, Child
+from telecine.processes.ingest import outbound_policy
 from telecine.processes.onair import node_name, owner_socket
+from telecine.processes.secrets import sealer
 from telecine.settings import Settings
 from telecine.storage.local import LocalStore
 from telecine.storage.open import open_store
@@ -38,11 +42,17 @@ def recordings(settings: Settings, store: Store) -> LocalStore:
 
 
 class _Reviews:
-    """Ends events whose end somebody asked for, in whatever process."""
+    """Ends events whose end somebody asked for, and sends others where they are to go.
 
-    def __init__(self, db: Database, studio: Studio, group: asyncio.TaskGroup) -> None:
+    Whoever asks does so in whatever process.
+    """
+
+    def __init__(
+        self, db: Database, studio: Studio, memory: StoredBroadcasts, group: asyncio.TaskGroup
+    ) -> None:
         self._db = db
         self._studio = studio
+        self._memory = memory
         self._group = group
 
     def all(self) -> None:
@@ -66,6 +76,8 @@ class _Reviews:
         if stream is None or asked:
             log.info("broadcast completed", stream=public_id, deleted=stream is None)
             self._studio.complete(public_id)
+        else:
+            ours.restreams.change(self._memory.destinations(stream))
 
 
 async def broadcast(child: Child, briefing: Briefing) -> None:
@@ -76,7 +88,9 @@ async def broadcast(child: Child, briefing: Briefing) -> None:
     db = Database(briefing.database_url, pool_size=_CONNECTIONS)
     store = open_store(settings.storage, os.environ, reserve_bytes=settings.disk_reserve_mib << 20)
     files = recordings(settings, store)
-    memory = StoredBroadcasts(db, store, files, node_name(settings.data))
+    memory = StoredBroadcasts(
+        db, store, files, node_name(settings.data), sealer(settings, briefing)
+    )
     await memory.recover()
     studio = Studio(
         memory,
@@ -84,12 +98,13 @@ async def broadcast(child: Child, briefing: Briefing) -> None:
         part_ms=settings.live_part_ms,
         window_s=settings.live_rewind_s,
         grace_s=settings.live_grace_s,
+        policy=replace(outbound_policy(settings), ports=RTMP_PORTS),
     )
     listener = Listener(briefing.database_url)
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.TaskGroup() as group:
-            reviews = _Reviews(db, studio, group)
+            reviews = _Reviews(db, studio, memory, group)
             listener.subscribe(LIVE_CHANGED, reviews.of)
             listener.watch(reviews.all, lambda: None)
             listening = group.create_task(listener.run())

@@ -8,6 +8,7 @@ import asyncio
 import mmap
 import os
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 from uuid import UUID
@@ -17,11 +18,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from telecine import ids
 from telecine.db.engine import Database
-from telecine.domains.live_streams import broadcasting
+from telecine.domains.live_streams import broadcasting, restreams
 from telecine.domains.live_streams.broadcasting import SHORTEST_RECORDING, Finished
+from telecine.domains.live_streams.models import LiveStream
 from telecine.formats.errors import FormatError
 from telecine.formats.mp4.multitrack import Whole, whole_fragments
-from telecine.live.ports import RecordingPlace, Stream
+from telecine.live.ports import Destination, RecordingPlace, Stream
+from telecine.sealing import Sealer, SealError
 from telecine.storage.local import LocalStore
 from telecine.storage.store import Store, StoreError
 
@@ -31,6 +34,7 @@ RECORDINGS = "live/"
 """The folder of files that are being written, with one below it for each process."""
 
 SANDBOX_EVENT_S = 30 * 60.0
+SANDBOX_RESTREAM_S = 2 * 60.0
 _PAUSES_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 T = TypeVar("T")
@@ -42,8 +46,11 @@ class StoredBroadcasts:
     `recordings` holds files while they are written; it may be `store` itself.
     """
 
-    def __init__(self, db: Database, store: Store, recordings: LocalStore, node: str) -> None:
+    def __init__(
+        self, db: Database, store: Store, recordings: LocalStore, node: str, sealer: Sealer
+    ) -> None:
         self._db = db
+        self._sealer = sealer
         self._store = store
         self._recordings = recordings
         self._node = node
@@ -60,8 +67,24 @@ class StoredBroadcasts:
         if found is None:
             return None
         row, environment = found
-        longest_s = SANDBOX_EVENT_S if broadcasting.is_sandbox(environment) else None
-        return Stream(row.project_id, row.public_id, row.record is not False, longest_s)
+        sandbox = broadcasting.is_sandbox(environment)
+        return Stream(
+            row.project_id,
+            row.public_id,
+            record=row.record is not False,
+            longest_s=SANDBOX_EVENT_S if sandbox else None,
+            longest_restream_s=SANDBOX_RESTREAM_S if sandbox else None,
+            destinations=self.destinations(row),
+        )
+
+    def destinations(self, row: LiveStream) -> tuple[Destination, ...]:
+        """Return where a stream is sent on to; nowhere, if nobody can read that any more."""
+        try:
+            found = restreams.opened(self._sealer, row.public_id, row.sealed_restreams)
+        except SealError:
+            log.exception("targets cannot be read", stream=row.public_id)
+            return ()
+        return tuple(Destination(**asdict(each)) for each in found)
 
     async def started(self, stream: Stream) -> UUID | None:
         """Record the begin of an event."""

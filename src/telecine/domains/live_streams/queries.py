@@ -58,6 +58,13 @@ async def watched(tx: Transaction, public_id: str) -> LiveStream | None:
     return await tx.scalar(rows)
 
 
+async def of_any_project(tx: Transaction, public_id: str) -> LiveStream | None:
+    """Return a live stream of whatever project, for the operator."""
+    return await tx.scalar(
+        select(LiveStream).where(LiveStream.public_id == public_id, LiveStream.deleted_at.is_(None))
+    )
+
+
 async def running(tx: Transaction, project_id: UUID, live_stream_id: UUID) -> Broadcast | None:
     """Return the event that runs on a live stream, None if there is none."""
     rows = select(Broadcast).where(

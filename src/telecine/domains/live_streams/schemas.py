@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
@@ -43,7 +43,7 @@ Name = Annotated[str, StringConstraints(max_length=1000), NO_NUL, AfterValidator
 
 
 class RestreamInput(Wire):
-    """A target to send the stream on to: kept and shown, nothing is sent yet."""
+    """A target to send the stream on to, while it is on the air."""
 
     name: Annotated[
         str, _Given, StringConstraints(max_length=255), NO_NUL, AfterValidator(_not_blank)
@@ -102,7 +102,7 @@ class LiveStreamUpdate(_Editable):
 
 
 class RestreamDocument(Wire):
-    """A target to send the stream on to: kept and shown, nothing is sent yet."""
+    """A target to send the stream on to, while it is on the air."""
 
     name: str
     server_url: str
@@ -131,6 +131,30 @@ class LiveStreamDocument(Wire):
     restreams: list[RestreamDocument]
     created_at: datetime
     updated_at: datetime
+
+
+class RestreamStatus(Wire):
+    """How a target of a live stream is doing. `serverUrl` without user and password.
+
+    `reason` tells why the last attempt ended; `attempts` counts those since it was live.
+    """
+
+    name: str
+    server_url: str
+    state: Literal["off", "connecting", "live", "waiting"]
+    since: datetime | None = None
+    reason: str | None = None
+    attempts: int = 0
+    sent_bytes: int = 0
+    dropped_tags: int = 0
+
+
+class RestreamStatusList(Wire):
+    """All targets of a live stream; all `off` while nothing is on the air."""
+
+    live_stream_id: str
+    on_air: bool
+    data: list[RestreamStatus]
 
 
 class LiveStreamList(Wire):

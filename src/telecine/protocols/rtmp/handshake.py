@@ -49,6 +49,45 @@ class ServerHandshake:
         return reply
 
 
+class ClientHandshake:
+    """The client's side: send `opening`, then what `receive` returns, until `done`.
+
+    `trailing` then holds what came behind the handshake. `c1_random` are 1,528 bytes. What
+    the server echoes is not compared, for some do not echo.
+    """
+
+    def __init__(self, c1_random: bytes) -> None:
+        self.opening = client_opening(c1_random)
+        self._buffer = bytearray()
+        self._answered = False
+        self.done = False
+
+    @property
+    def trailing(self) -> bytes:
+        """Return the bytes behind the handshake, once it is done."""
+        return bytes(self._buffer)
+
+    def receive(self, data: bytes) -> bytes:
+        """Take bytes off the wire; return the bytes to send now (often none).
+
+        Raises:
+            ProtocolError: S0 does not offer version 3.
+        """
+        self._buffer += data
+        reply = b""
+        if not self._answered and self._buffer:
+            if self._buffer[0] != VERSION:
+                raise ProtocolError(f"RTMP version {self._buffer[0]}, expected {VERSION}")
+            if len(self._buffer) > PACKET_BYTES:
+                reply = bytes(self._buffer[1 : 1 + PACKET_BYTES])  # C2 echoes S1
+                del self._buffer[: 1 + PACKET_BYTES]
+                self._answered = True
+        if self._answered and not self.done and len(self._buffer) >= PACKET_BYTES:
+            del self._buffer[:PACKET_BYTES]
+            self.done = True
+        return reply
+
+
 def client_opening(c1_random: bytes) -> bytes:
     """Return C0 and C1; `c1_random` are 1,528 bytes."""
     return bytes([VERSION]) + bytes(8) + c1_random

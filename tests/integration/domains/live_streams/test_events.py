@@ -20,12 +20,14 @@ from tests.unit.live.test_packager import AUDIO, VIDEO, merged, pictures, run, s
 
 pytestmark = pytest.mark.anyio
 
+SEALER = Sealer(["secret"])
+
 
 async def test_a_recording_that_was_killed_becomes_a_video_of_its_whole_parts(
     db: Database, project: ProjectKeys, tmp_path: Path
 ) -> None:
     store = LocalStore(tmp_path)
-    dead = StoredBroadcasts(db, store, store, "node")
+    dead = StoredBroadcasts(db, store, store, "node", SEALER)
     sealer = Sealer(["s" * 32])
     async with db.transaction() as tx:
         row = await operations.create(tx, project.production_id, sealer, {"name": "Live"})
@@ -42,10 +44,10 @@ async def test_a_recording_that_was_killed_becomes_a_video_of_its_whole_parts(
     path.write_bytes(whole + written[-1][:-1])  # it died inside its last part
     (path.parent / "forgotten").write_bytes(b"of a recording that ended before")
 
-    await StoredBroadcasts(db, store, store, "another").recover()
+    await StoredBroadcasts(db, store, store, "another", SEALER).recover()
     assert path.exists()
     for _ in range(2):  # the second time finds nothing
-        await StoredBroadcasts(db, store, store, "node").recover()
+        await StoredBroadcasts(db, store, store, "node", SEALER).recover()
         async with db.transaction() as tx:
             source = (await tx.scalars(select(Source))).one()
             recording = (await tx.scalars(select(Recording))).one()
@@ -61,7 +63,7 @@ async def test_a_recording_that_cannot_be_read_is_kept_for_a_person(
     db: Database, project: ProjectKeys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = LocalStore(tmp_path)
-    dead = StoredBroadcasts(db, store, store, "node")
+    dead = StoredBroadcasts(db, store, store, "node", SEALER)
     sealer = Sealer(["s" * 32])
     async with db.transaction() as tx:
         row = await operations.create(tx, project.production_id, sealer, {"name": "Live"})
@@ -79,7 +81,7 @@ async def test_a_recording_that_cannot_be_read_is_kept_for_a_person(
 
     monkeypatch.setattr(events, "_salvage", broken_disk)
     for _ in range(2):
-        await StoredBroadcasts(db, store, store, "node").recover()
+        await StoredBroadcasts(db, store, store, "node", SEALER).recover()
         async with db.transaction() as tx:
             recording = (await tx.scalars(select(Recording))).one()
         assert recording.failure is not None

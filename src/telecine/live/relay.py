@@ -1,0 +1,103 @@
+"""Hands on what an encoder sends, as it is, to whoever forwards or transcodes it.
+
+Times go on whatever the encoder's clock does, as those of the packager do: receivers have
+one connection for an event that may have had several.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from telecine.formats.flv.packets import Coded, Config, Packet
+from telecine.live.model import clock_step
+
+JUMP_MS = 2000
+"""A step above which the encoder's clock jumped, or below its negative."""
+
+_AFTER_JUMP_MS = 33
+_MOST_CONFIGS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """The body of an FLV tag, at a time of the event. `key`: pictures can begin with it."""
+
+    video: bool
+    time_ms: int
+    body: bytes
+    config: bool
+    key: bool
+
+
+class Receiver(Protocol):
+    """Takes tags at once and without waiting: its own queue is its own affair."""
+
+    def take(self, tag: Tag) -> None:
+        """Take the next tag."""
+
+    def describe(self, values: Mapping[str, object]) -> None:
+        """Take what the encoder says of its tracks, again if it says so again."""
+
+
+class Relay:
+    """The tags of one event. `greeting` is what a receiver needs to know first."""
+
+    def __init__(self) -> None:
+        self.metadata: Mapping[str, object] | None = None
+        self._receivers: list[Receiver] = []
+        self._configs: dict[tuple[bool, tuple[int, ...]], Tag] = {}
+        self.has_video = False
+        self.enhanced: str | None = None  # a codec that classic RTMP does not have
+        self._clock_ms: int | None = None  # the encoder's, at the last tag
+        self._time_ms = 0
+
+    def greeting(self) -> list[Tag]:
+        """Return how the tracks are to be decoded."""
+        return list(self._configs.values())
+
+    def add(self, receiver: Receiver) -> None:
+        """Give a receiver everything from now on."""
+        self._receivers.append(receiver)
+
+    def remove(self, receiver: Receiver) -> None:
+        """Give a receiver nothing any more."""
+        if receiver in self._receivers:
+            self._receivers.remove(receiver)
+
+    def describe(self, values: Mapping[str, object]) -> None:
+        """Take what the encoder says of its tracks."""
+        self.metadata = values
+        for receiver in tuple(self._receivers):
+            receiver.describe(values)
+
+    def interrupt(self) -> None:
+        """Note that what follows comes from another connection."""
+        self._clock_ms = None
+
+    def take(self, video: bool, time_ms: int, body: bytes, packets: Sequence[Packet]) -> None:
+        """Hand on the body of a tag, which holds `packets`."""
+        if not packets:
+            return
+        configs = [each for each in packets if isinstance(each, Config)]
+        if not configs:
+            self._advance(time_ms)
+        key = any(isinstance(each, Coded) and each.video and each.key for each in packets)
+        tag = Tag(video, self._time_ms, body, bool(configs), key)
+        if configs:
+            self.has_video |= video
+            if body[0] & 0x80 if video else body[0] >> 4 == 9:
+                self.enhanced = configs[0].codec
+            place = video, tuple(each.track for each in configs)
+            if place in self._configs or len(self._configs) < _MOST_CONFIGS:
+                self._configs[place] = tag
+        for receiver in tuple(self._receivers):
+            receiver.take(tag)
+
+    def _advance(self, time_ms: int) -> None:
+        step = _AFTER_JUMP_MS
+        if self._clock_ms is not None:
+            step = clock_step(self._clock_ms, time_ms)
+            if abs(step) > JUMP_MS:
+                step = _AFTER_JUMP_MS
+        self._clock_ms = time_ms
+        self._time_ms = max(0, self._time_ms + step)
