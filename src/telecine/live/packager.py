@@ -29,12 +29,16 @@ CONFIG_WAIT_MS = 500
 JUMP_MS = 2000
 """A step between neighbours above which the encoder's clock jumped, or backward."""
 
+LEAST_PART = 0.85
+"""Of the part target: how short a part may be that neither begins nor ends something."""
+
 SEGMENT_MS = 1000
 """A key frame begins a segment if the last one has lasted so long."""
 
 AUDIO_SEGMENT_MS = 2000
 LONGEST_SEGMENT_MS = 10_000
 _SHORTEST_TARGET_S = 2
+_LEAST_FIRST_PART = 0.75
 _DRIFT_MS = 200
 _MAX_EARLY = 2000
 _USUAL_FRAME_MS = 33
@@ -66,7 +70,7 @@ class Packager:
         self._inits = 0
         self._msn = 0
         self._sequence = 0
-        self._longest_part_ms = 0
+        self._longest_part_ms = self._shortest_part_ms = 0
         self._discontinuity = False
         self._clock_ms: int | None = None  # the encoder's, which does not wrap around
         self._end_ms = 0  # of all that was written, on our timeline
@@ -123,6 +127,7 @@ class Packager:
         if self._running:
             if self._held is not None:
                 self._close_picture(self._frame_ms)
+                yield from self._cut_overhang()
             yield from self._end_segment()
             self._discontinuity = self._msn > 0
         self._reset_clock()
@@ -216,26 +221,61 @@ class Packager:
     def _picture(self, time_ms: int, packet: Coded, received_ms: int) -> Iterator[Output]:
         if self._held is not None:
             length_ms = max(1, time_ms - self._held.time_ms)
+            if self._segment_ms and self._segment_ms + length_ms > self._longest_segment_ms():
+                # It lasts longer than was thought when it came.
+                yield from self._end_segment()
+                self._received_ms = self._held.received_ms
+                self._begin_segment()
             self._close_picture(length_ms)
+            yield from self._cut_overhang()
             if self._cuts_before(packet.key, length_ms):
                 yield from self._end_segment()
                 self._received_ms = received_ms
                 self._begin_segment()
-            elif self._part_length_ms + length_ms > self._limit_ms():
+            elif self._least_ms() <= self._part_length_ms > self._limit_ms() - length_ms:
+                # A shorter one would break the rules; what is longer is cut when it is there.
                 yield from self._end_part()
         self._held = _Held(time_ms, packet, received_ms)
 
     def _cuts_before(self, key: bool, next_ms: int) -> bool:
         if key and self._segment_ms >= SEGMENT_MS - 50:
             return True
-        longest = LONGEST_SEGMENT_MS
-        if self._targets is not None:
-            # EXTINF is rounded before it is compared (RFC 8216bis, 4.4.3.1).
-            longest = self._targets.segment_s * 1000 + 400
-        return self._segment_ms + next_ms > longest
+        return self._segment_ms + next_ms > self._longest_segment_ms()
+
+    def _longest_segment_ms(self) -> int:
+        if self._targets is None:
+            return LONGEST_SEGMENT_MS
+        # EXTINF is rounded before it is compared (RFC 8216bis, 4.4.3.1).
+        return self._targets.segment_s * 1000 + 400
 
     def _limit_ms(self) -> int:
-        return self._targets.part_ms if self._targets else self._part_ms + TOLERANCE_MS
+        """Return how long a part may be; before there is a target, so that one fits all."""
+        if self._targets is not None:
+            return self._targets.part_ms
+        limit = self._part_ms + TOLERANCE_MS
+        if self._shortest_part_ms:
+            limit = min(limit, int(self._shortest_part_ms / LEAST_PART) - TOLERANCE_MS)
+        return limit
+
+    def _least_ms(self) -> float:
+        """Return how long a part must be that does not end its segment (4.4.4.9)."""
+        if self._targets is not None:
+            return LEAST_PART * self._targets.part_ms
+        longest = LEAST_PART * (self._longest_part_ms + TOLERANCE_MS)
+        return max(longest, _LEAST_FIRST_PART * self._part_ms)
+
+    def _cut_overhang(self) -> Iterator[Output]:
+        """Cut parts off that are long enough, though their last picture is shown for longer.
+
+        Parts are as long as their playlist says, not as their samples: what follows the
+        picture within its time has sound alone, or nothing.
+        """
+        limit = self._limit_ms()
+        while self._part_length_ms > limit:
+            rest = self._part_length_ms - limit
+            self._part_length_ms = limit
+            yield from self._end_part(until_ms=self._end_ms - rest)
+            self._part_length_ms = rest
 
     def _close_picture(self, length_ms: int) -> None:
         held = self._held
@@ -295,15 +335,21 @@ class Packager:
     def _begin_segment(self) -> None:
         self._segment_ms = self._part_number = 0
 
-    def _end_part(self, *, ends: bool = False) -> Iterator[Output]:
-        runs = []
+    def _end_part(self, *, ends: bool = False, until_ms: int | None = None) -> Iterator[Output]:
+        """End a part; sound that begins at or behind `until_ms` belongs to the next one."""
+        runs, later, later_at = [], list[Sample](), 0
+        if until_ms is not None:
+            later, later_at = self._split_sounds(until_ms)
         if self._pictures:
             first = self._pictures_at_ms * _TICKS_MS
             runs.append(Run(VIDEO_ID, first, self._pictures))
         if self._sounds:
             runs.append(Run(AUDIO_ID, self._sounds_at, self._sounds))
-        if not runs or not self._part_length_ms:
+        if not self._part_length_ms:
             return
+        if not runs:
+            now = self._end_ms if until_ms is None else until_ms
+            runs.append(Run(VIDEO_ID, now * _TICKS_MS, []))
         self._sequence += 1
         yield Part(
             msn=self._msn,
@@ -318,8 +364,24 @@ class Packager:
         )
         self._part_number += 1
         self._longest_part_ms = max(self._longest_part_ms, self._part_length_ms)
+        if not ends:
+            shortest = self._shortest_part_ms or self._part_length_ms
+            self._shortest_part_ms = min(shortest, self._part_length_ms)
         self._part_length_ms = 0
-        self._pictures, self._sounds = [], []
+        self._pictures, self._sounds, self._sounds_at = [], later, later_at
+
+    def _split_sounds(self, until_ms: int) -> tuple[list[Sample], int]:
+        """Take the sound off that begins too late; return it, and when it begins."""
+        if self._audio is None:
+            return [], 0
+        at, until = self._sounds_at, until_ms * self._audio.timescale // 1000
+        for count, sound in enumerate(self._sounds):
+            if at >= until:
+                later = self._sounds[count:]
+                del self._sounds[count:]
+                return later, at
+            at += sound.duration
+        return [], 0
 
     def _end_segment(self) -> Iterator[Output]:
         yield from self._end_part(ends=True)

@@ -4,6 +4,8 @@ import itertools
 from collections.abc import Iterable
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from telecine.delivery.live_playlists import Rendered
 from telecine.formats.errors import FormatError
@@ -202,3 +204,37 @@ def test_codecs_that_no_player_knows_are_refused() -> None:
         run(Packager(200), [(0, Config(True, 0, "vvc1", bytes(30)))])
     with pytest.raises(FormatError, match="mp3"):
         run(Packager(200), [(0, Config(False, 0, ".mp3", b""))])
+
+
+def uneven(lengths_ms: Iterable[int], *, gop: int = 30) -> list[Sent]:
+    """Return pictures that last so long, one after the other."""
+    times = itertools.accumulate(lengths_ms, initial=0)
+    return [(time_ms, Coded(True, 0, "avc1", n % gop == 0, 0, b"p"))
+            for n, time_ms in enumerate(times)]  # fmt: skip
+
+
+@pytest.mark.parametrize("sounding", [True, False])
+@settings(max_examples=10, deadline=None)
+@given(lengths=st.lists(st.sampled_from([16, 33, 34, 100, 333, 500, 1900]), min_size=60,
+                        max_size=120), gop=st.sampled_from([7, 30]))  # fmt: skip
+def test_pictures_may_last_for_any_time(lengths: list[int], gop: int, sounding: bool) -> None:
+    packager = Packager(200)
+    packager.expect(video=True, audio=sounding, size_px=(0, 0))
+    total_s = sum(lengths) / 1000
+    sent = merged(uneven(lengths, gop=gop), sounds(total_s) if sounding else [])
+    configs: list[Sent] = [(0, VIDEO), (0, AUDIO)] if sounding else [(0, VIDEO)]
+    outputs = [*run(packager, [*configs, *sent]), *packager.end()]
+    checked(outputs)
+    lasting = sum(part.duration_ms for part in parts(outputs)) / 1000
+    assert lasting == pytest.approx(total_s, abs=2)
+
+
+def test_a_screen_that_stands_still_keeps_its_sound() -> None:
+    packager = Packager(200)
+    sent = merged(uneven([33] * 60 + [700] * 6), sounds(6.2))
+    outputs = [*run(packager, [(0, VIDEO), (0, AUDIO), *sent]), *packager.end()]
+    checked(outputs)
+    durations = {part.duration_ms for part in parts(outputs)[11:-1]}
+    assert max(durations) <= 203
+    whole = whole_fragments(b"".join(part.data for part in parts(outputs)))
+    assert whole.size_bytes == sum(len(part.data) for part in parts(outputs))
