@@ -44,21 +44,26 @@ class Recorder:
         self._kept = kept
         self._queue: asyncio.Queue[Output] = asyncio.Queue()
         self._waiting_bytes = 0
-        self._failure: str | None = None
+        self.failure: str | None = None
         self._closed: list[RecordingPlace] = []
+        self._syncing: asyncio.Task[None] | None = None
 
     def take(self, output: Output) -> None:
         """Queue what the packager made."""
         if isinstance(output, Part | Init):
-            if self._failure is None and self._waiting_bytes > QUEUE_BYTES:
-                self._failure = "the disk does not keep up"
-            if self._failure is not None:
+            if self.failure is None and self._waiting_bytes > QUEUE_BYTES:
+                self.failure = "the disk does not keep up"
+            if self.failure is not None:
                 return
             self._waiting_bytes += len(output.data)
         self._queue.put_nowait(output)
 
     async def run(self, event: UUID) -> None:
         """Write files until the event has ended."""
+        async with asyncio.TaskGroup() as group:
+            await self._write(event, group)
+
+    async def _write(self, event: UUID, group: asyncio.TaskGroup) -> None:
         init: Init | None = None
         file: _File | None = None
         async for output in self._outputs():
@@ -69,15 +74,18 @@ class Recorder:
             if file is not None and (isinstance(output, Init) or (full and new_segment)):
                 await self._close(file)
                 file = None
-            if isinstance(output, Part) and init is not None and self._failure is None:
+            if isinstance(output, Part) and init is not None and self.failure is None:
                 try:
                     if file is None:
                         file = await self._open(event, init)
                     await asyncio.to_thread(file.append, output)
+                    if file.unsynced and (self._syncing is None or self._syncing.done()):
+                        # A disk may take seconds: what comes meanwhile is written all the same.
+                        self._syncing = group.create_task(self._sync(file))
                 except StoreError as error:
-                    self._failure = str(error)
+                    self.failure = str(error)
                     log.warning("recording cut short", stream=self._stream, reason=str(error))
-            elif isinstance(output, SegmentEnd) and file is not None and self._failure is None:
+            elif isinstance(output, SegmentEnd) and file is not None and self.failure is None:
                 file.note(self._window, output.msn)
         if file is not None:
             await self._close(file)
@@ -103,7 +111,16 @@ class Recorder:
             await self._broadcasts.recording_dropped(place.id, place.key)
             raise
 
+    async def _sync(self, file: "_File") -> None:
+        try:
+            await asyncio.to_thread(file.sync)
+        except OSError as error:
+            self.failure = str(error)
+            log.warning("recording cut short", stream=self._stream, reason=str(error))
+
     async def _close(self, file: "_File") -> None:
+        if self._syncing is not None:
+            await self._syncing
         await asyncio.to_thread(file.close)
         place = file.place
         self._closed.append(place)
@@ -113,7 +130,10 @@ class Recorder:
 
 
 class _File:
-    """One file that grows. Its methods block; call them in a thread, one at a time."""
+    """One file that grows. Its methods block; call them in a thread, one at a time.
+
+    `sync` alone may run beside another one, but for `close`.
+    """
 
     def __init__(self, store: LocalStore, place: RecordingPlace, init: bytes) -> None:
         self.place = place
@@ -140,9 +160,16 @@ class _File:
             self._segment_begin = self.size_bytes
         self._write(part.data)
         self.duration_ms += part.duration_ms
-        if clock.monotonic_s() - self._synced_s >= SYNC_S:
-            os.fdatasync(self._descriptor)
-            self._synced_s = clock.monotonic_s()
+
+    @property
+    def unsynced(self) -> bool:
+        """Tell whether it is time to make durable what was written."""
+        return clock.monotonic_s() - self._synced_s >= SYNC_S
+
+    def sync(self) -> None:
+        """Make durable what was written so far; may run beside `append`. Raises OSError."""
+        self._synced_s = clock.monotonic_s()
+        os.fdatasync(self._descriptor)
 
     def note(self, window: Window, msn: int) -> None:
         """Tell the window where a segment lies."""

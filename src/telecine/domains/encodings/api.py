@@ -93,7 +93,7 @@ async def _shown(services: Services, video_id: str) -> WorkDocument:
     return WorkDocument(
         video_id=video_id,
         epoch=0,
-        state=arrival.source.state,
+        state="failed" if arrival.source.failure else arrival.source.state,
         failure=arrival.source.failure,
         reason=arrival.source.failure,
         remarks=[],

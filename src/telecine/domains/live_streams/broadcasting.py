@@ -19,7 +19,7 @@ from telecine.domains.live_streams.models import Broadcast, LiveStream, Recordin
 from telecine.domains.live_streams.operations import LIVE_CHANGED
 from telecine.domains.players import queries as players
 from telecine.domains.sources import operations as sources
-from telecine.domains.sources.models import Mode, Part, SourceState
+from telecine.domains.sources.models import Mode, Part, Source, SourceState
 from telecine.domains.videos import operations as videos
 from telecine.domains.webhooks import events
 from telecine.domains.webhooks.operations import announce
@@ -120,6 +120,34 @@ async def recorded(
     row, stream = await _locked(tx, finished.recording_id)
     if row.ended_at is not None:
         return row.video_public_id if row.video_public_id == video_public_id else None
+    source = await _begin_video(tx, row, stream, video_public_id)
+    claim = await sources.claim(tx, source, Mode.WHOLE, 1)
+    extents = [Extent(key, finished.size_bytes)]
+    if not await sources.store(tx, source, claim, extents, last=True):
+        raise RuntimeError("a recording did not complete its source")
+    part = await tx.get_one(Part, claim.id)
+    part.answered = True  # no client can be repeating it
+    await videos.source_ingested(tx, source)
+    row.ended_at, row.size_bytes = clock.now(), finished.size_bytes
+    row.video_public_id = video_public_id
+    await _announce(tx, stream, events.SOURCE_RECORDED, videoId=video_public_id)
+    return video_public_id
+
+
+async def lost(tx: Transaction, recording_id: UUID, video_public_id: str, reason: str) -> None:
+    """Make a video that tells why a recording cannot be read; its file is kept as it is."""
+    row, stream = await _locked(tx, recording_id)
+    if row.ended_at is not None:
+        return
+    source = await _begin_video(tx, row, stream, video_public_id)
+    source.failure = reason
+    row.ended_at, row.failure, row.video_public_id = clock.now(), reason, video_public_id
+
+
+async def _begin_video(
+    tx: Transaction, row: Recording, stream: LiveStream, video_public_id: str
+) -> Source:
+    """Create the video of a recording; return its source, of which nothing is stored yet."""
     values = {
         "public_id": video_public_id,
         "title": stream.name,
@@ -130,18 +158,7 @@ async def recorded(
     }
     video = await videos.create_video(tx, row.project_id, values)
     owner = videos.reference(video, row.project_id).owner
-    source = await sources.open_source(tx, owner, f"{stream.public_id}.mp4", SourceState.INGESTING)
-    claim = await sources.claim(tx, source, Mode.WHOLE, 1)
-    extents = [Extent(key, finished.size_bytes)]
-    if not await sources.store(tx, source, claim, extents, last=True):
-        raise RuntimeError("a recording did not complete its source")
-    part = await tx.get_one(Part, claim.id)
-    part.answered = True  # no client can be repeating it
-    await videos.source_ingested(tx, source)
-    row.ended_at, row.size_bytes = clock.now(), finished.size_bytes
-    row.video_public_id = video.public_id
-    await _announce(tx, stream, events.SOURCE_RECORDED, videoId=video.public_id)
-    return video.public_id
+    return await sources.open_source(tx, owner, f"{stream.public_id}.mp4", SourceState.INGESTING)
 
 
 async def _theme_of(tx: Transaction, stream: LiveStream) -> str | None:
@@ -152,11 +169,11 @@ async def _theme_of(tx: Transaction, stream: LiveStream) -> str | None:
     return None if theme is None else stream.player_id
 
 
-async def dropped(tx: Transaction, recording_id: UUID, failure: str | None = None) -> None:
+async def dropped(tx: Transaction, recording_id: UUID) -> None:
     """Record that no video comes of a recording."""
     row, _ = await _locked(tx, recording_id)
     if row.ended_at is None:
-        row.ended_at, row.failure = clock.now(), failure
+        row.ended_at = clock.now()
 
 
 async def unfinished(tx: Transaction, node: str) -> Sequence[Broadcast]:

@@ -20,7 +20,7 @@ from telecine import ids
 from telecine.db.engine import Database
 from telecine.domains.live_streams import broadcasting, restreams
 from telecine.domains.live_streams.broadcasting import SHORTEST_RECORDING, Finished
-from telecine.domains.live_streams.models import LiveStream
+from telecine.domains.live_streams.models import LiveStream, Recording
 from telecine.formats.errors import FormatError
 from telecine.formats.mp4.multitrack import Whole, whole_fragments
 from telecine.live.ports import Destination, RecordingPlace, Stream
@@ -124,7 +124,7 @@ class StoredBroadcasts:
     ) -> None:
         """Make the video of a finished file, which stays where it is as well."""
         if duration_s < SHORTEST_RECORDING.total_seconds():
-            await _insist(lambda: self._drop(recording, None))
+            await _insist(lambda: self._drop(recording))
             return
         finished = Finished(recording, size_bytes, duration_s)
         video_id = ids.public_id("vi")
@@ -143,7 +143,7 @@ class StoredBroadcasts:
 
     async def recording_dropped(self, recording: UUID, key: str) -> None:
         """Delete a file that nobody needs any more, and no video comes of if none has."""
-        await _insist(lambda: self._drop(recording, None))
+        await _insist(lambda: self._drop(recording))
         await _insist(lambda: self._recordings.delete([key]))
 
     async def recover(self) -> None:
@@ -157,10 +157,12 @@ class StoredBroadcasts:
             path = self._recordings.local_path(row.key)
             try:
                 whole = await asyncio.to_thread(_salvage, path)
-            except (OSError, FormatError) as error:
-                reason = f"{type(error).__name__}: {error}"
-                log.exception("recording cannot be read, and is kept", key=row.key)
-                await self._drop(row.id, reason)
+            except FormatError as error:
+                # It goes the way of any other file: whoever reads it says what it is.
+                log.warning("recording is damaged", object=row.key, reason=str(error))
+                whole = Whole(path.stat().st_size, SHORTEST_RECORDING.total_seconds())
+            except OSError as error:
+                await self._lose(row, f"The recording cannot be read: {error.strerror or error}.")
                 continue
             if row.kept:
                 await self.recording_ended(row.id, row.key, whole.size_bytes, whole.duration_s)
@@ -171,9 +173,15 @@ class StoredBroadcasts:
             left -= await broadcasting.unreadable(tx, left)
         await self._recordings.delete(sorted(left))
 
-    async def _drop(self, recording: UUID, reason: str | None) -> None:
+    async def _drop(self, recording: UUID) -> None:
         async with self._db.transaction() as tx:
-            await broadcasting.dropped(tx, recording, reason)
+            await broadcasting.dropped(tx, recording)
+
+    async def _lose(self, row: Recording, reason: str) -> None:
+        video_id = ids.public_id("vi")
+        log.error("recording cannot be read, and is kept", object=row.key, video=video_id)
+        async with self._db.transaction() as tx:
+            await broadcasting.lost(tx, row.id, video_id, reason)
 
     async def _publish(self, key: str, target: str) -> None:
         if isinstance(self._store, LocalStore) and self._store.root == self._recordings.root:
@@ -185,15 +193,28 @@ class StoredBroadcasts:
 
 
 def _salvage(path: Path) -> Whole:
-    """Cut a file off behind its last whole fragment."""
+    """Cut a file off behind its last whole fragment. Raises OSError, FormatError."""
     with path.open("r+b") as file:
         if not os.fstat(file.fileno()).st_size:
             return Whole(0, 0.0)
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-            whole = whole_fragments(memoryview(mapped))
+            whole, reason = _read(memoryview(mapped))
+        if whole is None:
+            raise FormatError(reason)
         file.truncate(whole.size_bytes)
         os.fsync(file.fileno())
     return whole
+
+
+def _read(data: memoryview) -> tuple[Whole | None, str]:
+    """Return what is whole of a file, or why nobody can say.
+
+    An exception would hold on to `data`, which is to be closed.
+    """
+    try:
+        return whole_fragments(data), ""
+    except FormatError as error:
+        return None, str(error)
 
 
 async def _insist(work: Callable[[], Awaitable[T]]) -> T:

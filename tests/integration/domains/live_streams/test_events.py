@@ -10,6 +10,7 @@ from telecine.db.engine import Database
 from telecine.domains.live_streams import events, operations
 from telecine.domains.live_streams.events import StoredBroadcasts
 from telecine.domains.live_streams.models import Broadcast, Recording
+from telecine.domains.sources.arrivals import arrival_of
 from telecine.domains.sources.models import Source
 from telecine.live.model import Init, Part
 from telecine.live.packager import Packager
@@ -84,7 +85,33 @@ async def test_a_recording_that_cannot_be_read_is_kept_for_a_person(
         await StoredBroadcasts(db, store, store, "node", SEALER).recover()
         async with db.transaction() as tx:
             recording = (await tx.scalars(select(Recording))).one()
+            shown = await arrival_of(tx, recording.video_public_id or "")
         assert recording.failure is not None
         assert "I/O error" in recording.failure
-        assert recording.video_public_id is None
+        assert shown is not None
+        assert "I/O error" in (shown.source.failure or "")
         assert path.read_bytes() == b"an hour of somebody's life"
+
+
+async def test_a_damaged_recording_goes_the_way_of_any_other_file(
+    db: Database, project: ProjectKeys, tmp_path: Path
+) -> None:
+    store = LocalStore(tmp_path)
+    dead = StoredBroadcasts(db, store, store, "node", SEALER)
+    sealer = Sealer(["s" * 32])
+    async with db.transaction() as tx:
+        row = await operations.create(tx, project.production_id, sealer, {"name": "Live"})
+    stream = await dead.authorise(sealer.open(row.sealed_key, row.public_id))
+    assert stream is not None
+    event = await dead.started(stream)
+    assert event is not None
+    place = await dead.recording_started(event, kept=True)
+    path = store.local_path(place.key)
+    path.parent.mkdir(parents=True)
+    damaged = b"\0\0\0\x24moov\0\0\0\x1ctrak\0\0\0\x14mdia\0\0\0\x0cmdhd\0\0\0\0"
+    path.write_bytes(damaged)
+    await StoredBroadcasts(db, store, store, "node", SEALER).recover()
+    async with db.transaction() as tx:
+        source = (await tx.scalars(select(Source))).one()
+    assert source.failure is None
+    assert await store.read(source.extents[0]["key"]) == damaged

@@ -322,7 +322,7 @@ async def test_a_failure_for_good_leaves_the_documented_state(ingests: Ingests) 
     }  # fmt: skip
     view = await ingests.view(video_id)
     assert view["failure"] == "127.0.0.1: the connection broke"
-    assert view["state"] == "ingesting"
+    assert view["state"] == "failed"
     assert view["steps"][0]["state"] == "failed"
     assert await ingests.objects(video_id) == []
 
