@@ -59,6 +59,7 @@ def serving(data: Path, **settings: str) -> Iterator[Telecine]:
         "TELECINE_PORT": "0",
         "TELECINE_METRICS_PORT": "0",
         "TELECINE_RTMP_PORT": "0",
+        "TELECINE_RTMPS_PORT": "0",
         "TELECINE_API_KEY": key,
         "TELECINE_LOG_LEVEL": "warning",
         **settings,

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic import model_validator as validates_model
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
@@ -22,6 +22,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from telecine.http.rate_settings import RateLimitsSettings
 from telecine.net.policy import OutboundPolicy
 
 PREFIX = "TELECINE_"
@@ -41,25 +42,6 @@ class SettingsError(Exception):
 def usable_cores() -> int:
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-
-
-class RateLimitSettings(BaseModel):
-    """Requests a minute of one project and class; empty: no limit."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    reads: int | None = Field(default=None, ge=1, description="Limit of GET requests a minute.")
-    writes: int | None = Field(default=None, ge=1, description="Limit of changes a minute.")
-    uploads: int | None = Field(default=None, ge=1, description="Limit of uploads a minute.")
-
-
-class RateLimitsSettings(BaseModel):
-    """Default rate limits of both environments; a project may have its own."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    production: RateLimitSettings = Field(default_factory=RateLimitSettings)
-    sandbox: RateLimitSettings = Field(default_factory=RateLimitSettings)
 
 
 class Settings(BaseSettings):
@@ -137,6 +119,15 @@ class Settings(BaseSettings):
     )
     live_processes: int = Field(1, ge=0, le=1, description="Processes of live streams: 0 or 1.")
     rtmp_port: int = Field(1935, ge=0, le=65535, description="Port for RTMP; 0 takes a free one.")
+    rtmps_port: int = Field(1936, ge=0, le=65535, description="Port for RTMPS, likewise.")
+    rtmps_certificate: Path | None = Field(
+        default=None,
+        description="PEM file with the certificate of RTMPS and its chain, read again when it "
+        "changes; empty: self-signed, made at first start.",
+    )
+    rtmps_key: Path | None = Field(
+        default=None, description="PEM file with the private key of that certificate."
+    )
     live_part_ms: int = Field(
         200, ge=100, le=1000, description="Milliseconds that viewers of live streams get at once."
     )
@@ -288,6 +279,8 @@ class Settings(BaseSettings):
     def _fill_in(self) -> Self:
         """Resolve the defaults that follow from other settings; they do not count as set."""
         chosen = self.model_fields_set.copy()
+        if (self.rtmps_certificate is None) != (self.rtmps_key is None):
+            raise ValueError("TELECINE_RTMPS_CERTIFICATE and TELECINE_RTMPS_KEY need each other")
         self.data = self.data.expanduser().absolute()
         if not self.storage:
             self.storage = (self.data / "media").as_uri()

@@ -34,6 +34,10 @@ def is_worker(pid: int) -> bool:
     return "telecine.processes.entry" in words(pid) and "worker" in words(pid)
 
 
+def is_live(pid: int) -> bool:
+    return "telecine.processes.entry" in words(pid) and "live" in words(pid)
+
+
 def is_api(pid: int) -> bool:
     return "telecine.processes.entry" in words(pid) and "api" in words(pid)
 

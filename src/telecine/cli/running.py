@@ -30,7 +30,9 @@ def _nothing(_ready: Ready) -> None:
 def _greet_encoders(ready: Ready) -> None:
     host = ready.settings.host
     shown = f"[{host}]" if ":" in host else host
-    typer.echo(f"Encoders publish to rtmp://{shown}:{ready.settings.rtmp_port}/s")
+    settings = ready.settings
+    plain, secure = settings.rtmp_port, settings.rtmps_port
+    typer.echo(f"Encoders publish to rtmp://{shown}:{plain}/s or rtmps://{shown}:{secure}/s")
 
 
 def _greet(ready: Ready) -> None:

@@ -264,10 +264,13 @@ class LiveDelivery:
         return Answer(200, _MEDIA, [init.data], request.cached(IMMUTABLE))
 
     async def _thumbnail(self, request: Request, _: re.Match[str]) -> Answer | None:
-        key = request.stream.thumbnail_key
-        if key is None:
+        key, picture = request.stream.thumbnail_key, None
+        if request.window is not None:
+            picture = await self._edge.picture(request.stream.public_id)
+        if picture is None and key is not None:
+            picture = await self._store.read(key)
+        if picture is None:
             return None
-        picture = await self._store.read(key)
         return Answer(200, b"image/jpeg", [picture], request.cached(b"public, max-age=5"))
 
 

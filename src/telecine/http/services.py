@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Literal, cast
 
 from fastapi import Depends, Request
 
@@ -52,7 +52,8 @@ class Services:
 
     `token_key` signs the tokens of private media (32 bytes); `sealer` encrypts secrets that
     are shown again; `disk_reserve_bytes` are left free by uploads; `operator_digest` is the
-    SHA-256 of the operator key, None where the operator API is closed.
+    SHA-256 of the operator key, None where the operator API is closed. `ingest` has the URLs
+    that encoders publish to, by protocol.
     """
 
     db: Database
@@ -62,6 +63,7 @@ class Services:
     sealer: Sealer
     disk_reserve_bytes: int = 0
     live_status: LiveStatus = _off_the_air
+    ingest: Mapping[Literal["rtmp", "rtmps"], str] = field(default_factory=dict)
     operator_digest: bytes | None = None
     rate_limits: Mapping[str, RateLimits] = field(default_factory=dict)
     limiter: RateLimiter = field(default_factory=RateLimiter)

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 import structlog
 
 from telecine import clock, ids
-from telecine.formats.flv.packets import Packet, audio_packets, video_packets
+from telecine.formats.flv.packets import Coded, Packet, audio_packets, video_packets
+from telecine.live.meter import Meter
 from telecine.live.model import Output, Part, Place
 from telecine.live.packager import Packager
 from telecine.live.ports import Broadcasts, Stream
@@ -61,6 +62,7 @@ class Broadcast:
         self.event: UUID | None = None
         self.over = asyncio.Event()
         self.begun_s = clock.monotonic_s()
+        self.interruptions = 0
         self._media_s = 0.0
         self._broadcasts = broadcasts
         self._store = store
@@ -68,6 +70,7 @@ class Broadcast:
         self._recorder = Recorder(
             broadcasts, store, self.window, stream.public_id, kept=stream.record
         )
+        self._meter = Meter()
         self._relay = Relay()
         self.restreams = Restreams(stream.public_id, self._relay, policy)
         self.restreams.change(stream.destinations)
@@ -111,6 +114,10 @@ class Broadcast:
     def receive(self, video: bool, time_ms: int, body: bytes) -> None:
         """Take the body of an FLV tag. Raises FormatError."""
         packets = video_packets(body) if video else audio_packets(body)
+        pictures = [each for each in packets if each.video and isinstance(each, Coded)]
+        self._meter.take(clock.monotonic_s(), len(body), pictures=len(pictures))
+        if pictures and pictures[0].key:
+            self._meter.key(time_ms)
         for packet in packets:
             self.push(time_ms, packet)
         self._relay.take(video, time_ms, body, packets)
@@ -128,6 +135,30 @@ class Broadcast:
         """Give a sink nothing any more."""
         if sink in self._sinks:
             self._sinks.remove(sink)
+
+    def told(self) -> dict[str, Any]:
+        """Return how the event and its encoder are doing, as the API's process reads it."""
+        now_s = clock.monotonic_s()
+        bitrate_bps, frame_rate = self._meter.rates(now_s)
+        return {
+            "publishing": self.publisher is not None,
+            "silent_ms": round((now_s - self._media_s) * 1000),
+            "lasting_s": round(now_s - self.begun_s, 1),
+            "tracks": [
+                {
+                    "type": "video" if each.video else "audio",
+                    "codec": each.codecs,
+                    "width": each.width_px or None,
+                    "height": each.height_px or None,
+                }
+                for each in self._packager.formats
+            ],
+            "bitrate": bitrate_bps,
+            "frame_rate": frame_rate,
+            "key_frame_distance_ms": self._meter.key_distance_ms,
+            "interruptions": self.interruptions,
+            "recording_failure": self._recorder.failure,
+        }
 
     def end(self) -> None:
         """End the event; `run` reports it."""
@@ -166,6 +197,7 @@ class Broadcast:
         return await self._store.read(place.key, place.offset, place.offset + place.size_bytes)
 
     def _interrupt(self) -> None:
+        self.interruptions += 1
         self._give(self._packager.interrupt())
         self._relay.interrupt()
 

@@ -71,6 +71,12 @@ class Edge:
             answer = await read_frame(reader) if reader is not None else None
         return answer[1] if answer is not None and answer[0]["kind"] == "data" else None
 
+    async def picture(self, public_id: str) -> bytes | None:
+        """Return the newest key frame of a stream as a JPEG, None if it has none."""
+        async with self._asking(frame("picture", stream=public_id)) as reader:
+            answer = await read_frame(reader) if reader is not None else None
+        return answer[1] if answer is not None and answer[0]["kind"] == "data" else None
+
     async def status(self, public_id: str) -> dict[str, Any]:
         """Return how the event of a stream is doing; `on_air` is false if there is none."""
         async with self._asking(frame("status", stream=public_id)) as reader:

@@ -15,6 +15,7 @@ from telecine.live.broadcast import Broadcast
 from telecine.live.frames import FrameError, frame, pack, read_frame
 from telecine.live.model import Ended, Output
 from telecine.live.studio import Studio
+from telecine.live.thumbnail import Thumbnails
 from telecine.storage.store import StoreError
 
 log = structlog.get_logger()
@@ -26,8 +27,9 @@ BACKLOG_BYTES = 64 << 20
 class Origin:
     """Serves edges on a Unix socket at `path`."""
 
-    def __init__(self, studio: Studio, path: Path) -> None:
+    def __init__(self, studio: Studio, path: Path, thumbnails: Thumbnails | None = None) -> None:
         self._studio = studio
+        self._thumbnails = thumbnails
         self._path = path
 
     async def serve(self) -> asyncio.Server:
@@ -57,7 +59,9 @@ class Origin:
             writer.write(frame("status", **_status(event)))
             await writer.drain()
             return
-        if event is None or not event.window.playable:
+        if head["kind"] == "picture":
+            writer.write(await self._picture(event))
+        elif event is None or not event.window.playable:
             writer.write(frame("none"))
         elif head["kind"] == "read":
             writer.write(await self._old_segment(event, head))
@@ -66,6 +70,12 @@ class Origin:
         else:
             await _follow(event, reader, writer)
         await writer.drain()
+
+    async def _picture(self, event: Broadcast | None) -> bytes:
+        if self._thumbnails is None or event is None or event.over.is_set():
+            return frame("none")
+        jpeg = await self._thumbnails.newest(event)
+        return frame("none") if jpeg is None else frame("data", jpeg)
 
     async def _old_segment(self, event: Broadcast, head: dict[str, Any]) -> bytes:
         segment = event.window.segment(int(head["msn"]))
@@ -83,7 +93,7 @@ class Origin:
 def _status(event: Broadcast | None) -> dict[str, Any]:
     if event is None or event.over.is_set():
         return {"on_air": False}
-    return {"on_air": True, "restreams": event.restreams.told()}
+    return {"on_air": True, "restreams": event.restreams.told(), "health": event.told()}
 
 
 async def _follow(

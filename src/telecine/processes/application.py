@@ -45,7 +45,7 @@ from telecine.live.edge import Edge
 from telecine.processes.control import Briefing
 from telecine.processes.health import Health
 from telecine.processes.measuring import Measured, measured
-from telecine.processes.onair import owner_socket
+from telecine.processes.onair import ingest_urls, owner_socket
 from telecine.processes.secrets import sealer, token_key
 from telecine.processes.viewing import build_delivery, build_gate, build_live_delivery
 from telecine.settings import Settings
@@ -103,6 +103,7 @@ def services(settings: Settings, briefing: Briefing) -> Services:
         disk_reserve_bytes=settings.disk_reserve_mib << 20,
         operator_digest=bytes.fromhex(briefing.operator_digest),
         rate_limits=limits,
+        ingest=ingest_urls(settings),
     )
 
 

@@ -15,11 +15,15 @@ from telecine.db.notify import Listener
 from telecine.domains.live_streams import broadcasting
 from telecine.domains.live_streams.events import StoredBroadcasts
 from telecine.domains.live_streams.operations import LIVE_CHANGED
+from telecine.ffmpeg.binary import find_ffmpeg
+from telecine.ffmpeg.runner import Runner
 from telecine.live.origin import Origin
-from telecine.live.rtmp_server import RtmpConnection
+from telecine.live.rtmp_server import HANDSHAKE_S, RtmpConnection
 from telecine.live.studio import Studio
+from telecine.live.thumbnail import Thumbnails
 from telecine.net.policy import RTMP_PORTS
 from telecine.processes import control
+from telecine.processes.certificates import ServerTls
 from telecine.processes.control import Briefing, Child
 from telecine.processes.ingest import outbound_policy
 from telecine.processes.onair import node_name, owner_socket
@@ -108,11 +112,21 @@ async def broadcast(child: Child, briefing: Briefing) -> None:
             listener.subscribe(LIVE_CHANGED, reviews.of)
             listener.watch(reviews.all, lambda: None)
             listening = group.create_task(listener.run())
-            origin = await Origin(studio, owner_socket(settings.data)).serve()
-            doors = [
-                await loop.create_server(partial(RtmpConnection, studio), sock=each)
-                for each in child.listeners
-            ]
+            ffmpeg = find_ffmpeg(str(settings.ffmpeg) if settings.ffmpeg else None)
+            thumbnails = Thumbnails(Runner(ffmpeg, settings.sandbox))
+            origin = await Origin(studio, owner_socket(settings.data), thumbnails).serve()
+            tls = ServerTls.of(settings)
+            renewing = group.create_task(tls.renew())
+            doors = []
+            for each in child.listeners:
+                secure = each.getsockname()[1] == settings.rtmps_port
+                door = await loop.create_server(
+                    partial(RtmpConnection, studio),
+                    sock=each,
+                    ssl=tls.context if secure else None,
+                    ssl_handshake_timeout=HANDSHAKE_S if secure else None,
+                )
+                doors.append(door)
             child.announce_ready()
             await stopping.wait()
             for door in doors:
@@ -120,6 +134,7 @@ async def broadcast(child: Child, briefing: Briefing) -> None:
             await studio.close()
             origin.close()
             listening.cancel()
+            renewing.cancel()
     finally:
         await db.close()
 

@@ -4,8 +4,11 @@ import os
 import socket
 import tempfile
 from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
 
 from telecine import ids
+from telecine.settings import Settings
 
 _SOCKET_PATH_BYTES = 100  # sun_path holds 108
 _NAME = "live.sock"
@@ -31,6 +34,18 @@ def owner_socket(data: Path) -> Path:
 def node_name(data: Path) -> str:
     """Return the name under which events of this machine and data folder are recorded."""
     return f"{socket.gethostname()}:{_short(data)}"
+
+
+def ingest_urls(settings: Settings) -> dict[Literal["rtmp", "rtmps"], str]:
+    """Return where encoders publish to, on the host of the live URLs."""
+    if not settings.live_processes:
+        return {}
+    host = urlsplit(settings.live_url).hostname or "localhost"
+    shown = f"[{host}]" if ":" in host else host
+    return {
+        "rtmp": f"rtmp://{shown}:{settings.rtmp_port}/s",
+        "rtmps": f"rtmps://{shown}:{settings.rtmps_port}/s",
+    }
 
 
 def _short(data: Path) -> str:

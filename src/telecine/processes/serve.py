@@ -84,14 +84,30 @@ def run(
             # The real port, where any free one was asked for, is also the public URL's.
             flags = {**flags, "port": opened[0].getsockname()[1]}
         if parts.live and settings.live_processes:
-            opened = listen(settings.host, settings.rtmp_port, "TELECINE_RTMP_PORT")
-            listeners["live"] = opened
-            for each in opened:
-                stack.enter_context(each)
-            flags = {**flags, "rtmp_port": opened[0].getsockname()[1]}
+            check_certificate(settings)
+            listeners["live"] = ()
+            for name in ("rtmp_port", "rtmps_port"):
+                opened = listen(settings.host, getattr(settings, name), environment_name(name))
+                listeners["live"] += opened
+                for each in opened:
+                    stack.enter_context(each)
+                flags = {**flags, name: opened[0].getsockname()[1]}
         settings = load(**flags)
         prepare_store(settings.storage, claimed=parts.embedded)
         asyncio.run(_Installation(settings, parts, folder, listeners, flags).run(on_ready))
+
+
+def check_certificate(settings: Settings) -> None:
+    """Check that files which the settings name can be read.
+
+    Raises:
+        CannotGoOn: one cannot.
+    """
+    for name in ("rtmps_certificate", "rtmps_key"):
+        path: Path | None = getattr(settings, name)
+        if path is not None and not os.access(path, os.R_OK):
+            msg = f"{path} cannot be read ({environment_name(name)})."
+            raise CannotGoOn(Exit.SETTINGS_WRONG, msg)
 
 
 def check_ffmpeg(setting: Path | None) -> None:

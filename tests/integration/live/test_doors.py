@@ -1,12 +1,20 @@
 """A Telecine of this module's own, whose settings let live streams out and in otherwise."""
 
+import re
 from collections.abc import AsyncIterator, Iterator
+from io import BytesIO
 from typing import Any
 
 import httpx
 import pytest
+from PIL import Image
+from sqlalchemy import select
 
+from telecine.domains.live_streams.models import Broadcast, LiveStream, Recording
 from telecine.domains.live_streams.restreams import Restream
+from telecine.domains.sources.models import Source
+from telecine.formats.mp4.multitrack import whole_fragments
+from tests.chaos.killing import child, is_live, kill
 from tests.fixtures.broadcasting import OnAir, live_clip, make_live_stream, publishing
 from tests.fixtures.server import TelecineServer, running_telecine
 from tests.fixtures.waiting import until
@@ -41,6 +49,33 @@ async def restreams_of(client: httpx.AsyncClient, stream: OnAir) -> dict[str, An
     return told
 
 
+async def check_health(client: httpx.AsyncClient, stream: OnAir) -> None:
+    path = f"/_/live-streams/{stream.public_id}/health"
+
+    async def told() -> dict[str, Any]:
+        health: dict[str, Any] = (await client.get(path, headers=operator(stream.server))).json()
+        return health
+
+    async def steady() -> bool:
+        return bool((await told())["health"]["frameRate"] > 20)
+
+    await until(steady)
+    found = await told()
+    assert found["onAir"]
+    health = found["health"]
+    assert health["publishing"]
+    assert [each["type"] for each in health["tracks"]] == ["video", "audio"]
+    assert (health["tracks"][0]["width"], health["tracks"][0]["height"]) == (320, 180)
+    assert health["keyFrameDistanceMs"] == pytest.approx(1000, abs=40)
+    assert 100_000 < health["bitrate"] < 2_000_000
+
+
+async def test_where_encoders_publish_to(server: TelecineServer, client: httpx.AsyncClient) -> None:
+    told = await client.get("/_/ingest", headers=operator(server))
+    urls = [each["url"] for each in told.json()["data"]]
+    assert urls == [server.rtmp_url, server.rtmps_url]
+
+
 async def test_an_event_is_sent_on_and_edits_act_while_it_is_on_the_air(
     server: TelecineServer, client: httpx.AsyncClient
 ) -> None:
@@ -72,6 +107,7 @@ async def test_an_event_is_sent_on_and_edits_act_while_it_is_on_the_air(
             return (await client.get(second.master_url)).status_code == 200
 
         await until(watched)
+        await check_health(client, stream)
         text = (await client.get(second.master_url)).text
         assert "avc1" in text
         assert "mp4a" in text
@@ -85,6 +121,107 @@ async def test_an_event_is_sent_on_and_edits_act_while_it_is_on_the_air(
 async def test_the_status_of_an_unknown_stream(
     server: TelecineServer, client: httpx.AsyncClient
 ) -> None:
-    path = f"/_/live-streams/li{'0' * 22}/restreams"
-    assert (await client.get(path, headers=operator(server))).status_code == 404
-    assert (await client.get(path, auth=(server.production_key, ""))).status_code == 401
+    for name in ("restreams", "health"):
+        path = f"/_/live-streams/li{'0' * 22}/{name}"
+        assert (await client.get(path, headers=operator(server))).status_code == 404
+        assert (await client.get(path, auth=(server.production_key, ""))).status_code == 401
+
+
+async def test_encoders_publish_by_rtmps(server: TelecineServer, client: httpx.AsyncClient) -> None:
+    stream = await make_live_stream(server)
+    url = f"{server.rtmps_url}/{stream.key}"
+    async with publishing(url, live_clip(), after=("-c", "copy", "-tls_verify", "0")):
+
+        async def watched() -> bool:
+            return (await client.get(stream.master_url)).status_code == 200
+
+        await until(watched)
+    await stream.complete()
+    log = server.log.read_text()
+    assert "self-signed certificate made" in log
+    assert stream.key not in log
+
+
+async def test_the_newest_key_frame_is_the_thumbnail_while_on_the_air(
+    server: TelecineServer, client: httpx.AsyncClient
+) -> None:
+    stream = await make_live_stream(server)
+    uploaded = BytesIO()
+    Image.new("RGB", (64, 36)).save(uploaded, "JPEG")
+    path, auth = f"/live-streams/{stream.public_id}/thumbnail", (server.production_key, "")
+    sent = await client.post(path, files={"file": ("a.jpg", uploaded.getvalue())}, auth=auth)
+    assert sent.status_code == 201, sent.text
+    url = f"/live/{stream.public_id}/thumbnail.jpg"
+
+    async def size_px() -> tuple[int, int]:
+        answer = await client.get(url)
+        assert answer.status_code == 200
+        return Image.open(BytesIO(answer.content)).size
+
+    assert await size_px() == (64, 36)
+    async with publishing(stream.publish_url, live_clip()):
+
+        async def shown() -> bool:
+            return await size_px() == (320, 180)
+
+        await until(shown)
+    await stream.complete()
+
+    async def uploaded_again() -> bool:
+        return await size_px() == (64, 36)
+
+    await until(uploaded_again)
+
+
+async def test_a_killed_process_costs_one_part_of_the_recording(
+    server: TelecineServer, client: httpx.AsyncClient
+) -> None:
+    stream = await make_live_stream(server)
+    folder = server.data / "media" / "live"
+    others = {*folder.rglob("*")}
+    async with publishing(stream.publish_url, live_clip()):
+
+        async def seen_ms() -> float:
+            """Return how long the media is that a viewer has been told of."""
+            text = (await client.get(stream.playlist_url)).text
+            told = re.findall(r"#EXTINF:([\d.]+)", text)
+            parts = text.rpartition(".m4s\n#EXT-X-PART")[2]  # those behind the last segment
+            told += re.findall(r"DURATION=([\d.]+)", f"#EXT-X-PART{parts}")
+            return sum(map(float, told)) * 1000
+
+        async def written() -> bool:
+            fresh = [each for each in folder.rglob("*") if each.is_file() and each not in others]
+            return any(whole_fragments(each.read_bytes()).duration_s > 3 for each in fresh)
+
+        await until(written)
+        before_ms = await seen_ms()
+        kill(child(server.pid, is_live))
+
+    async def source() -> Source | None:
+        rows = (
+            select(Source)
+            .join(Recording, Source.prefix.contains(Recording.video_public_id))
+            .join(Broadcast, Broadcast.id == Recording.broadcast_id)
+            .join(LiveStream, LiveStream.id == Broadcast.live_stream_id)
+            .where(LiveStream.public_id == stream.public_id)
+        )
+        async with stream.database() as db, db.transaction() as tx:
+            return await tx.scalar(rows)
+
+    async def finished() -> bool:
+        return await source() is not None
+
+    await until(finished)
+    found = await source()
+    assert found is not None
+    (extent,) = found.extents
+    whole = whole_fragments((server.data / "media" / extent["key"]).read_bytes())
+    # To the begin of the last fragment: that one, and the one that may be lost, are missing.
+    assert whole.duration_s * 1000 >= before_ms - 2 * 210
+    async with publishing(stream.publish_url, live_clip()):  # the key can be used again
+
+        async def watched() -> bool:
+            return (await client.get(stream.master_url)).status_code == 200
+
+        await until(watched)
+    await stream.complete()

@@ -1,4 +1,4 @@
-"""`/_/live-streams`: how events are doing, for the operator."""
+"""`/_/live-streams` and `/_/ingest`: how events are doing and where they come from."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -9,7 +9,14 @@ from fastapi import APIRouter, Depends, Path
 
 from telecine.domains.accounts.auth import authenticate_operator
 from telecine.domains.live_streams import queries, restreams
-from telecine.domains.live_streams.schemas import RestreamStatus, RestreamStatusList
+from telecine.domains.live_streams.schemas import (
+    Health,
+    IngestAddress,
+    IngestAddressList,
+    LiveStreamHealth,
+    RestreamStatus,
+    RestreamStatusList,
+)
 from telecine.http.body import JsonRoute
 from telecine.http.openapi import OPERATOR_TAG
 from telecine.http.schemas import PUBLIC_ID, problems
@@ -40,6 +47,26 @@ async def show_restreams(live_stream_id: LiveStreamId, services: AppServices) ->
             for each in stored
         ]
     return RestreamStatusList(live_stream_id=live_stream_id, on_air=told["on_air"], data=found)
+
+
+@router.get("/_/live-streams/{liveStreamId}/health", responses=problems(404))
+async def show_health(live_stream_id: LiveStreamId, services: AppServices) -> LiveStreamHealth:
+    """Show what arrives from the encoder of a live stream."""
+    async with services.db.transaction() as tx:
+        row = await queries.of_any_project(tx, live_stream_id)
+    if row is None:
+        raise not_found("liveStreamId")
+    told = await services.live_status(live_stream_id)
+    health = Health(**told["health"]) if told["on_air"] else None
+    return LiveStreamHealth(live_stream_id=live_stream_id, on_air=told["on_air"], health=health)
+
+
+@router.get("/_/ingest", responses=problems())
+async def show_ingest(services: AppServices) -> IngestAddressList:
+    """Show where encoders publish to; nowhere, if this node runs no process for them."""
+    return IngestAddressList(
+        data=[IngestAddress(protocol=name, url=url) for name, url in services.ingest.items()]
+    )
 
 
 def _status(told: Mapping[str, Any]) -> RestreamStatus:

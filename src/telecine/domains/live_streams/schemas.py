@@ -157,6 +157,54 @@ class RestreamStatusList(Wire):
     data: list[RestreamStatus]
 
 
+class TrackHealth(Wire):
+    """A track that the encoder sends; `codec` as RFC 6381 names it."""
+
+    type: Literal["video", "audio"]
+    codec: str
+    width: int | None = None
+    height: int | None = None
+
+
+class Health(Wire):
+    """How the event and its encoder are doing.
+
+    `bitrate` (bit/s) and `frameRate` (Hz) are those of the last ten seconds; `silentMs` is how
+    long nothing has come. `recordingFailure` tells why the recording was cut short.
+    """
+
+    publishing: bool
+    silent_ms: int
+    lasting_s: float
+    tracks: list[TrackHealth]
+    bitrate: int
+    frame_rate: float
+    key_frame_distance_ms: int | None = None
+    interruptions: int
+    recording_failure: str | None = None
+
+
+class LiveStreamHealth(Wire):
+    """Whether an event is on the air, and how it is doing."""
+
+    live_stream_id: str
+    on_air: bool
+    health: Health | None = None
+
+
+class IngestAddress(Wire):
+    """Where encoders publish to; the stream key goes behind the URL."""
+
+    protocol: Literal["rtmp", "rtmps"]
+    url: str
+
+
+class IngestAddressList(Wire):
+    """All addresses of this installation."""
+
+    data: list[IngestAddress]
+
+
 class LiveStreamList(Wire):
     """A page of live streams."""
 
