@@ -153,6 +153,11 @@ class Settings(BaseSettings):
         default=(),
         description="Addresses or networks whose X-Forwarded-* headers count, by comma.",
     )
+    geoip_database: Path | None = Field(
+        default=None,
+        description="MMDB file with the countries of addresses, such as GeoLite2-Country.mmdb; "
+        "lists of countries need it. Read again when it is replaced.",
+    )
     outbound_allow: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="Private networks and hosts that sources, webhooks and restreams may be on, "

@@ -210,6 +210,26 @@ def resume_project(project_id: str, data: Data = None, server: Server = None) ->
     operating.suspend_project(operating.connect(data, server), project_id, suspended=False)
 
 
+@projects.command("settings")
+def project_settings(
+    project: Project = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=JSON",
+            help="Change one, such as 'allowedReferrers=[\"shop.example\"]'; null: its default.",
+        ),
+    ] = None,
+    data: Data = None,
+    server: Server = None,
+) -> None:
+    """Print the settings of a project, after changing those that are given."""
+    from telecine.cli import operating
+
+    operating.settings_of(operating.connect(data, server), project, set_ or ())
+
+
 @keys.command("list")
 def list_keys(project: Project = None, data: Data = None, server: Server = None) -> None:
     """List the keys of a project."""

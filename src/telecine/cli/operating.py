@@ -1,5 +1,7 @@
 """`telecine projects` and `keys`: the operator API of a running installation."""
 
+import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +136,27 @@ def create_project(operator: Operator, name: str) -> None:
 def suspend_project(operator: Operator, project_id: str, *, suspended: bool) -> None:
     """Close or open a project."""
     operator.ask("PATCH", f"/projects/{project_id}", json={"suspended": suspended})
+
+
+def settings_of(operator: Operator, project_id: str | None, changes: Iterable[str]) -> None:
+    """Change settings, each given as `name=JSON`, and print them all.
+
+    Raises:
+        CannotGoOn: a change is not of that form, or the server refuses it.
+    """
+    path = f"/projects/{project_id or operator.only_project()}/settings"
+    changed = dict(_setting(change) for change in changes)
+    found = operator.ask("PATCH", path, json=changed) if changed else operator.ask("GET", path)
+    typer.echo(json.dumps(found, indent=2))
+
+
+def _setting(change: str) -> tuple[str, Any]:
+    name, _, value = change.partition("=")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        msg = f"{change}: give NAME=JSON, such as hlsFormat='\"ts\"' or videoRestore=true."
+        raise CannotGoOn(Exit.USAGE, msg) from None
 
 
 def list_keys(operator: Operator, project_id: str | None) -> None:

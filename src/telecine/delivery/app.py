@@ -18,7 +18,6 @@ from telecine.delivery.answers import Answer
 from telecine.delivery.arrivals import Arrivals
 from telecine.delivery.gate import (
     CREDENTIAL,
-    Admission,
     Gate,
     in_session,
     named,
@@ -28,6 +27,7 @@ from telecine.delivery.media import AssetView, Media, MediaCache
 from telecine.delivery.mp4 import Downloads
 from telecine.delivery.page import PlayerPages
 from telecine.delivery.parts import StoredRange
+from telecine.delivery.restrictions import for_this_viewer
 from telecine.delivery.segments import Segments
 from telecine.delivery.sharing import Shared
 from telecine.delivery.texts import TextView
@@ -35,7 +35,7 @@ from telecine.delivery.transport import TransportView
 from telecine.delivery.wishes import NotStoredYet
 from telecine.domains.encodings.models import RenditionState
 from telecine.domains.encodings.queries import AUDIO
-from telecine.problems import not_found, problem
+from telecine.problems import Problem, not_found, problem
 from telecine.storage.store import ObjectMissing, Store, StoreError
 
 log = structlog.get_logger()
@@ -181,13 +181,18 @@ class Delivery:
             return await self._begin(scope, media, found["token"])
         route = self._route(rest)
         # A token is not used up by what does not exist.
-        admission = None if route is None else await self._admit(scope, media, found["token"])
+        try:
+            token = found["token"]
+            admission = None if route is None else await self._gate.admit(scope, media.video, token)
+        except Problem as error:
+            return answers.refusal(error)
         if route is None or admission is None:
             return answers.refusal(not_found("videoId"))
         answer = await self._file(
             Request(scope, media, admission.session, receive, found["token"]), *route
         )
-        return named(answer or answers.refusal(not_found("videoId")), admission.session)
+        answer = named(answer or answers.refusal(not_found("videoId")), admission.session)
+        return answer if media.video.access is None else for_this_viewer(answer)
 
     async def _file(
         self, request: Request, handler: Handler, found: re.Match[str]
@@ -209,11 +214,6 @@ class Delivery:
             if found := pattern.fullmatch(rest):
                 return handler, found
         return None
-
-    async def _admit(self, scope: Scope, media: Media, token: str | None) -> Admission | None:
-        if media.video.public:
-            return Admission()
-        return await self._gate.admit(scope, media.video, token)
 
     async def _begin(self, scope: Scope, media: Media, token: str | None) -> Answer:
         """Answer with the session that a token opens."""

@@ -145,6 +145,13 @@ def render_missing() -> HTMLResponse:
     return _message(404, "Video not found", "It does not exist or is no longer available.")
 
 
+def render_refused() -> HTMLResponse:
+    """Render what is shown on a site that may not show the media (403)."""
+    answer = _message(403, "Video not available", "It cannot be watched on this site.")
+    answer.headers["cache-control"] = "no-store"
+    return answer
+
+
 def static_routes() -> list[Route]:
     """Return the routes of the page's scripts and style sheets."""
     return _front_end.routes()

@@ -1,9 +1,11 @@
-"""Who may see a private video: the bearer of a session, or of a token for once."""
+"""Who may see a media: of a private one the bearer of a session, or of a token for once.
+
+Where its project has lists of sites or countries, only who comes from there.
+"""
 
 import hashlib
 import hmac
 import re
-from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
@@ -16,7 +18,9 @@ from telecine import clock
 from telecine.db.engine import Database
 from telecine.delivery.answers import Answer
 from telecine.delivery.origin import address_of, referring_host
+from telecine.delivery.restrictions import Restrictions
 from telecine.delivery.signers import SigningKeys
+from telecine.domains.accounts.access import Access
 from telecine.domains.videos import sessions, signatures, tokens, used_tokens
 from telecine.domains.videos.signatures import Signature
 from telecine.http.recent import Recent
@@ -34,7 +38,15 @@ _URI = re.compile(r'(?<=[,:]URI=")[^"]+')
 
 
 class Guarded(Protocol):
-    """A private media."""
+    """A media."""
+
+    @property
+    def public(self) -> bool:
+        """Whether it needs neither token nor session."""
+
+    @property
+    def access(self) -> Access | None:
+        """From where it may be watched."""
 
     @property
     def public_id(self) -> str:
@@ -60,17 +72,16 @@ class Admission:
 class Gate:
     """Decides on private media. `key` signs tokens and sessions.
 
-    `signers` are the keys of signed URLs; `own_hosts` those of our player pages, which
-    fetch media for the sites that embed them.
+    `signers` are the keys of signed URLs, `restrictions` apply the lists of projects.
     """
 
     def __init__(
-        self, db: Database, key: bytes, signers: SigningKeys, own_hosts: Collection[str]
+        self, db: Database, key: bytes, signers: SigningKeys, restrictions: Restrictions
     ) -> None:
         self._db = db
         self._key = key
         self._signers = signers
-        self._own_hosts = own_hosts
+        self._restrictions = restrictions
         self._remembered: Recent[tuple[str, bytes], datetime] = Recent(
             _REMEMBERED_S, max_entries=10_000
         )
@@ -89,11 +100,30 @@ class Gate:
             return Admission(None, token, lasting=True)
         return Admission(None, token) if token and self._issued(media_id, token) else None
 
+    def refuses_page(self, scope: Scope, media: Guarded) -> bool:
+        """Tell whether the site that embeds a player page may not; its country does not matter.
+
+        The page is where viewers in other countries learn why nothing plays.
+        """
+        return self._restrictions.refuse_site(scope, media.access) is not None
+
     async def admit(self, scope: Scope, media: Guarded, token: str | None) -> Admission | None:
         """Decide on a media file; the first one that comes without a session uses the token up.
 
-        HEAD uses nothing up.
+        HEAD uses nothing up, nor does who comes from a place that may not watch.
+
+        Raises:
+            Problem: 403, from there nobody may watch.
         """
+        refused = self._restrictions.refuse(scope, media.access)
+        if refused is not None:
+            scope = {**scope, "method": "HEAD"}
+        admission = Admission() if media.public else await self._admit(scope, media, token)
+        if admission is not None and refused is not None:
+            raise refused
+        return admission
+
+    async def _admit(self, scope: Scope, media: Guarded, token: str | None) -> Admission | None:
         media_id = media.public_id
         session = self._session(scope, media_id)
         if token is None or session is not None:
@@ -154,7 +184,10 @@ class Gate:
             return None
         if not signature.is_of(address_of(scope)):
             return None
-        if signature.host and referring_host(scope) not in {signature.host, *self._own_hosts}:
+        if signature.host and referring_host(scope) not in {
+            signature.host,
+            *self._restrictions.own_hosts,
+        }:
             return None
         return signature
 

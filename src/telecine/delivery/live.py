@@ -18,11 +18,12 @@ from starlette.types import Receive, Scope, Send
 
 from telecine.delivery import answers, live_playlists
 from telecine.delivery.answers import IMMUTABLE, Answer, Header
-from telecine.delivery.gate import CREDENTIAL, Admission, Gate, in_session, named
+from telecine.delivery.gate import CREDENTIAL, Gate, in_session, named
 from telecine.delivery.live_cache import LiveCache, LiveView
 from telecine.delivery.live_page import LivePages
 from telecine.delivery.live_playlists import Rendered
 from telecine.delivery.playlists import MEDIA_TYPE
+from telecine.delivery.restrictions import for_this_viewer
 from telecine.delivery.sharing import Shared
 from telecine.live.edge import Edge
 from telecine.live.window import Window
@@ -169,18 +170,14 @@ class LiveDelivery:
         window = await self._edge.window(stream.public_id)
         # A token is not used up by what is not there: players ask until somebody broadcasts.
         there = window is not None or handler == self._thumbnail
-        admission = await self._admit(scope, stream, token) if there else None
+        admission = await self._gate.admit(scope, stream, token) if there else None
         if admission is not None:
             request = Request(scope, stream, window, admission.session)
             answer = await handler(request, matched)
             if answer is not None:
-                return named(answer, admission.session)
+                answer = named(answer, admission.session)
+                return answer if stream.access is None else for_this_viewer(answer)
         raise not_found("liveStreamId")
-
-    async def _admit(self, scope: Scope, stream: LiveView, token: str | None) -> Admission | None:
-        if stream.public:
-            return Admission()
-        return await self._gate.admit(scope, stream, token)
 
     async def _begin(self, scope: Scope, stream: LiveView, token: str | None) -> Answer:
         """Answer with the session that a token opens."""

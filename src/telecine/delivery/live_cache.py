@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from telecine.db.engine import Database
+from telecine.domains.accounts.access import Access
 from telecine.domains.live_streams import queries
 
 _MOST = 10_000
@@ -19,6 +20,7 @@ class LiveView:
     public: bool
     broadcasting: bool
     thumbnail_key: str | None
+    access: Access | None = None
 
 
 class LiveCache:
@@ -36,9 +38,10 @@ class LiveCache:
             return self._known[public_id]
         changes = self._changes
         async with self._db.transaction() as tx:
-            row = await queries.watched(tx, public_id)
+            found = await queries.watched(tx, public_id)
         view = None
-        if row is not None:
+        if found is not None:
+            row, settings = found
             view = LiveView(
                 row.project_id,
                 row.public_id,
@@ -46,6 +49,7 @@ class LiveCache:
                 row.public,
                 row.broadcasting,
                 row.thumbnail_key,
+                Access.of(settings),
             )
         if self.keeps and changes == self._changes:
             if len(self._known) >= _MOST:

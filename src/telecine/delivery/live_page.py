@@ -3,10 +3,11 @@
 from starlette.types import Scope
 
 from telecine.delivery.answers import Answer
-from telecine.delivery.embed import EmbedPage, render_embed, render_missing
+from telecine.delivery.embed import EmbedPage, render_embed, render_missing, render_refused
 from telecine.delivery.gate import SESSION, Gate
 from telecine.delivery.live_cache import LiveView
 from telecine.delivery.page import page_answer, query_token, wants_ads
+from telecine.delivery.restrictions import for_this_viewer
 from telecine.delivery.sharing import Shared
 from telecine.http.services import PublicUrls
 
@@ -24,6 +25,8 @@ class LivePages:
         """Return the page; 404 for unknown ids and for private streams without a token."""
         if stream is None:
             return page_answer(render_missing())
+        if self._gate.refuses_page(scope, stream):
+            return page_answer(render_refused())
         folder, suffix, session_url = f"{self._media_base}/live", "", None
         private = not stream.public
         if private:
@@ -49,7 +52,8 @@ class LivePages:
             shared=self.shared(stream),
             ads=wants_ads(scope),
         )
-        return page_answer(render_embed(page), b"private, no-store" if private else None)
+        answer = page_answer(render_embed(page), b"private, no-store" if private else None)
+        return answer if stream.access is None else for_this_viewer(answer)
 
     def shared(self, stream: LiveView) -> Shared | None:
         """Return what other sites may show of a live stream: None of a private one."""

@@ -8,9 +8,17 @@ from starlette.types import Scope
 
 from telecine.delivery import logos
 from telecine.delivery.answers import Answer
-from telecine.delivery.embed import EmbedPage, PageCaption, PageTheme, render_embed, render_missing
+from telecine.delivery.embed import (
+    EmbedPage,
+    PageCaption,
+    PageTheme,
+    render_embed,
+    render_missing,
+    render_refused,
+)
 from telecine.delivery.gate import SESSION, Gate
 from telecine.delivery.media import Media
+from telecine.delivery.restrictions import for_this_viewer
 from telecine.delivery.sharing import Shared
 from telecine.http.services import PublicUrls
 
@@ -28,6 +36,8 @@ class PlayerPages:
         """Return the page; 404 for unknown ids and for private videos without a token."""
         if media is None:
             return page_answer(render_missing())
+        if self._gate.refuses_page(scope, media.video):
+            return page_answer(render_refused())
         public_id, private = media.video.public_id, not media.video.public
         folder, suffix, session_url = f"{self._media_base}/vod/{public_id}", "", None
         if private:
@@ -66,7 +76,8 @@ class PlayerPages:
                 for track in media.chapters
             },
         )
-        return page_answer(render_embed(page), b"private, no-store" if private else None)
+        answer = page_answer(render_embed(page), b"private, no-store" if private else None)
+        return answer if media.video.access is None else for_this_viewer(answer)
 
     def shared(self, media: Media) -> Shared | None:
         """Return what other sites may show of a video: None of a private one."""

@@ -1,7 +1,8 @@
 """Segments whose place is known and whose bytes are in memory: answered at once.
 
 What the application would answer to the same request, header by header; everything that
-needs a look elsewhere (a private video, a range, a disk, the database) is left to it.
+needs a look elsewhere (a private video, lists of sites, a range, a disk, the database) is left
+to it.
 """
 
 import re
@@ -47,7 +48,7 @@ class SegmentShortcut:
         if found is None or not _CONDITIONS.isdisjoint(name for name, _ in headers):
             return 0
         media = self._cache.kept(found[1].decode())
-        if media is None or media.asset is None or not media.video.public:
+        if media is None or media.asset is None or not media.video.unrestricted:
             return 0
         asset, number = media.asset, int(found[4])
         rendition = asset.renditions.get(found[2].decode())

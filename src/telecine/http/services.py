@@ -10,6 +10,7 @@ from telecine.db.engine import Database
 from telecine.http.caller import Identity
 from telecine.http.ratelimit import RateLimiter, RateLimits
 from telecine.http.recent import Recent
+from telecine.net.countries import Countries
 from telecine.sealing import Sealer
 from telecine.storage.store import Store
 
@@ -51,9 +52,9 @@ class Services:
     """The state of an application. `rate_limits` are the defaults by environment.
 
     `token_key` signs the tokens of private media (32 bytes); `sealer` encrypts secrets that
-    are shown again; `disk_reserve_bytes` are left free by uploads; `operator_digest` is the
-    SHA-256 of the operator key, None where the operator API is closed. `ingest` has the URLs
-    that encoders publish to, by protocol.
+    are shown again; `countries` knows where viewers are; `disk_reserve_bytes` are left free
+    by uploads; `operator_digest` is the SHA-256 of the operator key, None where the operator
+    API is closed. `ingest` has the URLs that encoders publish to, by protocol.
     """
 
     db: Database
@@ -61,6 +62,7 @@ class Services:
     urls: PublicUrls
     token_key: bytes
     sealer: Sealer
+    countries: Countries = field(default_factory=Countries)
     disk_reserve_bytes: int = 0
     live_status: LiveStatus = _off_the_air
     ingest: Mapping[Literal["rtmp", "rtmps"], str] = field(default_factory=dict)

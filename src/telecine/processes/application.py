@@ -42,12 +42,18 @@ from telecine.http.at_once import Shortcut
 from telecine.http.ratelimit import RateLimits
 from telecine.http.services import PublicUrls, Services
 from telecine.live.edge import Edge
+from telecine.net.countries import Countries
 from telecine.processes.control import Briefing
 from telecine.processes.health import Health
 from telecine.processes.measuring import Measured, measured
 from telecine.processes.onair import ingest_urls, owner_socket
 from telecine.processes.secrets import sealer, token_key
-from telecine.processes.viewing import build_delivery, build_gate, build_live_delivery
+from telecine.processes.viewing import (
+    build_delivery,
+    build_gate,
+    build_live_delivery,
+    restrictions_of,
+)
 from telecine.settings import Settings
 from telecine.storage.open import open_store
 
@@ -100,6 +106,7 @@ def services(settings: Settings, briefing: Briefing) -> Services:
         ),
         token_key=token_key(briefing.secret_key),
         sealer=sealer(settings, briefing),
+        countries=Countries(settings.geoip_database),
         disk_reserve_bytes=settings.disk_reserve_mib << 20,
         operator_digest=bytes.fromhex(briefing.operator_digest),
         rate_limits=limits,
@@ -135,7 +142,13 @@ async def running(
     built = replace(services(settings, briefing), live_status=edge.status)
     listener = Listener(briefing.database_url)
 
-    gate = build_gate(built.db, listener, built.urls, built.token_key, built.sealer)
+    gate = build_gate(
+        built.db,
+        listener,
+        built.token_key,
+        built.sealer,
+        restrictions_of(built.urls, built.countries),
+    )
     viewers, segments = build_delivery(
         built.db,
         built.store,

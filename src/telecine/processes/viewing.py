@@ -14,6 +14,7 @@ from telecine.delivery.live_page import LivePages
 from telecine.delivery.media import MediaCache
 from telecine.delivery.mp4 import Downloads
 from telecine.delivery.page import PlayerPages
+from telecine.delivery.restrictions import Restrictions
 from telecine.delivery.segments import Segments
 from telecine.delivery.shortcut import SegmentShortcut
 from telecine.delivery.signers import Signers
@@ -25,6 +26,7 @@ from telecine.domains.live_streams.operations import LIVE_CHANGED
 from telecine.domains.players.operations import PLAYER_CHANGED
 from telecine.http.services import PublicUrls
 from telecine.live.edge import Edge
+from telecine.net.countries import Countries
 from telecine.sealing import Sealer
 from telecine.storage.store import Store
 
@@ -33,9 +35,13 @@ SEGMENT_WAIT_S = 8.0
 
 
 def build_gate(
-    db: Database, listener: Listener, urls: PublicUrls, token_key: bytes, sealer: Sealer
+    db: Database,
+    listener: Listener,
+    token_key: bytes,
+    sealer: Sealer,
+    restrictions: Restrictions,
 ) -> Gate:
-    """Return what decides on private media; run `listener` beside it.
+    """Return what decides on viewers; run `listener` beside it.
 
     `token_key` signs tokens and sessions; `sealer` opens the signing keys of projects.
     """
@@ -51,12 +57,12 @@ def build_gate(
 
     listener.subscribe(PROJECT_CHANGED, lambda _: signers.forget_all())
     listener.watch(connected, lost)
-    return Gate(db, token_key, signers, own_hosts(urls))
+    return Gate(db, token_key, signers, restrictions)
 
 
-def own_hosts(urls: PublicUrls) -> frozenset[str]:
-    """Return the hosts of our player pages."""
-    return frozenset({urlsplit(urls.embed).hostname or ""})
+def restrictions_of(urls: PublicUrls, countries: Countries) -> Restrictions:
+    """Return what applies the lists of projects."""
+    return Restrictions(countries, frozenset({urlsplit(urls.embed).hostname or ""}))
 
 
 def build_delivery(
@@ -71,7 +77,7 @@ def build_delivery(
 
     Run `listener` beside them.
 
-    `gate` decides on private videos; `queue_limit` is how many segments may
+    `gate` decides on viewers; `queue_limit` is how many segments may
     wait to be encoded before viewers are turned away.
     """
     cache = MediaCache(db, store)

@@ -1,5 +1,6 @@
 """The commands that talk to a running installation."""
 
+import json
 import socket
 import subprocess
 from pathlib import Path
@@ -38,9 +39,17 @@ def test_a_project_from_its_making_to_its_end(run: Run, telecine_server: Telecin
     states = [words[-1] for words in lines(run("keys", "list", "--project", project))[1:]]
     assert sorted(states) == ["revoked", "valid", "valid"]
 
+    own = ("projects", "settings", "--project", project)
+    sites = 'allowedReferrers=["shop.example"]'
+    shown = json.loads(run(*own, "--set", sites, "--set", "videoRestore=true").stdout)
+    assert (shown["allowedReferrers"], shown["videoRestore"]) == (["shop.example"], True)
+    assert json.loads(run(*own).stdout) == shown
+    assert json.loads(run(*own, "--set", "videoRestore=null").stdout)["videoRestore"] is None
+    assert run(*own, "--set", "hlsFormat=ts").returncode == Exit.USAGE
+
     lines(run("projects", "suspend", project))
-    shown = next(w for w in lines(run("projects", "list")) if w[0] == project)
-    assert shown[-1] == "suspended"
+    row = next(w for w in lines(run("projects", "list")) if w[0] == project)
+    assert row[-1] == "suspended"
     lines(run("projects", "resume", project))
 
 

@@ -44,7 +44,7 @@ class Viewed:
             storyboard_offsets=None,
             arrived=9,
         )
-        self.video = SimpleNamespace(public=True)
+        self.video = SimpleNamespace(unrestricted=True)
         self.media: object = SimpleNamespace(asset=self.asset, video=self.video)
         self.parts: list[Part] | None = PARTS
         self.answer = SegmentShortcut(
@@ -115,7 +115,7 @@ async def test_what_is_private_unknown_or_elsewhere_is_the_applications(viewed: 
     assert viewed() == b""
     viewed.parts = PARTS
     assert viewed(room=100) == b""
-    viewed.video.public = False
+    viewed.video.unrestricted = False
     assert viewed() == b""
     viewed.media = None
     assert viewed() == b""

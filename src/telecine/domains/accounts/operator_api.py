@@ -32,7 +32,7 @@ from telecine.http.openapi import OPERATOR_TAG
 from telecine.http.schemas import PUBLIC_ID, problems
 from telecine.http.services import AppServices
 from telecine.jobs import health
-from telecine.problems import not_found
+from telecine.problems import bad_request, invalid_attribute, not_found
 
 router = APIRouter(
     route_class=JsonRoute, tags=[OPERATOR_TAG], dependencies=[Depends(authenticate_operator)]
@@ -169,6 +169,9 @@ async def update_settings(
     project_id: ProjectId, payload: SettingsDocument, services: AppServices
 ) -> SettingsDocument:
     """Change settings of a project; null brings back the default."""
+    if payload.allowed_countries is not None and not services.countries.available:
+        detail = "Without TELECINE_GEOIP_DATABASE no country is known."
+        raise bad_request([invalid_attribute("allowedCountries", detail)])
     async with services.db.transaction() as tx:
         settings = await operations.update_settings(
             tx, project_id, payload.model_dump(exclude_unset=True)

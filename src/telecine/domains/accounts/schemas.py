@@ -129,6 +129,15 @@ class RateLimitSettings(Wire):
     uploads: PerMinute | None = None
 
 
+Host = Annotated[
+    str,
+    StringConstraints(
+        max_length=253, pattern=r"^[0-9A-Za-z]([0-9A-Za-z.-]*[0-9A-Za-z])?$", to_lower=True
+    ),
+]
+Country = Annotated[str, StringConstraints(pattern="^[A-Za-z]{2}$", to_upper=True)]
+
+
 class SettingsDocument(Wire):
     """The settings of a project; null: the default of the installation."""
 
@@ -142,6 +151,25 @@ class SettingsDocument(Wire):
     )
     storage_quota_bytes: Annotated[int, Field(ge=0, strict=True)] | None = Field(
         default=None, description="What the sources of all videos may have together, in bytes."
+    )
+    allowed_referrers: Annotated[list[Host], Field(max_length=1000)] | None = Field(
+        default=None,
+        description="Hosts of the sites that may show the media, each subdomain by itself; "
+        "null: all may.",
+    )
+    allow_empty_referrer: Annotated[bool, Field(strict=True)] | None = Field(
+        default=None,
+        description="Whether requests that do not tell their site pass the list of sites, "
+        "as those of apps and native players.",
+    )
+    allowed_countries: Annotated[list[Country], Field(max_length=300)] | None = Field(
+        default=None,
+        description="ISO 3166 codes of the countries from which media may be watched; null: all. "
+        "Needs `TELECINE_GEOIP_DATABASE`.",
+    )
+    allow_unknown_country: Annotated[bool, Field(strict=True)] | None = Field(
+        default=None,
+        description="Whether viewers whose country is unknown pass the list of countries.",
     )
     max_webhooks: Annotated[int, Field(ge=0, le=10_000, strict=True)] | None = Field(
         default=None, description="How many webhooks there may be; 10 by default."

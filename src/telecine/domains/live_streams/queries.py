@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -44,10 +45,13 @@ async def live_stream(
     return await tx.scalar(rows.with_for_update() if lock else rows)
 
 
-async def watched(tx: Transaction, public_id: str) -> LiveStream | None:
-    """Return a live stream of a project that is not suspended, for its viewers."""
+async def watched(tx: Transaction, public_id: str) -> tuple[LiveStream, dict[str, Any]] | None:
+    """Return a live stream, for its viewers, and its project's settings.
+
+    None if there is none, or the project is suspended.
+    """
     rows = (
-        select(LiveStream)
+        select(LiveStream, Project.settings)
         .join(Project, Project.id == LiveStream.project_id)
         .where(
             LiveStream.public_id == public_id,
@@ -55,7 +59,8 @@ async def watched(tx: Transaction, public_id: str) -> LiveStream | None:
             Project.suspended_at.is_(None),
         )
     )
-    return await tx.scalar(rows)
+    found = (await tx.execute(rows)).one_or_none()
+    return None if found is None else (found[0], found[1])
 
 
 async def of_any_project(tx: Transaction, public_id: str) -> LiveStream | None:

@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from telecine.db.engine import Transaction
+from telecine.domains.accounts.access import Access
 from telecine.domains.accounts.models import Project
 from telecine.domains.videos.models import Video
 
@@ -26,6 +27,13 @@ class DeliveredVideo:
     thumbnail_key: str | None
     hls_format: str | None
     """The project's choice: "cmaf", "ts", or None for the default."""
+    access: Access | None
+    """From where it may be watched, None: from everywhere."""
+
+    @property
+    def unrestricted(self) -> bool:
+        """Tell whether it is for everybody, without a look at who asks."""
+        return self.public and self.access is None
 
 
 async def delivered_video(tx: Transaction, public_id: str) -> DeliveredVideo | None:
@@ -41,7 +49,7 @@ async def delivered_video(tx: Transaction, public_id: str) -> DeliveredVideo | N
         Video.mp4_support,
         Video.player_id,
         Video.thumbnail_key,
-        Project.settings["hls_format"].astext,
+        Project.settings,
     )
     found = await tx.execute(
         select(*columns)
@@ -52,5 +60,11 @@ async def delivered_video(tx: Transaction, public_id: str) -> DeliveredVideo | N
             Video.deleted_at.is_(None),
         )
     )
-    row = found.one_or_none()
-    return None if row is None else DeliveredVideo(*row)
+    row = found.mappings().one_or_none()
+    if row is None:
+        return None
+    return DeliveredVideo(
+        **{name: value for name, value in row.items() if name != "settings"},
+        hls_format=row["settings"].get("hls_format"),
+        access=Access.of(row["settings"]),
+    )

@@ -63,7 +63,9 @@ async def test_settings_are_merged_and_null_brings_back_the_default(
     operator: httpx.AsyncClient, project: ProjectKeys
 ) -> None:
     path = f"/_/projects/{project.public_id}/settings"
-    names = ("hlsFormat", "rateLimits", "videoRestore", "storageQuotaBytes", "maxWebhooks")
+    names = ("hlsFormat", "rateLimits", "videoRestore", "storageQuotaBytes", "maxWebhooks",
+             "allowedReferrers", "allowEmptyReferrer", "allowedCountries",
+             "allowUnknownCountry")  # fmt: skip
     empty = dict.fromkeys(names)
     assert (await operator.get(path)).json() == empty
     limits = {"reads": 5, "writes": None, "uploads": None}
