@@ -233,7 +233,8 @@ class Delivery:
         lifetime = b"public, max-age=60" if complete else b"public, max-age=10"
         if request.media.asset is not None and request.media.asset.is_open:
             lifetime = b"public, max-age=1"  # less than it takes to grow
-        return answers.text(200, playlists.MEDIA_TYPE, body, request.cache_scope or lifetime)
+        cache = request.cache_scope or lifetime
+        return answers.playlist(request.scope, playlists.MEDIA_TYPE, body, cache)
 
     async def _master(self, request: Request, _: re.Match[str]) -> Answer | None:
         media = request.media
