@@ -81,6 +81,12 @@ def invalid_attribute(
     return Violation("invalid-attribute", title, name, detail)
 
 
+def invalid_parameter(name: str, detail: str) -> Violation:
+    """A query parameter is not one of the operation's, or has a wrong value."""
+    title = "A query parameter is invalid."
+    return Violation("request-invalid-query-parameter", title, name, detail)
+
+
 def out_of_range(name: str, minimum: int, maximum: int | None = None) -> Violation:
     """A paging parameter is out of range; documented without a `type`."""
     bounds = {"min": minimum} if maximum is None else {"min": minimum, "max": maximum}

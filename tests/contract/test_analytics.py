@@ -15,7 +15,7 @@ from tests.fixtures.waiting import until
 pytestmark = [pytest.mark.node, pytest.mark.anyio]
 
 HERE = Path(__file__).parent
-NODE, SESSIONS = HERE / "node", HERE / "python" / "sessions.py"
+NODE, PYTHON = HERE / "node", HERE / "python"
 PACKAGE = ("@api.video/player-analytics", "1.0.9")
 
 STORED_WITHIN_S = 30  # within two seconds; on a machine that has other things to do, later
@@ -57,7 +57,9 @@ async def test_python_clients_read_sessions(
     await stored(api, watched)
     environment = {**os.environ, "PYTHONPATH": str(packages.python_client(version))}
     ids = [watched.video_id, watched.stream_id, watched.session_id]
-    packages.run([sys.executable, SESSIONS, base_url, tenant.key, *ids], env=environment)
+    packages.run(
+        [sys.executable, PYTHON / "sessions.py", base_url, tenant.key, *ids], env=environment
+    )
 
 
 @pytest.mark.parametrize(
@@ -77,3 +79,21 @@ async def test_node_clients_read_sessions(
     argv = [packages.node_program("node"), NODE / "sessions.cjs", folder, package, version]
     ids = [watched.video_id, watched.stream_id, watched.session_id]
     packages.run([*argv, base_url, tenant.key, *ids], env=packages.node_environment())
+
+
+async def test_the_newest_python_client_reads_numbers(
+    base_url: str, api: httpx.Client, tenant: Tenant, watched: Watched
+) -> None:
+    await stored(api, watched)
+    argv = [sys.executable, PYTHON / "data.py", base_url, tenant.key]
+    packages.run([*argv, watched.video_id, watched.stream_id])
+
+
+async def test_the_newest_node_client_reads_numbers(
+    base_url: str, api: httpx.Client, tenant: Tenant, watched: Watched
+) -> None:
+    await stored(api, watched)
+    folder = packages.node_package("@api.video/nodejs-client", "2.6.8")
+    argv = [packages.node_program("node"), NODE / "data.cjs", folder, base_url, tenant.key]
+    ids = [watched.video_id, watched.stream_id]
+    packages.run([*argv, *ids], env=packages.node_environment())

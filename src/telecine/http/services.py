@@ -53,8 +53,9 @@ class Services:
 
     `token_key` signs the tokens of private media (32 bytes); `sealer` encrypts secrets that
     are shown again; `countries` knows where viewers are; `disk_reserve_bytes` are left free
-    by uploads; `operator_digest` is the SHA-256 of the operator key, None where the operator
-    API is closed. `ingest` has the URLs that encoders publish to, by protocol.
+    by uploads; `analytics_days` is how long it is kept what viewers watched;
+    `operator_digest` is the SHA-256 of the operator key, None where the operator API is
+    closed. `ingest` has the URLs that encoders publish to, by protocol.
     """
 
     db: Database
@@ -64,6 +65,7 @@ class Services:
     sealer: Sealer
     countries: Countries = field(default_factory=Countries)
     disk_reserve_bytes: int = 0
+    analytics_days: int = 30
     live_status: LiveStatus = _off_the_air
     ingest: Mapping[Literal["rtmp", "rtmps"], str] = field(default_factory=dict)
     operator_digest: bytes | None = None

@@ -20,6 +20,7 @@ from telecine.delivery.sharing import OEmbed, Shared
 from telecine.domains.accounts import api as accounts_api
 from telecine.domains.accounts import operator_api, signing_keys_api
 from telecine.domains.analytics import api as analytics_api
+from telecine.domains.analytics import data_api, plays_api
 from telecine.domains.analytics.buffer import Buffer
 from telecine.domains.analytics.collector import Collector
 from telecine.domains.analytics.store import AnalyticsStore
@@ -75,7 +76,9 @@ ROUTERS = (
     chapters_api.router,
     players_api.router,
     live_streams_api.router,
+    plays_api.router,  # before the ids of videos: `plays` is none
     analytics_api.router,
+    data_api.router,
     discarded_api.router,
     tags_api.router,
     webhooks_api.router,
@@ -108,6 +111,7 @@ def services(settings: Settings, briefing: Briefing) -> Services:
         sealer=sealer(settings, briefing),
         countries=Countries(settings.geoip_database),
         disk_reserve_bytes=settings.disk_reserve_mib << 20,
+        analytics_days=settings.keep_analytics_days,
         operator_digest=bytes.fromhex(briefing.operator_digest),
         rate_limits=limits,
         ingest=ingest_urls(settings),

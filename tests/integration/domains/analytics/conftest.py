@@ -5,6 +5,7 @@ import pytest
 
 from telecine.db.engine import Database
 from telecine.domains.analytics import api as analytics_api
+from telecine.domains.analytics import data_api, plays_api
 from telecine.domains.analytics.buffer import Buffer
 from telecine.domains.analytics.collector import Collector
 from telecine.domains.analytics.store import AnalyticsStore
@@ -25,7 +26,13 @@ def pings(db: Database) -> Buffer:
 
 @pytest.fixture
 def app(services: Services, pings: Buffer) -> Api:
-    routers = [videos_api.router, live_streams_api.router, analytics_api.router]
+    routers = [
+        videos_api.router,
+        live_streams_api.router,
+        plays_api.router,
+        analytics_api.router,
+        data_api.router,
+    ]
     return create_app(routers, Collector(pings, services.token_key).routes(), services)
 
 
