@@ -63,7 +63,7 @@ def segment_paths(telecine: Telecine) -> dict[str, list[str]]:
 
     The source is the upper one, which is copied; segments of both have some 200 KB.
     """
-    path = make_source(48, "640x360", gop=60, bit_rate="800k")
+    path = make_source(24, "640x360", gop=60, bit_rate="800k")
     client = httpx.Client(base_url=telecine.base_url, auth=(telecine.key, ""), timeout=120)
     video = client.post("/videos", json={"title": path.name}).raise_for_status().json()["videoId"]
     with path.open("rb") as file:

@@ -51,6 +51,23 @@ def read_cached(store: Store, parts: Sequence[Part], target: memoryview) -> bool
     return True
 
 
+def open_cached(store: Store, part: StoredRange) -> int | None:
+    """Open the file of a body that its disk has in memory, as its first and last byte tell.
+
+    The caller closes it. Raises ObjectMissing.
+    """
+    path = store.local_path(part.key)
+    if path is None:
+        return None
+    descriptor = _open(path, part.key)
+    probe = memoryview(bytearray(1))
+    ends = (part.offset, part.offset + part.size - 1)
+    if all(_read_cached(descriptor, probe, offset) for offset in ends):
+        return descriptor
+    os.close(descriptor)
+    return None
+
+
 async def _gather(store: Store, message: Sequence[Part]) -> bytearray:
     buffer = bytearray(body_size(message))
     view = memoryview(buffer)

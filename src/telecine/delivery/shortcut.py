@@ -6,19 +6,26 @@ to it.
 """
 
 import re
+from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from telecine.delivery import answers
 from telecine.delivery.answers import Header
-from telecine.delivery.body import read_cached
-from telecine.delivery.media import MediaCache
-from telecine.delivery.parts import body_size
+from telecine.delivery.body import open_cached, read_cached
+from telecine.delivery.media import Media, MediaCache
+from telecine.delivery.parts import Part, StoredRange, body_size
 from telecine.delivery.segments import Segments
 from telecine.domains.encodings.queries import AUDIO
+from telecine.http.at_once import Answer, Stretch
 from telecine.storage.store import ObjectMissing, Store
 
 _TARGET = re.compile(rb"/vod/(vi[0-9A-Za-z]{1,64})/hls/([0-9a-z]{1,8})/(\d{1,9})-(\d{1,9})\.m4s")
-_CONDITIONS = frozenset({b"range", b"if-none-match"})
+_KEPT = 1024
+_BODIES_BYTES = 8 << 20
+"""Bodies that are put together of many reads are kept while they are asked for again."""
+
+_SENT_FROM_FILE_BYTES = 16 << 10  # less is copied for less than the calls cost
 
 
 def _head(content_type: bytes) -> bytes:
@@ -34,39 +41,104 @@ def _head(content_type: bytes) -> bytes:
 _HEADS = (_head(b"video/mp4"), _head(b"audio/mp4"))
 
 
+@dataclass(slots=True)
+class _Known:
+    """What a target is answered with, as long as its video is what `media` says."""
+
+    public_id: str
+    media: Media
+    head: bytes
+    parts: Sequence[Part]
+    size_bytes: int
+    asked_before: bool = False
+    body: bytes | None = None
+
+
 class SegmentShortcut:
-    """Fills a buffer with headers and body of a segment (`http.at_once.Shortcut`)."""
+    """Answers with headers and body of a segment (`http.at_once.Shortcut`)."""
 
     def __init__(self, cache: MediaCache, segments: Segments, store: Store) -> None:
         self._cache = cache
         self._segments = segments
         self._store = store
+        self._known: OrderedDict[bytes, _Known] = OrderedDict()
+        self._with_body: OrderedDict[bytes, _Known] = OrderedDict()
+        self._bodies_bytes = 0
 
-    def __call__(self, target: bytes, headers: Sequence[Header], room: memoryview) -> int:
-        """Return the length of the answer in bytes, 0 where there is none at once."""
+    def __call__(self, target: bytes, room: memoryview) -> Answer | None:
+        """Return the answer, None where there is none at once."""
+        known = self._known.get(target)
+        if known is None or self._cache.kept(known.public_id) is not known.media:
+            known = self._look_up(target)
+            if known is None:
+                return None
+        if known.size_bytes > len(room):
+            return None
+        try:
+            body = self._body(target, known, room[: known.size_bytes])
+        except (ObjectMissing, OSError):  # the application says what is wrong
+            self._drop(target)
+            return None
+        return None if body is None else Answer(known.head, body)
+
+    def _drop(self, target: bytes) -> None:
+        known = self._known.pop(target, None)
+        if known is not None and self._with_body.pop(target, None) is not None:
+            self._bodies_bytes -= known.size_bytes
+
+    def _look_up(self, target: bytes) -> _Known | None:
+        self._drop(target)
         found = _TARGET.fullmatch(target)
-        if found is None or not _CONDITIONS.isdisjoint(name for name, _ in headers):
-            return 0
-        media = self._cache.kept(found[1].decode())
+        if found is None:
+            return None
+        media = self._cache.kept(public_id := found[1].decode())
         if media is None or media.asset is None or not media.video.unrestricted:
-            return 0
+            return None
         asset, number = media.asset, int(found[4])
         rendition = asset.renditions.get(found[2].decode())
         if rendition is None or int(found[3]) != asset.epoch or number >= asset.arrived:
-            return 0
+            return None
         parts = self._segments.known(asset, rendition, number)
         if parts is None:
-            return 0
+            return None
         size = body_size(parts)
         head = _HEADS[rendition.name == AUDIO] + b"etag: %s\r\ncontent-length: %d\r\n\r\n" % (
             asset.etag(rendition.name, found[4].decode()),
             size,
         )
-        end = len(head) + size
-        if end > len(room):
-            return 0
-        room[: len(head)] = head
-        try:
-            return end if read_cached(self._store, parts, room[len(head) : end]) else 0
-        except (ObjectMissing, OSError):  # the application says what is wrong
-            return 0
+        known = _Known(public_id, media, head, parts, size)
+        if not asset.is_open:  # its file still changes
+            self._known[target] = known
+            if len(self._known) > _KEPT:
+                self._drop(next(iter(self._known)))
+        return known
+
+    def _body(self, target: bytes, known: _Known, room: memoryview) -> int | bytes | Stretch | None:
+        """Return the body, None where it is on a disk."""
+        if known.body is not None:
+            self._with_body.move_to_end(target)
+            return known.body
+        parts = known.parts
+        if len(parts) == 1 and isinstance(parts[0], StoredRange):
+            whole = parts[0]
+            if whole.size >= _SENT_FROM_FILE_BYTES:
+                descriptor = open_cached(self._store, whole)
+                if descriptor is None:
+                    return None
+                return Stretch(descriptor, whole.offset, whole.size)
+        if not read_cached(self._store, parts, room):
+            return None
+        if known.asked_before:
+            self._keep(target, known, bytes(room))
+        known.asked_before = True
+        return known.size_bytes
+
+    def _keep(self, target: bytes, known: _Known, body: bytes) -> None:
+        if self._known.get(target) is not known:
+            return  # what still grows
+        known.body, self._with_body[target] = body, known
+        self._bodies_bytes += len(body)
+        while self._bodies_bytes > _BODIES_BYTES:
+            _, oldest = self._with_body.popitem(last=False)
+            oldest.body = None
+            self._bodies_bytes -= oldest.size_bytes

@@ -67,7 +67,7 @@ class GuardedProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(*args, **kwargs)
         self._at_once = at_once
-        self._answered = False
+        self._answered_s = -float(KEEP_ALIVE_S)
         self._phase = _Phase.IDLE
         self._deadline: asyncio.TimerHandle | None = None
         self._write_deadline: asyncio.TimerHandle | None = None
@@ -97,6 +97,11 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._lingering is not None:
             self._lingering.drop(data)
             return
+        if self._at_once is not None and self._is_between():
+            dated = self.server_state.default_headers
+            if self._at_once.answer(self.transport, data, dated):
+                self._note_answered()
+                return
         super().data_received(data)
         if self._lingering is not None or self.transport.is_closing():
             return
@@ -129,9 +134,6 @@ class GuardedProtocol(HttpToolsProtocol):
         if size > HEADERS_BYTES:
             self._too_large = True
             raise _HeadersTooLarge
-        if self._at_once is not None and self._is_idle() and self._at_once.answer(self):
-            self._answered = True
-            return
         self._phase = _Phase.BODY
         self._body_bytes = 0
         super().on_headers_complete()
@@ -154,11 +156,7 @@ class GuardedProtocol(HttpToolsProtocol):
         """The request has arrived entirely."""
         self._phase = _Phase.IDLE
         self._disarm()
-        if self._answered:
-            self._answered = False
-            self.on_response_complete()
-        else:
-            super().on_message_complete()
+        super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what the parser refused."""
@@ -183,6 +181,30 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.cycle.disconnected:
             return False  # before the answer was written
         return await acknowledged.delivered(self.transport, lambda: self._ended_well)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close a connection on which nothing was asked for so long."""
+        left_s = self._answered_s + KEEP_ALIVE_S - self.loop.time()
+        if left_s <= 0:
+            super().timeout_keep_alive_handler()
+        elif not self.transport.is_closing():
+            self._wait_for_more(left_s)
+
+    def _note_answered(self) -> None:
+        """A request was answered at once: what uvicorn does of which it has not heard."""
+        self.server_state.total_requests += 1
+        self._answered_s = self.loop.time()
+        if self._deadline is not None:
+            self._disarm()
+        if self.timeout_keep_alive_task is None:
+            self._wait_for_more(KEEP_ALIVE_S)
+
+    def _wait_for_more(self, seconds: float) -> None:
+        late = self.timeout_keep_alive_handler
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, late)
+
+    def _is_between(self) -> bool:
+        return self._phase is _Phase.IDLE and self._is_idle() and not self.transport.is_closing()
 
     def _is_idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete

@@ -1,14 +1,12 @@
 """What the processes measure; the supervisor serves the sum of all (`metrics`)."""
 
-from collections.abc import Sequence
-
 from prometheus_client import Counter, Gauge, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from telecine import clock
 from telecine.db.engine import Database
 from telecine.delivery import app as delivery
-from telecine.http.at_once import Shortcut
+from telecine.http.at_once import Answer, Shortcut
 from telecine.jobs.health import backlog
 
 REQUESTS = Counter(
@@ -71,13 +69,13 @@ def measured(shortcut: Shortcut) -> Shortcut:
     """Return a shortcut to media whose answers are counted and timed as those of the rest."""
     count, seconds = REQUESTS.labels("GET", MEDIA, "200"), SECONDS.labels(MEDIA)
 
-    def counted(target: bytes, headers: Sequence[tuple[bytes, bytes]], room: memoryview) -> int:
+    def counted(target: bytes, room: memoryview) -> Answer | None:
         started_s = clock.monotonic_s()
-        filled = shortcut(target, headers, room)
-        if filled:
+        answer = shortcut(target, room)
+        if answer is not None:
             count.inc()
             seconds.observe(clock.monotonic_s() - started_s)
-        return filled
+        return answer
 
     return counted
 

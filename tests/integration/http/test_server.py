@@ -2,15 +2,18 @@
 
 import asyncio
 import json
+import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 import pytest
 from starlette.types import Receive, Scope, Send
 
 from telecine.http import server
-from telecine.http.at_once import AtOnce
+from telecine.http.at_once import Answer, AtOnce, Stretch
+from tests.fixtures.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -308,31 +311,34 @@ class Counted:
     def __init__(self) -> None:
         self.count = 0
 
-    def __call__(
-        self, target: bytes, headers: Sequence[tuple[bytes, bytes]], room: memoryview
-    ) -> int:
+    def __call__(self, target: bytes, room: memoryview) -> Answer | None:
         if not target.startswith(b"/at-once"):
-            return 0
+            return None
         self.count += 1
         head = b"content-length: %d\r\n\r\n" % self.SIZE
-        answered = head + self.body(self.count)
-        room[: len(answered)] = answered
-        return len(answered)
+        if target.endswith(b"/file"):
+            with tempfile.TemporaryFile() as file:
+                file.write(b"before" + self.body(self.count) + b"behind")
+                file.flush()
+                return Answer(head, Stretch(os.dup(file.fileno()), 6, self.SIZE))
+        room[: self.SIZE] = self.body(self.count)
+        return Answer(head, self.SIZE)
 
     def body(self, count: int) -> bytes:
         return bytes([count]) * self.SIZE
 
 
-async def test_what_is_known_is_answered_before_the_application() -> None:
+@pytest.mark.parametrize("target", [b"/at-once", b"/at-once/file"])
+async def test_what_is_known_is_answered_before_the_application(target: bytes) -> None:
     known = Counted()
     async with serving(Echo(), AtOnce(known)) as (connect, running):
         client = await connect()
         for number in (1, 2):
-            client.send(b"GET /at-once HTTP/1.1\r\nhost: x\r\n\r\n")
+            client.send(b"GET %s HTTP/1.1\r\nhost: x\r\n\r\n" % target)
             assert await client.reply() == (200, known.body(number))
         client.send(b"GET /other HTTP/1.1\r\nhost: x\r\n\r\n")
         assert await client.reply() == (200, b"/other 0")
-        client.send(b"GET /at-once HTTP/1.1\r\nhost: x\r\n\r\n")
+        client.send(b"GET %s HTTP/1.1\r\nhost: x\r\n\r\n" % target)
         assert await client.reply() == (200, known.body(3))
         assert running.server_state.total_requests == 4
 
@@ -344,7 +350,10 @@ async def test_what_is_known_is_answered_before_the_application() -> None:
         b"GET /at-once HTTP/1.1\r\nconnection: close\r\n",
         b"GET /at-once HTTP/1.0\r\n",
         b"POST /at-once HTTP/1.1\r\nconnection: close\r\n",
-        b"GET /at-once HTTP/1.1\r\ncontent-length: 0\r\nconnection: close\r\n",
+        b"GET /at-once HTTP/1.1\r\nContent-Length: 0\r\nconnection: close\r\n",
+        b"GET /at-once HTTP/1.1\r\nRange: bytes=0-1\r\nconnection: close\r\n",
+        b'GET /at-once HTTP/1.1\r\nIf-None-Match: "a"\r\nconnection: close\r\n',
+        b"GET /at-once HTTP/1.1\r\nconnection:  keep-alive, close\r\n",
     ],
 )
 async def test_unusual_requests_go_to_the_application(request_head: bytes) -> None:
@@ -357,14 +366,21 @@ async def test_unusual_requests_go_to_the_application(request_head: bytes) -> No
     assert known.count == 0
 
 
-async def test_answers_at_once_keep_their_order_and_their_bytes() -> None:
+@pytest.mark.parametrize("target", [b"/at-once", b"/at-once/file"])
+async def test_answers_at_once_keep_their_order_and_their_bytes(target: bytes) -> None:
     known = Counted()
     async with serving(Echo(), AtOnce(known)) as (connect, _):
         slow, quick = await connect(receive_bytes=4096), await connect()
-        target = b"GET /at-once HTTP/1.1\r\nhost: x\r\n\r\n"
+        request = b"GET %s HTTP/1.1\r\nhost: x\r\n\r\n" % target
         # Nobody reads yet: the second one waits behind what the first one still has to get.
-        slow.send(target + b"GET /behind HTTP/1.1\r\nhost: x\r\n\r\n")
-        quick.send(target)
+        slow.send(request)
+
+        async def is_answered() -> bool:
+            return known.count == 1
+
+        await until(is_answered)
+        slow.send(b"GET /behind HTTP/1.1\r\nhost: x\r\n\r\n")
+        quick.send(request)
         assert await quick.reply() in [(200, known.body(n)) for n in (1, 2)]
         status, body = await slow.reply()
         assert (status, len(set(body)), len(body)) == (200, 1, known.SIZE)
