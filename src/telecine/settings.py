@@ -32,6 +32,8 @@ TOML_FILE = "telecine.toml"
 OTHER_NAMES = frozenset({"TELECINE_DEV", "TELECINE_REQUIRE_ALL", "TELECINE_SKIP_WEB"})
 """Names with our prefix that are others': the bootstrap's, the build hook's, the tests'."""
 
+Height = Annotated[int, Field(ge=64, le=2160, multiple_of=2)]
+
 _WILDCARD_HOSTS = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - compared, not bound
 
 
@@ -125,11 +127,14 @@ class Settings(BaseSettings):
         description="PEM file with the certificate of RTMPS and its chain, read again when it "
         "changes; empty: self-signed, made at first start.",
     )
-    rtmps_key: Path | None = Field(
-        default=None, description="PEM file with the private key of that certificate."
-    )
+    rtmps_key: Path | None = Field(None, description="PEM file with that certificate's key.")
     live_part_ms: int = Field(
         200, ge=100, le=1000, description="Milliseconds that viewers of live streams get at once."
+    )
+    live_ladder: Annotated[tuple[Height, ...], NoDecode] = Field(
+        default_factory=lambda: (720, 480, 360) if usable_cores() >= 4 else (),
+        description="Heights to which live streams are transcoded as well, by comma, where they "
+        "are lower than the encoder's; `off`: none. Default: 720,480,360 with four cores or more.",
     )
     live_rewind_s: int = Field(
         3600, ge=30, le=43200, description="Seconds that viewers can go back in a live stream."
@@ -230,11 +235,12 @@ class Settings(BaseSettings):
         default="info", description="The least important lines to log."
     )
 
-    @field_validator("trusted_proxies", "outbound_allow", mode="before")
+    @field_validator("trusted_proxies", "outbound_allow", "live_ladder", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
+            parts = () if value == "off" else value.split(",")
+            return tuple(part.strip() for part in parts if part.strip())
         return value
 
     @field_validator(

@@ -26,26 +26,26 @@ from telecine.delivery.playlists import MEDIA_TYPE
 from telecine.delivery.restrictions import for_this_viewer
 from telecine.delivery.sharing import Shared
 from telecine.live.edge import Edge
+from telecine.live.model import SOURCE
 from telecine.live.window import Window
 from telecine.problems import Problem, bad_request, invalid_attribute, not_found, problem
 from telecine.storage.store import ObjectMissing, Store, StoreError
 
 log = structlog.get_logger()
 
-SOURCE = "source"
-
 _PATH = re.compile(
     rf"(?:/live)?(?:/private/(?P<token>{CREDENTIAL}))?/(?P<id>li[0-9A-Za-z]{{22}})"
     # Where players of apps look for the picture of a private stream.
     rf"(?:/token/(?P<late_token>{CREDENTIAL}))?(?P<rest>[._/].*)?"
 )
+_NAME = rf"(?P<rendition>{SOURCE}|\d{{2,4}}p)"
 _MASTER = re.compile(r"\.m3u8")
-_PLAYLIST = re.compile(rf"_{SOURCE}/index\.m3u8")
+_PLAYLIST = re.compile(rf"_{_NAME}/index\.m3u8")
 _PART = re.compile(
-    rf"_{SOURCE}/(?P<session>[0-9a-f]{{12}})-(?P<msn>\d{{1,9}})\.(?P<part>\d{{1,4}})\.m4s"
+    rf"_{_NAME}/(?P<session>[0-9a-f]{{12}})-(?P<msn>\d{{1,9}})\.(?P<part>\d{{1,4}})\.m4s"
 )
-_SEGMENT = re.compile(rf"_{SOURCE}/(?P<session>[0-9a-f]{{12}})-(?P<msn>\d{{1,9}})\.m4s")
-_INIT = re.compile(rf"_{SOURCE}/(?P<session>[0-9a-f]{{12}})-init-(?P<number>\d{{1,6}})\.mp4")
+_SEGMENT = re.compile(rf"_{_NAME}/(?P<session>[0-9a-f]{{12}})-(?P<msn>\d{{1,9}})\.m4s")
+_INIT = re.compile(rf"_{_NAME}/(?P<session>[0-9a-f]{{12}})-init-(?P<number>\d{{1,6}})\.mp4")
 _THUMBNAIL = re.compile(r"/thumbnail\.jpg")
 _SESSION = "/session"
 
@@ -167,7 +167,8 @@ class LiveDelivery:
         handler: Handler,
         matched: re.Match[str],
     ) -> Answer:
-        window = await self._edge.window(stream.public_id)
+        rendition = matched.groupdict().get("rendition", SOURCE)
+        window = await self._edge.window(stream.public_id, rendition)
         # A token is not used up by what is not there: players ask until somebody broadcasts.
         there = window is not None or handler == self._thumbnail
         admission = await self._gate.admit(scope, stream, token) if there else None
@@ -193,7 +194,8 @@ class LiveDelivery:
     async def _master(self, request: Request, _: re.Match[str]) -> Answer | None:
         if request.window is None:
             return None
-        body = live_playlists.master(request.stream.public_id, SOURCE, request.window)
+        lower = await self._edge.qualities(request.stream.public_id)
+        body = live_playlists.master(request.stream.public_id, request.window, lower)
         if request.session is not None:
             body = in_session(body, request.session)
         return answers.text(200, MEDIA_TYPE, body, request.cached(b"no-cache"))
@@ -245,7 +247,8 @@ class LiveDelivery:
         if segment.parts:
             data = [part.data for part in segment.parts]
         else:
-            old = await self._edge.old_segment(request.stream.public_id, window, segment)
+            name = found["rendition"]
+            old = await self._edge.old_segment(request.stream.public_id, name, window, segment)
             if old is None:
                 return None
             data = [old]

@@ -1,8 +1,10 @@
 """Playlists of live streams, rendered once for all viewers of a version."""
 
 import gzip
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from telecine.formats.hls.lowlatency import (
     PARTS_TARGETS,
@@ -12,6 +14,7 @@ from telecine.formats.hls.lowlatency import (
     render_live,
 )
 from telecine.formats.hls.playlist import Master, Variant, render_master
+from telecine.live.model import SOURCE
 from telecine.live.window import Segment, Window
 
 PLAYLIST_NAME = "index.m3u8"
@@ -23,19 +26,31 @@ def folder(public_id: str, rendition: str) -> str:
     return f"{public_id}_{rendition}"
 
 
-def master(public_id: str, rendition: str, window: Window) -> str:
-    """Return the multivariant playlist of an event."""
+def master(public_id: str, window: Window, lower: Sequence[Mapping[str, Any]] = ()) -> str:
+    """Return the multivariant playlist of an event: the source first, then what is `lower`.
+
+    Each of those has `name`, `peak_bps`, `codecs`, `width_px` and `height_px`.
+    """
     newest = window.inits[window.segments[-1].init]
-    measured = max(window.peak_bps, _AUDIO_BPS)
-    variant = Variant(
-        uri=f"{folder(public_id, rendition)}/{PLAYLIST_NAME}",
-        bandwidth_bps=measured * 11 // 10,
-        codecs=newest.codecs,
-        width_px=newest.width_px,
-        height_px=newest.height_px,
-        frame_rate=None,
-    )
-    return render_master(Master(renditions=[variant]))
+    source = {
+        "name": SOURCE,
+        "peak_bps": window.peak_bps,
+        "codecs": newest.codecs,
+        "width_px": newest.width_px,
+        "height_px": newest.height_px,
+    }
+    variants = [
+        Variant(
+            uri=f"{folder(public_id, each['name'])}/{PLAYLIST_NAME}",
+            bandwidth_bps=max(each["peak_bps"], _AUDIO_BPS) * 11 // 10,
+            codecs=each["codecs"],
+            width_px=each["width_px"],
+            height_px=each["height_px"],
+            frame_rate=None,
+        )
+        for each in (source, *lower)
+    ]
+    return render_master(Master(renditions=variants))
 
 
 @dataclass(slots=True)

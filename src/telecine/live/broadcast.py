@@ -1,7 +1,7 @@
 """One live event: from its first media until it is completed, or stays away too long."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -9,12 +9,14 @@ import structlog
 
 from telecine import clock, ids
 from telecine.formats.flv.packets import Coded, Packet, audio_packets, video_packets
+from telecine.live.ladder import Ladder, Rung, Transcoder
 from telecine.live.meter import Meter
-from telecine.live.model import Output, Part, Place
+from telecine.live.model import SOURCE, Boundary, Output, Part, Place, Targets
 from telecine.live.packager import Packager
 from telecine.live.ports import Broadcasts, Stream
 from telecine.live.record import Recorder
 from telecine.live.relay import Relay
+from telecine.live.rendition import Rendition
 from telecine.live.restream import Restreams
 from telecine.live.window import Window
 from telecine.net.policy import OutboundPolicy
@@ -24,12 +26,6 @@ log = structlog.get_logger()
 
 SILENCE_S = 3.0
 """After so long without media another publisher may take over."""
-
-SOURCE = "source"
-"""The rendition that is what the encoder sends."""
-
-Sink = Callable[[Output], None]
-"""Takes what is packaged, at once and without waiting: its own queue is its own affair."""
 
 
 class Publisher(Protocol):
@@ -54,10 +50,12 @@ class Broadcast:
         part_ms: int,
         window_ms: int,
         policy: OutboundPolicy,
+        transcoder: Transcoder | None = None,
     ) -> None:
         self.stream = stream
         self.session = ids.nonce()
-        self.window = Window(self.session, window_ms)
+        self.source = Rendition(SOURCE, Window(self.session, window_ms))
+        self.renditions = {SOURCE: self.source}
         self.publisher: Publisher | None = None
         self.event: UUID | None = None
         self.over = asyncio.Event()
@@ -66,7 +64,12 @@ class Broadcast:
         self._media_s = 0.0
         self._broadcasts = broadcasts
         self._store = store
+        self._part_ms = part_ms
         self._packager = Packager(part_ms)
+        self._transcoder = transcoder
+        self._ladder: Ladder | None = None
+        self._boundary: Boundary | None = None
+        self._rung_recorders: list[Recorder] = []
         self._recorder = Recorder(
             broadcasts, store, self.window, stream.public_id, kept=stream.record
         )
@@ -74,8 +77,13 @@ class Broadcast:
         self._relay = Relay()
         self.restreams = Restreams(stream.public_id, self._relay, policy)
         self.restreams.change(stream.destinations)
-        self._sinks: list[Sink] = [self.window.take, self._recorder.take]
+        self.source.add(self._recorder.take)
         self._begun = asyncio.Event()
+
+    @property
+    def window(self) -> Window:
+        """Return what can be watched of the source's own quality."""
+        return self.source.window
 
     @property
     def begun(self) -> bool:
@@ -118,23 +126,27 @@ class Broadcast:
         self._meter.take(clock.monotonic_s(), len(body), pictures=len(pictures))
         if pictures and pictures[0].key:
             self._meter.key(time_ms)
+        tag, jumped = self._relay.place(video, time_ms, body, packets)
+        if jumped:
+            self._give(self._packager.interrupt())
         for packet in packets:
-            self.push(time_ms, packet)
-        self._relay.take(video, time_ms, body, packets)
+            self.push(tag.time_ms, packet)
+        if packets:
+            self._relay.hand_on(tag)
 
     def push(self, time_ms: int, packet: Packet) -> None:
         """Take a packet. Raises FormatError."""
         self._media_s = clock.monotonic_s()
         self._give(self._packager.push(time_ms, packet, clock.unix_ms()))
+        if self._ladder is not None and self._packager.begun is not self._boundary:
+            self._boundary = self._packager.begun
+            if self._boundary is not None:
+                self._ladder.boundary(self._boundary)
 
-    def add(self, sink: Sink) -> None:
-        """Give a sink everything from now on."""
-        self._sinks.append(sink)
-
-    def remove(self, sink: Sink) -> None:
-        """Give a sink nothing any more."""
-        if sink in self._sinks:
-            self._sinks.remove(sink)
+    def qualities(self) -> list[dict[str, object]]:
+        """Return what is watched below the source's quality, also what is only beginning."""
+        rungs = () if self._ladder is None else self._ladder.rungs
+        return [rung.told() for rung in rungs if not rung.gone.is_set()]
 
     def told(self) -> dict[str, Any]:
         """Return how the event and its encoder are doing, as the API's process reads it."""
@@ -182,15 +194,21 @@ class Broadcast:
         async with asyncio.TaskGroup() as group:
             recording = group.create_task(self._recorder.run(self.event))
             sending = group.create_task(self.restreams.run(self.stream.longest_restream_s))
+            self._ladder = self._make_ladder()
+            if self._ladder is not None:
+                group.create_task(self._transcode(self._ladder, self.event))
             await self.over.wait()
             sending.cancel()
+            if self._ladder is not None:
+                self._ladder.finish()
             await self._broadcasts.ended(self.event)
             await recording
         log.info("broadcast ended", stream=self.stream.public_id)
 
     async def forget(self) -> None:
         """Drop what is only kept for viewers who go back."""
-        await self._recorder.drop()
+        for recorder in (self._recorder, *self._rung_recorders):
+            await recorder.drop()
 
     async def read(self, place: Place) -> bytes:
         """Return the bytes of an old segment. Raises StoreError."""
@@ -203,7 +221,35 @@ class Broadcast:
 
     def _give(self, outputs: Iterable[Output]) -> None:
         for output in outputs:
-            for sink in tuple(self._sinks):
-                sink(output)
+            self.source.give((output,))
             if isinstance(output, Part):
                 self._begun.set()
+            elif isinstance(output, Targets) and self._ladder is not None:
+                self._ladder.adopt(output)
+
+    def _make_ladder(self) -> Ladder | None:
+        """Return what makes lower qualities, None: nothing is to, or can be."""
+        picture = next((each for each in self._packager.formats if each.video), None)
+        if self._transcoder is None or picture is None or self._relay.multitrack:
+            return None  # several tracks: the encoder has made the qualities itself
+        heights = self._transcoder.rungs(picture.height_px)
+        tracks = self._packager.formats
+        rungs = [Rung(each, self._part_ms, self.source, tracks) for each in heights]
+        if not rungs:
+            return None
+        for rung in rungs:
+            recorder = Recorder(
+                self._broadcasts, self._store, rung.window, self.stream.public_id, kept=False
+            )
+            rung.add(recorder.take)
+            self._rung_recorders.append(recorder)
+            self.renditions[rung.name] = rung
+        sound = any(not each.video for each in tracks)
+        return Ladder(self.stream.public_id, self._transcoder, self._relay, rungs, sound)
+
+    async def _transcode(self, ladder: Ladder, event: UUID) -> None:
+        """Make lower qualities; those that cannot go on go away."""
+        await ladder.run(event, self._rung_recorders)
+        for rung in ladder.rungs:
+            if rung.gone.is_set():
+                del self.renditions[rung.name]

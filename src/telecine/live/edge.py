@@ -13,6 +13,7 @@ import structlog
 
 from telecine import clock
 from telecine.live.frames import FrameError, frame, read_frame, unpack
+from telecine.live.model import SOURCE
 from telecine.live.window import Segment, Window
 
 log = structlog.get_logger()
@@ -41,7 +42,7 @@ class Edge:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._mirrors: dict[str, Mirror] = {}
+        self._mirrors: dict[tuple[str, str], Mirror] = {}
         self._group: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
@@ -50,23 +51,32 @@ class Edge:
             self._group = group
             await asyncio.Event().wait()
 
-    async def window(self, public_id: str) -> Window | None:
+    async def window(self, public_id: str, rendition: str = SOURCE) -> Window | None:
         """Return what can be watched of a stream, None if it is not on the air."""
-        mirror = self._mirrors.get(public_id)
+        place = public_id, rendition
+        mirror = self._mirrors.get(place)
         if mirror is None:
             if self._group is None:
                 return None
-            mirror = self._mirrors[public_id] = Mirror()
-            self._group.create_task(self._keep(public_id, mirror))
+            mirror = self._mirrors[place] = Mirror()
+            self._group.create_task(self._keep(place, mirror))
         mirror.used_s = clock.monotonic_s()
         if not mirror.asked.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(mirror.asked.wait(), ANSWER_S)
         return mirror.window
 
-    async def old_segment(self, public_id: str, window: Window, segment: Segment) -> bytes | None:
+    async def old_segment(
+        self, public_id: str, rendition: str, window: Window, segment: Segment
+    ) -> bytes | None:
         """Return a segment that is no longer in memory, None if the owner lost it too."""
-        asked = frame("read", stream=public_id, session=window.session, msn=segment.msn)
+        asked = frame(
+            "read",
+            stream=public_id,
+            rendition=rendition,
+            session=window.session,
+            msn=segment.msn,
+        )
         async with self._asking(asked) as reader:
             answer = await read_frame(reader) if reader is not None else None
         return answer[1] if answer is not None and answer[0]["kind"] == "data" else None
@@ -96,24 +106,31 @@ class Edge:
         finally:
             writer.close()
 
-    async def _keep(self, public_id: str, mirror: Mirror) -> None:
+    async def qualities(self, public_id: str) -> list[dict[str, Any]]:
+        """Return the lower qualities of a stream: name, peak_bps, codecs and size of each."""
+        async with self._asking(frame("qualities", stream=public_id)) as reader:
+            answer = await read_frame(reader) if reader is not None else None
+        return answer[0]["found"] if answer is not None else []
+
+    async def _keep(self, place: tuple[str, str], mirror: Mirror) -> None:
         """Mirror a stream for as long as viewers ask for it."""
         try:
             while clock.monotonic_s() - mirror.used_s < IDLE_S:
                 try:
-                    await self._follow(public_id, mirror)
+                    await self._follow(place, mirror)
                 except FrameError as error:
-                    log.warning("mirror failed", stream=public_id, reason=str(error))
+                    log.warning("mirror failed", stream=place[0], reason=str(error))
                 mirror.asked.set()
                 await asyncio.sleep(ASK_AGAIN_S)
         finally:
-            self._mirrors.pop(public_id, None)
+            self._mirrors.pop(place, None)
 
-    async def _follow(self, public_id: str, mirror: Mirror) -> None:
+    async def _follow(self, place: tuple[str, str], mirror: Mirror) -> None:
         """Take over what the owner says, until it has nothing more to say."""
         known = mirror.window.session if mirror.window and mirror.window.ended else None
         fresh: Window | None = None
-        async with self._asking(frame("follow", stream=public_id, known=known)) as reader:
+        question = frame("follow", stream=place[0], rendition=place[1], known=known)
+        async with self._asking(question) as reader:
             async for head, data in _frames(reader, mirror):
                 if head["kind"] == "none":
                     mirror.window = None

@@ -5,6 +5,9 @@ from fractions import Fraction
 
 MS = 1000
 
+SOURCE = "source"
+"""The rendition that is what the encoder sends."""
+
 
 @dataclass(frozen=True, slots=True)
 class Init:
@@ -50,6 +53,16 @@ class Targets:
 
     part_ms: int
     segment_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """Where a segment begins: at the picture that is shown at `shown_ms` of the event."""
+
+    msn: int
+    shown_ms: int
+    received_ms: int
+    discontinuity: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,11 @@ import structlog
 
 from telecine.live.broadcast import Broadcast
 from telecine.live.frames import FrameError, frame, pack, read_frame
-from telecine.live.model import Ended, Output
+from telecine.live.model import SOURCE, Ended, Output
+from telecine.live.rendition import Rendition
 from telecine.live.studio import Studio
 from telecine.live.thumbnail import Thumbnails
+from telecine.live.window import Window
 from telecine.storage.store import StoreError
 
 log = structlog.get_logger()
@@ -59,16 +61,25 @@ class Origin:
             writer.write(frame("status", **_status(event)))
             await writer.drain()
             return
+        if head["kind"] == "qualities":
+            writer.write(frame("qualities", found=[] if event is None else event.qualities()))
+            await writer.drain()
+            return
         if head["kind"] == "picture":
             writer.write(await self._picture(event))
-        elif event is None or not event.window.playable:
+            await writer.drain()
+            return
+        found = None
+        if event is not None:
+            found = event.renditions.get(str(head.get("rendition") or SOURCE))
+        if event is None or found is None or not found.window.playable:
             writer.write(frame("none"))
         elif head["kind"] == "read":
-            writer.write(await self._old_segment(event, head))
+            writer.write(await self._old_segment(event, found.window, head))
         elif event.over.is_set() and head.get("known") == event.session:
             writer.write(frame("same"))
         else:
-            await _follow(event, reader, writer)
+            await _follow(event, found, reader, writer)
         await writer.drain()
 
     async def _picture(self, event: Broadcast | None) -> bytes:
@@ -77,8 +88,8 @@ class Origin:
         jpeg = await self._thumbnails.newest(event)
         return frame("none") if jpeg is None else frame("data", jpeg)
 
-    async def _old_segment(self, event: Broadcast, head: dict[str, Any]) -> bytes:
-        segment = event.window.segment(int(head["msn"]))
+    async def _old_segment(self, event: Broadcast, window: Window, head: dict[str, Any]) -> bytes:
+        segment = window.segment(int(head["msn"]))
         if segment is None or head["session"] != event.session:
             return frame("none")
         data = segment.data
@@ -97,7 +108,10 @@ def _status(event: Broadcast | None) -> dict[str, Any]:
 
 
 async def _follow(
-    event: Broadcast, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    event: Broadcast,
+    rendition: Rendition,
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
 ) -> None:
     over = asyncio.Event()
 
@@ -110,7 +124,7 @@ async def _follow(
             writer.transport.abort()
             over.set()
 
-    window = event.window
+    window = rendition.window
     writer.write(
         frame(
             "event",
@@ -124,14 +138,15 @@ async def _follow(
         writer.write(pack(output))
     if window.ended:
         return
-    event.add(sink)
+    rendition.add(sink)
     leaving = asyncio.ensure_future(reader.read())
     ending = asyncio.ensure_future(over.wait())
+    going = asyncio.ensure_future(rendition.gone.wait())
     try:
-        await asyncio.wait({leaving, ending}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({leaving, ending, going}, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        event.remove(sink)
-        for each in (leaving, ending):
+        rendition.remove(sink)
+        for each in (leaving, ending, going):
             each.cancel()
             with contextlib.suppress(asyncio.CancelledError, ConnectionError):
                 await each

@@ -14,11 +14,9 @@ from telecine.formats.codecs.live_tracks import (
     video_format,
 )
 from telecine.formats.flv.packets import Coded, Config, Packet
-from telecine.formats.mp4.headers import TrackHeader
-from telecine.formats.mp4.multitrack import Run, Sample, Track, movie_fragment, movie_init
-from telecine.live.model import Ended, Init, Output, Part, SegmentEnd, Targets, clock_step
-
-VIDEO_ID, AUDIO_ID = 1, 2
+from telecine.formats.mp4.multitrack import Run, Sample, movie_fragment
+from telecine.live.beginnings import AUDIO_ID, VIDEO_ID, init_of
+from telecine.live.model import Boundary, Ended, Init, Output, Part, SegmentEnd, Targets, clock_step
 
 TOLERANCE_MS = 3
 """Encoders' milliseconds make six frames of 30 Hz last 199 to 201 ms."""
@@ -72,6 +70,7 @@ class Packager:
         self._sequence = 0
         self._longest_part_ms = self._shortest_part_ms = 0
         self._discontinuity = False
+        self.begun: Boundary | None = None  # the newest segment
         self._clock_ms: int | None = None  # the encoder's, which does not wrap around
         self._end_ms = 0  # of all that was written, on our timeline
         self._reset_clock()
@@ -185,25 +184,13 @@ class Packager:
         self._shift_ms = self._end_ms - time_ms
         self._first_offset_ms = packet.offset_ms if packet.video else 0
         self._received_ms = received_ms
-        tracks, codecs = [], []
-        for number, each in ((VIDEO_ID, self._video), (AUDIO_ID, self._audio)):
-            if each is not None:
-                header = TrackHeader(
-                    track_id=number,
-                    video=each.video,
-                    timescale=each.timescale,
-                    width_px=each.width_px,
-                    height_px=each.height_px,
-                )
-                tracks.append(Track(header, each.stsd))
-                codecs.append(each.codecs)
+        data, codecs = init_of(self._video, self._audio)
         width, height = (self._video.width_px, self._video.height_px) if self._video else (0, 0)
-        data = movie_init(tracks)
         if data != self._init:
             self._init = data
             self._inits += 1
-            yield Init(self._inits - 1, data, ",".join(codecs), width, height)
-        self._begin_segment()
+            yield Init(self._inits - 1, data, codecs, width, height)
+        self._begin_segment(time_ms + (packet.offset_ms if packet.video else 0))
 
     def _take(self, time_ms: int, packet: Coded, received_ms: int) -> Iterator[Output]:
         lead = packet.video == (self._video is not None)
@@ -225,19 +212,22 @@ class Packager:
                 # It lasts longer than was thought when it came.
                 yield from self._end_segment()
                 self._received_ms = self._held.received_ms
-                self._begin_segment()
+                self._begin_segment(self._held.time_ms + self._held.packet.offset_ms)
             self._close_picture(length_ms)
             yield from self._cut_overhang()
-            if self._cuts_before(packet.key, length_ms):
+            shown_ms = time_ms + packet.offset_ms
+            if self._cuts_before(shown_ms, packet.key, length_ms):
                 yield from self._end_segment()
                 self._received_ms = received_ms
-                self._begin_segment()
+                self._begin_segment(shown_ms)
             elif self._least_ms() <= self._part_length_ms > self._limit_ms() - length_ms:
                 # A shorter one would break the rules; what is longer is cut when it is there.
                 yield from self._end_part()
         self._held = _Held(time_ms, packet, received_ms)
 
-    def _cuts_before(self, key: bool, next_ms: int) -> bool:
+    def _cuts_before(self, shown_ms: int, key: bool, next_ms: int) -> bool:
+        """Tell whether a segment begins with a picture; `next_ms`: how long that may last."""
+        del shown_ms
         if key and self._segment_ms >= SEGMENT_MS - 50:
             return True
         return self._segment_ms + next_ms > self._longest_segment_ms()
@@ -328,12 +318,13 @@ class Packager:
         if self._segment_ms + length_ms > AUDIO_SEGMENT_MS:
             yield from self._end_segment()
             self._received_ms = received_ms
-            self._begin_segment()
+            self._begin_segment(self._end_ms)
         elif self._part_length_ms + length_ms > self._limit_ms():
             yield from self._end_part()
 
-    def _begin_segment(self) -> None:
+    def _begin_segment(self, shown_ms: int) -> None:
         self._segment_ms = self._part_number = 0
+        self.begun = Boundary(self._msn, shown_ms, self._received_ms, self._discontinuity)
 
     def _end_part(self, *, ends: bool = False, until_ms: int | None = None) -> Iterator[Output]:
         """End a part; sound that begins at or behind `until_ms` belongs to the next one."""

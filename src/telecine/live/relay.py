@@ -48,7 +48,9 @@ class Relay:
         self._configs: dict[tuple[bool, tuple[int, ...]], Tag] = {}
         self.has_video = False
         self.enhanced: str | None = None  # a codec that classic RTMP does not have
-        self._clock_ms: int | None = None  # the encoder's, at the last tag
+        self.multitrack = False
+        self._clock_ms: int | None = None  # the encoder's, at the last picture
+        self._led = False  # whether it is that of a picture
         self._time_ms = 0
 
     def greeting(self) -> list[Tag]:
@@ -74,15 +76,17 @@ class Relay:
         """Note that what follows comes from another connection."""
         self._clock_ms = None
 
-    def take(self, video: bool, time_ms: int, body: bytes, packets: Sequence[Packet]) -> None:
-        """Hand on the body of a tag, which holds `packets`."""
-        if not packets:
-            return
+    def place(
+        self, video: bool, time_ms: int, body: bytes, packets: Sequence[Packet]
+    ) -> tuple[Tag, bool]:
+        """Return a tag on the timeline of the event, and whether the encoder's clock jumped."""
         configs = [each for each in packets if isinstance(each, Config)]
+        self.multitrack |= any(each.track for each in packets)
+        at_ms, jumped = self._time_ms, False
         if not configs:
-            self._advance(time_ms)
+            at_ms, jumped = self._advance(video, time_ms)
         key = any(isinstance(each, Coded) and each.video and each.key for each in packets)
-        tag = Tag(video, self._time_ms, body, bool(configs), key)
+        tag = Tag(video, at_ms, body, bool(configs), key)
         if configs:
             self.has_video |= video
             if body[0] & 0x80 if video else body[0] >> 4 == 9:
@@ -90,14 +94,25 @@ class Relay:
             place = video, tuple(each.track for each in configs)
             if place in self._configs or len(self._configs) < _MOST_CONFIGS:
                 self._configs[place] = tag
+        return tag, jumped
+
+    def hand_on(self, tag: Tag) -> None:
+        """Give a tag to all receivers."""
         for receiver in tuple(self._receivers):
             receiver.take(tag)
 
-    def _advance(self, time_ms: int) -> None:
-        step = _AFTER_JUMP_MS
-        if self._clock_ms is not None:
+    def _advance(self, video: bool, time_ms: int) -> tuple[int, bool]:
+        """Return the time of a tag; pictures lead, sound where there are none."""
+        leads = video or not self.has_video
+        if self._clock_ms is None:
+            step, jumped = _AFTER_JUMP_MS, False
+        else:
             step = clock_step(self._clock_ms, time_ms)
-            if abs(step) > JUMP_MS:
-                step = _AFTER_JUMP_MS
-        self._clock_ms = time_ms
-        self._time_ms = max(0, self._time_ms + step)
+            least_ms = 0 if self._led else -JUMP_MS
+            jumped = leads and not least_ms <= step <= JUMP_MS
+        if jumped:
+            step = _AFTER_JUMP_MS
+        at_ms = max(0, self._time_ms + step)
+        if leads or self._clock_ms is None:
+            self._clock_ms, self._time_ms, self._led = time_ms, at_ms, leads
+        return at_ms, jumped

@@ -5,6 +5,7 @@ import asyncio
 import structlog
 
 from telecine.live.broadcast import Broadcast, Publisher
+from telecine.live.ladder import Transcoder
 from telecine.live.ports import Broadcasts
 from telecine.net.policy import RTMP_PORTS, OutboundPolicy
 from telecine.storage.local import LocalStore
@@ -22,7 +23,7 @@ class Studio:
     """Keeps one `Broadcast` for every stream that is or was on the air.
 
     `part_ms`, `window_s`: of its events; `grace_s`: how long one waits for its encoder;
-    `policy`: which servers they may be sent on to.
+    `policy`: which servers they may be sent on to; `transcoder` makes lower qualities.
     """
 
     def __init__(
@@ -34,12 +35,14 @@ class Studio:
         window_s: float,
         grace_s: float = GRACE_S,
         policy: OutboundPolicy | None = None,
+        transcoder: Transcoder | None = None,
     ) -> None:
         self._broadcasts = broadcasts
         self._store = store
         self._part_ms = part_ms
         self._window_s = window_s
         self._grace_s = grace_s
+        self._transcoder = transcoder
         self._policy = policy or OutboundPolicy(ports=RTMP_PORTS)
         self._events: dict[str, Broadcast] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -75,6 +78,7 @@ class Studio:
             self._part_ms,
             round(self._window_s * 1000),
             self._policy,
+            self._transcoder,
         )
         self._events[stream.public_id] = event
         event.attach(publisher)

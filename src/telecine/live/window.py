@@ -57,6 +57,14 @@ class Window:
         self.version = 0
         self._waiters: dict[tuple[int, int], asyncio.Future[None]] = {}
 
+    def sibling(self) -> "Window":
+        """Return an empty window of another rendition, which begins behind what is here."""
+        made = Window(self.session, self.length_ms)
+        breaks = sum(segment.discontinuity for segment in self.segments)
+        made.discontinuities_gone = self.discontinuities_gone + breaks
+        made.targets = self.targets
+        return made
+
     def take(self, output: Output) -> None:
         """Add what the packager made, and wake who waits for it."""
         self.version += 1

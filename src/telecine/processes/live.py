@@ -17,6 +17,7 @@ from telecine.domains.live_streams.events import StoredBroadcasts
 from telecine.domains.live_streams.operations import LIVE_CHANGED
 from telecine.ffmpeg.binary import find_ffmpeg
 from telecine.ffmpeg.runner import Runner
+from telecine.live.ladder import Transcoder
 from telecine.live.origin import Origin
 from telecine.live.rtmp_server import HANDSHAKE_S, RtmpConnection
 from telecine.live.studio import Studio
@@ -96,12 +97,15 @@ async def broadcast(child: Child, briefing: Briefing) -> None:
         db, store, files, node_name(settings.data), sealer(settings, briefing)
     )
     await memory.recover()
+    ffmpeg = find_ffmpeg(str(settings.ffmpeg) if settings.ffmpeg else None)
+    runner = Runner(ffmpeg, settings.sandbox)
     studio = Studio(
         memory,
         files,
         part_ms=settings.live_part_ms,
         window_s=settings.live_rewind_s,
         grace_s=settings.live_grace_s,
+        transcoder=Transcoder(runner, settings.live_ladder) if settings.live_ladder else None,
         policy=replace(outbound_policy(settings), ports=RTMP_PORTS),
     )
     listener = Listener(briefing.database_url)
@@ -112,8 +116,7 @@ async def broadcast(child: Child, briefing: Briefing) -> None:
             listener.subscribe(LIVE_CHANGED, reviews.of)
             listener.watch(reviews.all, lambda: None)
             listening = group.create_task(listener.run())
-            ffmpeg = find_ffmpeg(str(settings.ffmpeg) if settings.ffmpeg else None)
-            thumbnails = Thumbnails(Runner(ffmpeg, settings.sandbox))
+            thumbnails = Thumbnails(runner)
             origin = await Origin(studio, owner_socket(settings.data), thumbnails).serve()
             tls = ServerTls.of(settings)
             renewing = group.create_task(tls.renew())

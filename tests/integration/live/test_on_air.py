@@ -25,8 +25,9 @@ pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 class Viewer:
     """Follows a live playlist as players do, and holds every one to the rules."""
 
-    def __init__(self, client: httpx.AsyncClient, stream: OnAir) -> None:
+    def __init__(self, client: httpx.AsyncClient, stream: OnAir, begun_at: int = 0) -> None:
         self._client = client
+        self._begun_at = begun_at
         self._stream = stream
         self._before: str | None = None
 
@@ -44,7 +45,7 @@ class Viewer:
         answer = await self._client.get(self._stream.playlist_url, params=query)
         assert answer.status_code == 200, answer.text
         text = answer.text
-        assert check_live(text) == [], text
+        assert check_live(text, self._begun_at) == [], text
         if self._before is not None and "_HLS_skip" not in query:
             assert check_live_update(self._before, text) == [], f"{self._before}\n{text}"
             self._before = text

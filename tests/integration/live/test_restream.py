@@ -26,7 +26,8 @@ DELTA = b"\x27\x01\x00\x00\x00delta"
 
 
 def send(relay: Relay, time_ms: int, body: bytes, *, video: bool = True) -> None:
-    relay.take(video, time_ms, body, (video_packets if video else audio_packets)(body))
+    packets = (video_packets if video else audio_packets)(body)
+    relay.hand_on(relay.place(video, time_ms, body, packets)[0])
 
 
 @pytest.fixture

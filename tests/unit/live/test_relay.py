@@ -24,19 +24,35 @@ class Notes:
 
 
 def send(relay: Relay, time_ms: int, body: bytes, *, video: bool = True) -> None:
-    relay.take(video, time_ms, body, (video_packets if video else audio_packets)(body))
+    packets = (video_packets if video else audio_packets)(body)
+    relay.hand_on(relay.place(video, time_ms, body, packets)[0])
 
 
 def test_times_go_on_after_a_jump_and_another_connection() -> None:
     relay, notes = Relay(), Notes()
     relay.add(notes)
+    send(relay, 0, CONFIG)
     for time_ms in (0xFFFFFFF0, 0x10, 0x8, 90_000, 90_033):
         send(relay, time_ms, DELTA)
     relay.interrupt()
     send(relay, 0, KEY)
     times = [tag.time_ms for tag in notes.tags]
-    assert times == [33, 65, 57, 90, 123, 156]
-    assert [tag.key for tag in notes.tags] == [False] * 5 + [True]
+    assert times == [0, 33, 65, 98, 131, 164, 197]
+    assert [tag.key for tag in notes.tags] == [False] * 6 + [True]
+
+
+def test_sound_has_its_place_beside_the_pictures() -> None:
+    relay = Relay()
+    send(relay, 0, CONFIG)
+    notes = Notes()
+    relay.add(notes)
+    send(relay, 990, SOUND, video=False)  # before the first picture
+    for time_ms in (1000, 1040):
+        send(relay, time_ms, DELTA)
+    for time_ms in (1020, 6000):
+        send(relay, time_ms, SOUND, video=False)
+    send(relay, 1080, DELTA)
+    assert [tag.time_ms for tag in notes.tags] == [33, 43, 83, 63, 5043, 123]
 
 
 def test_who_comes_late_learns_the_newest_configurations() -> None:

@@ -79,8 +79,8 @@ _ONCE = (
 _NEEDED = _ONCE[:3] + _ONCE[4:6]
 
 
-def check_live(text: str) -> list[str]:
-    """Check one playlist."""
+def check_live(text: str, begun_at: int = 0) -> list[str]:
+    """Check one playlist; `begun_at` is the number of the first segment that ever was in it."""
     try:
         live = _read(text)
     except FormatError as error:
@@ -98,7 +98,7 @@ def check_live(text: str) -> list[str]:
     if not live.skipped and live.segments and live.segments[0].mapped is None:
         problems.append("EXT-X-MAP is missing")
     total = sum((segment.duration for segment in ends), Decimal(0))
-    if live.sequence and not live.ended and not live.skipped and total < 3 * live.target:
+    if live.sequence > begun_at and not live.ended and not live.skipped and total < 3 * live.target:
         problems.append(f"only {total} s are left: three target durations must be")
     problems += _check_hints(live)
     return problems + _check_old_parts(live)

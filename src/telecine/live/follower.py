@@ -1,0 +1,73 @@
+"""Cuts a rendition where the source's packager has cut: same segments, same numbers."""
+
+from collections import deque
+from collections.abc import Iterator
+
+from telecine.formats.flv.packets import Coded, Packet
+from telecine.live.model import Boundary, Output, Targets
+from telecine.live.packager import Packager
+
+_NEVER_MS = 1 << 40
+_ROUNDING_MS = 1
+
+
+class Follower(Packager):
+    """A packager of what was made of the source's pictures, on the same timeline.
+
+    Boundaries must be told before the pictures behind them come. It begins with the first
+    key frame at one of them.
+    """
+
+    def __init__(self, part_ms: int) -> None:
+        super().__init__(part_ms)
+        self._boundaries: deque[Boundary] = deque()
+
+    def follow(self, boundary: Boundary) -> None:
+        """Learn where a segment begins."""
+        self._boundaries.append(boundary)
+
+    def adopt(self, targets: Targets) -> None:
+        """Promise what the source promises."""
+        self._targets = targets
+
+    def push(self, time_ms: int, packet: Packet, received_ms: int) -> Iterator[Output]:
+        """Take a packet; yield what it completes. Raises FormatError."""
+        if isinstance(packet, Coded):
+            shown_ms = time_ms + packet.offset_ms
+            if not self._running:
+                if not self._may_begin(shown_ms, packet):
+                    return
+            elif packet.video and self._reached(shown_ms) and self._boundaries[0].discontinuity:
+                yield from self.interrupt()
+        yield from super().push(time_ms, packet, received_ms)
+
+    def _may_begin(self, shown_ms: int, packet: Coded) -> bool:
+        self._skip_to(shown_ms)
+        if not self._reached(shown_ms):
+            return False
+        late = shown_ms > self._boundaries[0].shown_ms + _ROUNDING_MS
+        return not (packet.video and packet.key and late)
+
+    def _reached(self, shown_ms: int) -> bool:
+        found = self._boundaries
+        return bool(found) and shown_ms >= found[0].shown_ms - _ROUNDING_MS
+
+    def _skip_to(self, shown_ms: int) -> None:
+        found = self._boundaries
+        while len(found) > 1 and found[1].shown_ms <= shown_ms + _ROUNDING_MS:
+            found.popleft()
+
+    def _cuts_before(self, shown_ms: int, key: bool, next_ms: int) -> bool:
+        del key, next_ms
+        return self._reached(shown_ms)
+
+    def _longest_segment_ms(self) -> int:
+        return _NEVER_MS
+
+    def _begin_segment(self, shown_ms: int) -> None:
+        self._skip_to(shown_ms)
+        if self._boundaries:
+            boundary = self._boundaries.popleft()
+            self._msn, self._received_ms = boundary.msn, boundary.received_ms
+            self._discontinuity = boundary.discontinuity
+        super()._begin_segment(shown_ms)

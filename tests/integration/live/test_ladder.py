@@ -1,0 +1,121 @@
+"""A live stream is transcoded: lower qualities have the segments of the source."""
+
+import re
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+
+import httpx
+import pytest
+
+from tests.chaos.killing import descendants, kill, words
+from tests.fixtures.broadcasting import OnAir, live_clip, make_live_stream, publishing
+from tests.fixtures.server import TelecineServer, running_telecine
+from tests.fixtures.waiting import until
+from tests.integration.live.test_on_air import Viewer, streams_of
+
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TelecineServer]:
+    data = tmp_path_factory.mktemp("ladder") / "data"
+    with running_telecine(data, {"TELECINE_LIVE_LADDER": "720,90"}) as (_, server):
+        yield server
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(timeout=30) as client:
+        yield client
+
+
+def segments(text: str) -> dict[int, tuple[str, bool]]:
+    """Return length and break before each whole segment of a playlist."""
+    found, broken = {}, False
+    length = ""
+    for line in text.splitlines():
+        if line == "#EXT-X-DISCONTINUITY":
+            broken = True
+        elif line.startswith("#EXTINF:"):
+            length = line
+        elif match := re.fullmatch(r"\w+-(\d+)\.m4s", line):
+            found[int(match[1])] = length, broken
+            broken = False
+    return found
+
+
+async def test_a_lower_quality_has_the_segments_of_the_source(
+    client: httpx.AsyncClient, server: TelecineServer
+) -> None:
+    stream = await make_live_stream(server)
+    lower = replace(stream, rendition="90p")
+    # It begins with the second segment: the first is over before anything can be transcoded.
+    source_viewer, viewer = Viewer(client, stream), Viewer(client, lower, begun_at=1)
+
+    async def offered() -> bool:
+        return (await client.get(lower.playlist_url)).status_code == 200
+
+    for _ in range(2):
+        async with publishing(stream.publish_url, live_clip()):
+            await until(source_viewer.playable)
+            assert "_90p/index.m3u8" in (await client.get(stream.master_url)).text
+            await until(offered)
+            await viewer.reload()
+            await viewer.follow(8)
+    master = (await client.get(stream.master_url)).text
+    uris = re.findall(r"^[^#].*index\.m3u8$", master, re.MULTILINE)
+    assert [uri.partition("_")[2] for uri in uris] == ["source/index.m3u8", "90p/index.m3u8"]
+    assert 'RESOLUTION=160x90,CODECS="avc1.64002a,mp4a.40.2"' in master
+    await stream.complete()
+
+    async def ended(viewer: Viewer) -> bool:
+        return "#EXT-X-ENDLIST" in await viewer.reload()
+
+    for each in (source_viewer, viewer):
+        await until(lambda each=each: ended(each))  # type: ignore[misc]  # bound at once
+    source, followed = segments(source_viewer.text), segments(viewer.text)
+    common = sorted(source.keys() & followed.keys())
+    assert len(common) >= 3
+    assert any(followed[msn][1] for msn in common)
+    assert [followed[msn][1] for msn in common[1:]] == [source[msn][1] for msn in common[1:]]
+    whole = [msn for msn in common if msn + 1 in common and not followed[msn + 1][1]]
+    assert [followed[msn][0] for msn in whole] == [source[msn][0] for msn in whole]
+    assert "160x90" in streams_of(await viewer.media(viewer.text))
+
+
+async def test_viewers_of_the_source_do_not_notice_that_transcoding_fails(
+    client: httpx.AsyncClient, server: TelecineServer
+) -> None:
+    stream = await make_live_stream(server)
+    lower = replace(stream, rendition="90p")
+    viewer = Viewer(client, stream)
+
+    async def answers(status: int) -> bool:
+        return (await client.get(lower.playlist_url)).status_code == status
+
+    async with publishing(stream.publish_url, live_clip()):
+        await until(lambda: answers(200))
+        await viewer.reload()
+        kill(*(pid for pid in descendants(server.pid) if "live_flv" in words(pid)))
+        await until(lambda: answers(404))
+        assert "90p" not in (await client.get(stream.master_url)).text
+        await viewer.follow(8)
+    await stream.complete()
+    assert "transcoding failed" in server.log.read_text()
+
+
+async def test_sources_below_all_rungs_are_left_alone(
+    client: httpx.AsyncClient, server: TelecineServer
+) -> None:
+    clip = live_clip("tiny.flv", 20, "-vf", "scale=-2:64", "-c:v", "libx264", "-bf", "0")
+    stream: OnAir = await make_live_stream(server)
+    async with publishing(stream.publish_url, clip):
+
+        async def watched() -> bool:
+            return (await client.get(stream.master_url)).status_code == 200
+
+        await until(watched)
+        assert "90p" not in (await client.get(stream.master_url)).text
+        missing = replace(stream, rendition="90p").playlist_url
+        assert (await client.get(missing)).status_code == 404
+    await stream.complete()
