@@ -128,6 +128,7 @@ class Broadcast:
             self._meter.key(time_ms)
         tag, jumped = self._relay.place(video, time_ms, body, packets)
         if jumped:
+            self.interruptions += 1
             self._give(self._packager.interrupt())
         for packet in packets:
             self.push(tag.time_ms, packet)

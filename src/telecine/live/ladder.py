@@ -177,6 +177,7 @@ class Ladder:
         except TimeoutError:
             log.warning("transcoding cut off", stream=self._stream)
         finally:
+            self._patience = None  # over: `finish` must not touch it
             self._relay.remove(self)
         if self._failure is not None:
             log.warning("transcoding failed", stream=self._stream, reason=self._failure)

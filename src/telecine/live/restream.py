@@ -86,7 +86,7 @@ class Target:
             began_s = clock.monotonic_s()
             try:
                 await self._supply()
-            except (OutboundError, ProtocolError, ConnectionError, TimeoutError) as error:
+            except (OutboundError, ProtocolError, OSError, ValueError) as error:
                 self.status.reason = str(error) or "the target does not answer"
             if clock.monotonic_s() - began_s > _STEADY_S:
                 self.status.attempts = 0
