@@ -103,9 +103,7 @@ class Settings(BaseSettings):
     api_processes: int = Field(
         default_factory=usable_cores, ge=1, le=256, description="API processes; default: cores."
     )
-    worker_processes: int = Field(
-        default=1, ge=0, le=256, description="Worker processes; 0: none on this machine."
-    )
+    worker_processes: int = Field(1, ge=0, le=256, description="Worker processes; 0: none here.")
     encode_slots: int = Field(
         default_factory=usable_cores,
         ge=1,
@@ -178,9 +176,7 @@ class Settings(BaseSettings):
         description="Whether the source of a video may be an HLS playlist that has ended: its "
         "segments are downloaded and put together.",
     )
-    metrics_port: int = Field(
-        default=9464, ge=0, le=65535, description="Prometheus metrics on 127.0.0.1; 0: off."
-    )
+    metrics_port: int = Field(9464, ge=0, le=65535, description="Prometheus on 127.0.0.1; 0: off.")
     disk_reserve_mib: int = Field(
         default=256,
         ge=0,
@@ -197,17 +193,13 @@ class Settings(BaseSettings):
         description="Days after its last change for which a video without a file is kept; "
         "0: for ever.",
     )
-    keep_sandbox_videos_h: int = Field(
-        default=24, ge=1, description="Hours for which videos of the sandbox are kept."
-    )
+    keep_sandbox_videos_h: int = Field(24, ge=1, description="Hours that sandbox videos are kept.")
     keep_events_days: int = Field(
         default=30,
         ge=4,  # a receiver may be away for three
         description="Days for which events and the log of deliveries are kept.",
     )
-    keep_jobs_days: int = Field(
-        default=7, ge=1, description="Days for which jobs that failed stay in the database."
-    )
+    keep_jobs_days: int = Field(7, ge=1, description="Days for which jobs that failed are kept.")
     keep_old_encodings_h: int = Field(
         default=24,
         ge=1,
@@ -225,9 +217,7 @@ class Settings(BaseSettings):
     keep_orphans_h: int = Field(
         1, ge=1, description="Hours for which objects without a row in the database are left."
     )
-    sweep_orphans_every_h: int = Field(
-        default=6, ge=1, description="Hours between two looks for such objects."
-    )
+    sweep_orphans_every_h: int = Field(6, ge=1, description="Hours between two looks for them.")
     log_format: Literal["auto", "console", "json"] = Field(
         default="auto", description="Log lines; auto: console on a terminal, JSON otherwise."
     )

@@ -22,9 +22,15 @@ from telecine.delivery.gate import CREDENTIAL, Gate, in_session, named
 from telecine.delivery.live_cache import LiveCache, LiveView
 from telecine.delivery.live_page import LivePages
 from telecine.delivery.live_playlists import Rendered
+from telecine.delivery.live_transport import (
+    can_be_transport,
+    transport_playlist,
+    transport_segment,
+)
 from telecine.delivery.playlists import MEDIA_TYPE
 from telecine.delivery.restrictions import for_this_viewer
 from telecine.delivery.sharing import Shared
+from telecine.formats.errors import FormatError
 from telecine.live.edge import Edge
 from telecine.live.model import SOURCE
 from telecine.live.window import Window
@@ -45,6 +51,7 @@ _PART = re.compile(
     rf"_{_NAME}/(?P<session>[0-9a-f]{{12}})-(?P<msn>\d{{1,9}})\.(?P<part>\d{{1,4}})\.m4s"
 )
 _SEGMENT = re.compile(rf"_{_NAME}/(?P<session>[0-9a-f]{{12}})-(?P<msn>\d{{1,9}})\.m4s")
+_TRANSPORT = re.compile(rf"_{_NAME}/(?P<msn>\d{{1,9}})\.ts")
 _INIT = re.compile(rf"_{_NAME}/(?P<session>[0-9a-f]{{12}})-init-(?P<number>\d{{1,6}})\.mp4")
 _THUMBNAIL = re.compile(r"/thumbnail\.jpg")
 _SESSION = "/session"
@@ -107,6 +114,7 @@ class LiveDelivery:
             (_PART, self._part),
             (_PLAYLIST, self._playlist),
             (_SEGMENT, self._segment),
+            (_TRANSPORT, self._transport),
             (_MASTER, self._master),
             (_INIT, self._init),
             (_THUMBNAIL, self._thumbnail),
@@ -204,6 +212,11 @@ class LiveDelivery:
         window = request.window
         if window is None:
             return None
+        if request.stream.transport and can_be_transport(window):
+            text = transport_playlist(window)
+            if request.session is not None:
+                text = in_session(text, request.session)
+            return answers.text(200, MEDIA_TYPE, text, request.cached(b"no-cache"))
         query = request.query
         asked = _wanted(query)
         if asked is not None and not window.ended and not await _come(window, *asked):
@@ -241,18 +254,36 @@ class LiveDelivery:
         window = request.window
         if window is None or found["session"] != window.session:
             return None
-        segment = window.segment(int(found["msn"]))
-        if segment is None or not segment.ended:
+        data = await self._whole(request, found)
+        if data is None:
+            return None
+        return Answer(200, _MEDIA, data, request.cached(IMMUTABLE), ranges=True)
+
+    async def _whole(self, request: Request, found: re.Match[str]) -> list[bytes] | None:
+        """Return the parts of a segment that has all of them."""
+        window = request.window
+        segment = None if window is None else window.segment(int(found["msn"]))
+        if window is None or segment is None or not segment.ended:
             return None
         if segment.parts:
-            data = [part.data for part in segment.parts]
-        else:
-            name = found["rendition"]
-            old = await self._edge.old_segment(request.stream.public_id, name, window, segment)
-            if old is None:
-                return None
-            data = [old]
-        return Answer(200, _MEDIA, data, request.cached(IMMUTABLE), ranges=True)
+            return [part.data for part in segment.parts]
+        name = found["rendition"]
+        old = await self._edge.old_segment(request.stream.public_id, name, window, segment)
+        return None if old is None else [old]
+
+    async def _transport(self, request: Request, found: re.Match[str]) -> Answer | None:
+        number, window = int(found["msn"]), request.window
+        segment = None if window is None else window.segment(number)
+        data = await self._whole(request, found)
+        if data is None or window is None or segment is None:
+            return None
+        init = window.inits[segment.init].data
+        try:
+            body = await asyncio.to_thread(transport_segment, number, init, b"".join(data))
+        except FormatError:
+            return None
+        # The next event of this stream has the same names.
+        return Answer(200, b"video/mp2t", [body], request.cached(b"public, max-age=10"))
 
     async def _init(self, request: Request, found: re.Match[str]) -> Answer | None:
         window = request.window

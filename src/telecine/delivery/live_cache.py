@@ -21,6 +21,7 @@ class LiveView:
     broadcasting: bool
     thumbnail_key: str | None
     access: Access | None = None
+    transport: bool = False  # the project wants segments of MPEG-TS
 
 
 class LiveCache:
@@ -50,6 +51,7 @@ class LiveCache:
                 row.broadcasting,
                 row.thumbnail_key,
                 Access.of(settings),
+                transport=settings.get("hls_format") == "ts",
             )
         if self.keeps and changes == self._changes:
             if len(self._known) >= _MOST:

@@ -18,6 +18,7 @@ from tests.chaos.killing import child, is_live, kill
 from tests.fixtures.broadcasting import OnAir, live_clip, make_live_stream, publishing
 from tests.fixtures.server import TelecineServer, running_telecine
 from tests.fixtures.waiting import until
+from tests.integration.live.test_on_air import streams_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -225,3 +226,40 @@ async def test_a_killed_process_costs_one_part_of_the_recording(
 
         await until(watched)
     await stream.complete()
+
+
+async def test_old_players_get_segments_of_mpeg_ts(
+    server: TelecineServer, client: httpx.AsyncClient
+) -> None:
+    projects = (await client.get("/_/projects", headers=operator(server))).json()["data"]
+
+    async def choose(form: str | None) -> None:
+        for each in projects:
+            path = f"/_/projects/{each['projectId']}/settings"
+            told = await client.patch(path, json={"hlsFormat": form}, headers=operator(server))
+            assert told.status_code == 200, told.text
+
+    await choose("ts")
+    stream = await make_live_stream(server)
+    async with publishing(stream.publish_url, live_clip()):
+
+        async def three() -> bool:
+            return (await client.get(stream.playlist_url)).text.count(".ts\n") >= 3
+
+        await until(three)
+        text = (await client.get(stream.playlist_url)).text
+        assert "EXT-X-PART" not in text
+        names = re.findall(r"^\d+\.ts$", text, re.MULTILINE)
+        folder = stream.playlist_url.rpartition("/")[0]
+        found = [await client.get(f"{folder}/{name}") for name in names]
+        assert {each.headers["content-type"] for each in found} == {"video/mp2t"}
+        said = streams_of(b"".join(each.content for each in found))
+        assert "320x180" in said
+        assert "48000 Hz" in said
+    await stream.complete()
+
+    async def ended() -> bool:
+        return "#EXT-X-ENDLIST" in (await client.get(stream.playlist_url)).text
+
+    await until(ended)
+    await choose(None)
