@@ -5,13 +5,15 @@ import os
 import re
 import shutil
 import socket
-from collections.abc import AsyncIterator
-from contextlib import closing
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.fixtures.customer import Customer, finished
+from tests.fixtures.media import barcode_mp4
 from tests.fixtures.server import TelecineServer, free_port
 from tests.fixtures.shared import ROOT
 from tests.fixtures.waiting import until
@@ -42,10 +44,11 @@ def nginx() -> str:
     return found
 
 
-def configuration(server: TelecineServer, port: int, folder: Path) -> str:
-    """Return ours, without TLS, on a port of the test's own."""
+def configuration(server: TelecineServer, port: int, folder: Path, *, cache: bool = False) -> str:
+    """Return ours, without TLS, on a port of the test's own; with `cache` as its page says."""
     ours = (ROOT / "deploy" / "nginx.conf").read_text()
     for wanted, used in (
+        *(_cached(folder) if cache else ()),
         (r"server 127\.0\.0\.1:8080;", f"server {server.base_url.removeprefix('http://')};"),
         (r"listen 443 ssl;", f"listen 127.0.0.1:{port};"),
         (r"http2 on;\n", ""),  # known to nginx from 1.25.1 on
@@ -54,16 +57,43 @@ def configuration(server: TelecineServer, port: int, folder: Path) -> str:
         ours, found = re.subn(wanted, used, ours)
         assert found, wanted
     paths = "\n".join(f"{each}_temp_path {folder}/{each};" for each in TEMPORARY)
-    return WHOLE.format(folder=folder, paths=paths, ours=ours)
+    # Its workers write into a folder that is ours alone.
+    user = "user root;" if os.geteuid() == 0 else ""
+    return user + WHOLE.format(folder=folder, paths=paths, ours=ours)
+
+
+def _cached(folder: Path) -> list[tuple[str, str | Callable[[re.Match[str]], str]]]:
+    """Return what is replaced in ours for a cache."""
+    path = (ROOT / "deploy" / "nginx-cache.conf").read_text()
+    path, found = re.subn("/var/cache/nginx/telecine", str(folder / "cache"), path)
+    assert found
+    locations = (ROOT / "deploy" / "nginx-cache-locations.conf").read_text()
+    return [(r"upstream telecine", f"{path}\nupstream telecine"),
+            (r"    location /vod/ \{[^}]*\}\n", lambda _: locations)]  # fmt: skip
 
 
 @pytest.fixture
 async def front(telecine_server: TelecineServer, tmp_path: Path) -> AsyncIterator[str]:
+    async with nginx_before(telecine_server, tmp_path) as url:
+        yield url
+
+
+@pytest.fixture
+async def cache(telecine_server: TelecineServer, tmp_path: Path) -> AsyncIterator[str]:
+    async with nginx_before(telecine_server, tmp_path, cache=True) as url:
+        yield url
+
+
+@asynccontextmanager
+async def nginx_before(
+    server: TelecineServer, folder: Path, *, cache: bool = False
+) -> AsyncIterator[str]:
+    """Run nginx; yield its URL."""
     port = free_port()
-    path = tmp_path / "nginx.conf"
-    path.write_text(configuration(telecine_server, port, tmp_path))
+    path = folder / "nginx.conf"
+    path.write_text(configuration(server, port, folder, cache=cache))
     process = await asyncio.create_subprocess_exec(
-        *(nginx(), "-p", str(tmp_path), "-c", str(path), "-g", "daemon off;")
+        *(nginx(), "-p", str(folder), "-c", str(path), "-g", "daemon off;")
     )
 
     async def listens() -> bool:
@@ -111,3 +141,31 @@ async def test_an_upload_reaches_telecine_while_it_is_sent(
             b"Content-Length: 10000000000\r\n\r\n--b\r\n"
         )
         assert line.recv(64).split()[1] == b"401"
+
+
+async def test_a_cache_keeps_what_viewers_share(
+    cache: str, telecine_server: TelecineServer
+) -> None:
+    with Customer(telecine_server) as customer:
+        video_id = customer.upload(barcode_mp4(frames=60))
+        await finished(customer, video_id)
+        async with httpx.AsyncClient(base_url=cache, timeout=60, trust_env=False) as viewer:
+
+            async def states(path: str, times: int = 2, **headers: str) -> list[str | None]:
+                replies = [await viewer.get(path, headers=headers) for _ in range(times)]
+                assert {reply.status_code for reply in replies} <= {200, 206}, path
+                assert len({reply.content for reply in replies}) == 1
+                return [reply.headers.get("x-cache") for reply in replies]
+
+            folder = f"/vod/{video_id}"
+            for name in ("hls/240p/1-0.m4s", "hls/manifest.m3u8", "hls/240p/init-1.mp4"):
+                assert await states(f"{folder}/{name}") == ["MISS", "HIT"], name
+            # A part of what is kept, and a download that never is.
+            assert await states(f"{folder}/hls/240p/1-0.m4s", Range="bytes=4-7") == ["HIT", "HIT"]
+            assert await states(f"{folder}/mp4/source.mp4", Range="bytes=4-7") == [None, None]
+            customer.http.patch(f"/videos/{video_id}", json={"public": False})
+            hls = customer.http.get(f"/videos/{video_id}").json()["assets"]["hls"]
+            path = "/vod/" + hls.partition("/vod/")[2]
+            assert await states(path) == ["MISS", "MISS"]
+            segment = path.replace("manifest.m3u8", "240p/1-0.m4s")
+            assert await states(segment) == ["MISS", "MISS"]

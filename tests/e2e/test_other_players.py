@@ -1,0 +1,140 @@
+"""Players of others on the same URLs, as their makers publish them, on a page of another site."""
+
+import httpx
+import pytest
+from playwright.async_api import Page
+
+from tests.contract import packages
+from tests.e2e.conftest import Upload
+from tests.e2e.embedding import near_browser, page_with
+from tests.fixtures.media import barcode_mp4
+from tests.fixtures.waiting import until
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.browser,
+    pytest.mark.node,
+    pytest.mark.slow,
+    pytest.mark.xdist_group("browser"),
+]
+
+SHAKA, VIDEO_JS = "5.2.12", "8.24.1"
+VTT = b"WEBVTT\n\n00:00.500 --> 00:03.500\nhello\n"
+
+# Each tells how it is doing by `window.told()`.
+WITH_SHAKA = """async (url) => {
+  const video = document.createElement('video');
+  video.muted = true;
+  document.body.append(video);
+  shaka.polyfill.installAll();
+  const errors = [];
+  const player = new shaka.Player();
+  player.addEventListener('error', (event) => errors.push(String(event.detail)));
+  await player.attach(video);
+  window.told = () => ({
+    seconds: video.currentTime,
+    frames: video.getVideoPlaybackQuality().totalVideoFrames,
+    heights: [...new Set(player.getVariantTracks().map((track) => track.height))].sort(),
+    captions: player.getTextTracks().map((track) => track.language),
+    errors,
+  });
+  try {
+    await player.load(url);
+    await video.play();
+  } catch (error) {
+    errors.push(`${error} ${error.code} ${error.data}`);
+  }
+}"""
+WITH_VIDEO_JS = """async (url) => {
+  const video = document.createElement('video');
+  video.className = 'video-js';
+  video.muted = true;
+  document.body.append(video);
+  const player = videojs(video);
+  const errors = [];
+  player.on('error', () => errors.push(player.error().message));
+  const heights = () => {
+    const vhs = player.tech({IWillNotUseThisInPlugins: true})?.vhs;
+    return [...new Set((vhs?.representations?.() ?? []).map((each) => each.height))].sort();
+  };
+  window.told = () => ({
+    seconds: player.currentTime(),
+    frames: player.el().querySelector('video').getVideoPlaybackQuality().totalVideoFrames,
+    heights: heights(),
+    captions: Array.from(player.textTracks()).filter((each) => each.kind === 'subtitles')
+      .map((track) => track.language),
+    errors,
+  });
+  player.src({src: url, type: 'application/vnd.apple.mpegurl'});
+  await player.play();
+}"""
+
+
+PLAYERS = {
+    "shaka-player": (SHAKA, "dist/shaka-player.compiled.js", WITH_SHAKA),
+    "video.js": (VIDEO_JS, "dist/video.min.js", WITH_VIDEO_JS),
+}
+
+
+def library(name: str) -> str:
+    """Return a player as it is published."""
+    version, path, _ = PLAYERS[name]
+    return (packages.node_package(name, version) / "node_modules" / name / path).read_text()
+
+
+@pytest.fixture(scope="module")
+async def video(api: httpx.Client, upload: Upload) -> str:
+    """A video of three qualities with captions."""
+    video_id = upload(barcode_mp4(frames=180, width_px=854, height_px=480), "Shared")
+    files = {"file": VTT}
+    api.post(f"/videos/{video_id}/captions/en", files=files).raise_for_status()
+
+    async def encoded() -> bool:
+        qualities = api.get(f"/videos/{video_id}/status").json()["encoding"]["qualities"]
+        return {quality["status"] for quality in qualities} == {"encoded"}
+
+    await until(encoded, within_s=150)
+    return video_id
+
+
+async def plays(page: Page, code: str, url: str) -> dict[str, object]:
+    """Have a player play a URL for two seconds; return what it tells."""
+    await page.evaluate(code, url)
+    told: dict[str, object] = {}
+
+    async def far() -> bool:
+        nonlocal told
+        told = await page.evaluate("() => window.told()")
+        assert told["errors"] == []
+        return float(str(told["seconds"])) > 2
+
+    try:
+        await until(far)
+    except TimeoutError as error:
+        error.add_note(str(told))
+        raise
+    return told
+
+
+@pytest.mark.parametrize("name", PLAYERS)
+async def test_it_plays(name: str, api: httpx.Client, video: str) -> None:
+    code = PLAYERS[name][2]
+    urls = {
+        "public": f"{api.base_url}/vod/{video}/hls/manifest.m3u8",
+        "transport": f"{api.base_url}/vod/{video}/hls/manifest.m3u8?format=ts",
+    }
+    async with near_browser() as browser:
+        for url in urls.values():
+            async with page_with(browser, library(name)) as page:
+                told = await plays(page, code, url)
+            assert told["heights"] == [240, 360, 480]
+            assert told["captions"] == ["en"]
+            assert int(str(told["frames"])) > 30
+        api.patch(f"/videos/{video}", json={"public": False}).raise_for_status()
+        try:
+            private = api.get(f"/videos/{video}").json()["assets"]["hls"]
+            async with page_with(browser, library(name)) as page:
+                told = await plays(page, code, private)
+            assert told["captions"] == ["en"]
+        finally:
+            api.patch(f"/videos/{video}", json={"public": True}).raise_for_status()
