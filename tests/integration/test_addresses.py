@@ -7,6 +7,8 @@ import httpx
 import pytest
 from PIL import Image
 
+from telecine import clock
+from telecine.domains.videos.signatures import sign
 from tests.fixtures.broadcasting import OnAir, live_clip, make_live_stream, publishing
 from tests.fixtures.customer import Customer, finished
 from tests.fixtures.media import barcode_mp4
@@ -210,10 +212,25 @@ async def test_addresses_of_private_live_streams(
         named = [line for line in media.splitlines() if ".m4s" in line or ".mp4" in line]
         assert named
         assert all(f"?avh={session}" in line for line in named), media
+        signed = sign_with(telecine_server, stream)
+        for agent in ("mine", "another"):
+            check(get(PRIVATE_LIVE[0], signed, agent=agent), PLAYLIST)
+            check(get(PRIVATE_LIVE[2], signed, agent=agent), PLAYLIST)
+        check(get("/live/{id}", "", f"?token={signed}"), HTML)
         for path in ("/live/{id}", "/{id}"):
             check(get(path, "", f"?token={fresh}"), HTML)
             assert get(path, "").status_code == 404
     await stream.complete()
+
+
+def sign_with(server: TelecineServer, stream: OnAir) -> str:
+    """Return a signed token for a live stream, as a customer's server makes it."""
+    bearer = {"Authorization": f"Bearer {server.operator_key}"}
+    with httpx.Client(base_url=server.base_url, headers=bearer, timeout=60) as operator:
+        project = operator.get("/_/projects").json()["data"][0]["projectId"]
+        made = operator.post(f"/_/projects/{project}/signing-keys", json={}).json()
+    unsigned = f"{made['signingKeyId']}~{int(clock.now().timestamp()) + 60}~~"
+    return sign(made["secret"], stream.public_id, unsigned)
 
 
 def give_picture(customer: Customer, stream: OnAir) -> None:

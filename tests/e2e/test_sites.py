@@ -1,0 +1,141 @@
+"""Media that only some sites may show, in browsers on these sites and on another."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+from playwright.async_api import Browser, Page, Route, expect
+
+from telecine import clock
+from telecine.domains.videos.signatures import sign
+from tests.e2e.embedding import ORIGIN, embed, near_browser, page_with, sdk
+from tests.fixtures.media import barcode_mp4
+from tests.fixtures.server import TelecineServer
+from tests.fixtures.waiting import until
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.browser,
+    pytest.mark.node,
+    pytest.mark.slow,
+    pytest.mark.xdist_group("browser"),
+]
+
+ELSEWHERE = "http://else.example"
+PLAYING = "document.querySelector('video')?.currentTime > 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """A project of its own, whose media shop.example alone may show."""
+
+    base_url: str
+    video_id: str
+    private_id: str
+    key_id: str
+    secret: str
+
+    def signed(self, media_id: str, host: str) -> str:
+        end = int(clock.now().timestamp()) + 300
+        return sign(self.secret, media_id, f"{self.key_id}~{end}~~{host}")
+
+
+@pytest.fixture(scope="module")
+async def shop(telecine_server: TelecineServer) -> Shop:
+    def made(reply: httpx.Response) -> dict[str, Any]:
+        assert reply.is_success, reply.text
+        return dict(reply.json())
+
+    bearer = {"Authorization": f"Bearer {telecine_server.operator_key}"}
+    with httpx.Client(base_url=telecine_server.base_url, headers=bearer, timeout=60) as operator:
+        project = made(operator.post("/_/projects", json={"name": "Shop"}))["projectId"]
+        path = f"/_/projects/{project}"
+        key = made(operator.post(f"{path}/keys", json={}))["apiKey"]
+        signing = made(operator.post(f"{path}/signing-keys", json={}))
+        made(operator.patch(f"{path}/settings", json={"allowedReferrers": ["shop.example"]}))
+    with httpx.Client(base_url=telecine_server.base_url, auth=(key, ""), timeout=60) as api:
+        videos = []
+        for public in (True, False):
+            video = made(api.post("/videos", json={"title": "Film", "public": public}))["videoId"]
+            with barcode_mp4(frames=120).open("rb") as file:
+                made(api.post(f"/videos/{video}/source", files={"file": ("a.mp4", file)}))
+            videos.append(video)
+
+        async def playable() -> bool:
+            states = [made(api.get(f"/videos/{each}/status")) for each in videos]
+            return all(state["encoding"]["playable"] for state in states)
+
+        await until(playable)
+    public, private = videos
+    signer = signing["signingKeyId"], signing["secret"]
+    return Shop(telecine_server.base_url, public, private, *signer)
+
+
+@pytest.fixture
+async def near() -> AsyncIterator[Browser]:
+    async with near_browser() as browser:
+        yield browser
+
+
+@asynccontextmanager
+async def framed(browser: Browser, site: str, url: str) -> AsyncIterator[Page]:
+    """Open a page of a site with a player page in an iframe."""
+    page = await browser.new_page()
+
+    async def serve(route: Route) -> None:
+        body = f'<!doctype html><iframe src="{url}" width=800 height=450 allow=autoplay></iframe>'
+        await route.fulfill(body=body, content_type="text/html")
+
+    await page.route(f"{site}/**", serve)
+    await page.goto(f"{site}/film")
+    yield page
+    await page.close()
+
+
+async def test_a_listed_site_shows_it(near: Browser, shop: Shop) -> None:
+    url = f"{shop.base_url}/vod/{shop.video_id}?muted=true&autoplay=true"
+    async with framed(near, ORIGIN, url) as page:
+        frame = page.frames[1]
+        await until(lambda: _is(frame, PLAYING))
+
+
+async def _is(frame: Any, expression: str) -> bool:
+    return bool(await frame.evaluate(expression))
+
+
+async def test_others_are_told(near: Browser, shop: Shop) -> None:
+    url = f"{shop.base_url}/vod/{shop.video_id}"
+    async with framed(near, ELSEWHERE, url) as page:
+        told = page.frame_locator("iframe").get_by_text("It cannot be watched on this site.")
+        await expect(told).to_be_visible(timeout=20_000)
+
+
+async def test_a_viewer_who_may_not_watch_is_told(near: Browser, shop: Shop) -> None:
+    url = f"{shop.base_url}/vod/{shop.video_id}"
+    async with framed(near, ORIGIN, "about:blank") as page:
+        await page.route("**/hls/manifest.m3u8*", lambda route: route.fulfill(status=403))
+        await page.evaluate("(url) => { document.querySelector('iframe').src = url; }", url)
+        told = page.frame_locator("iframe").get_by_text("This video cannot be watched from here.")
+        await expect(told).to_be_visible(timeout=20_000)
+
+
+async def test_the_player_sdk_takes_a_signed_token(near: Browser, shop: Shop) -> None:
+    token = shop.signed(shop.private_id, "shop.example")
+    async with page_with(near, sdk("1.2.33")) as page:
+        player = await embed(
+            page,
+            id=shop.private_id,
+            token=token,
+            muted=True,
+            autoplay=True,
+            iframeUrl=f"{shop.base_url}/${{type}}/${{id}}",
+        )
+        await player.hears("firstplay")
+        await player.becomes(PLAYING)
+    url = f"{shop.base_url}/vod/{shop.private_id}?token={shop.signed(shop.private_id, 'b.example')}"
+    async with framed(near, ORIGIN, url) as page:
+        told = page.frame_locator("iframe").get_by_text("Video not found")
+        await expect(told).to_be_visible(timeout=20_000)
