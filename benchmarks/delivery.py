@@ -58,7 +58,7 @@ def load(base_url: str, paths: Sequence[str], requests: int, connections: int) -
     return sum(received)
 
 
-def segment_paths(telecine: Telecine) -> dict[str, list[str]]:
+def segment_paths(telecine: Telecine, *, private: bool) -> dict[str, list[str]]:
     """Upload a clip and wait for its ladder; return the paths of its two lowest qualities.
 
     The source is the upper one, which is copied; segments of both have some 200 KB.
@@ -68,7 +68,7 @@ def segment_paths(telecine: Telecine) -> dict[str, list[str]]:
     video = client.post("/videos", json={"title": path.name}).raise_for_status().json()["videoId"]
     with path.open("rb") as file:
         client.post(f"/videos/{video}/source", files={"file": file}).raise_for_status()
-    base = f"/vod/{video}/hls/"
+    base, query = f"/vod/{video}/hls/", ""
     while client.get(base + "manifest.m3u8").status_code == 202:
         time.sleep(0.05)
     while any(
@@ -76,10 +76,16 @@ def segment_paths(telecine: Telecine) -> dict[str, list[str]]:
         for quality in client.get(f"/videos/{video}/status").json()["encoding"]["qualities"]
     ):
         time.sleep(1)  # the encodes must not disturb
+    if private:
+        client.patch(f"/videos/{video}", json={"public": False}).raise_for_status()
+        hls = client.get(f"/videos/{video}").json()["assets"]["hls"]
+        session = client.get(hls.replace("hls/manifest.m3u8", "session")).json()["session_token"]
+        base = "/vod/" + hls.partition("/vod/")[2].removesuffix("manifest.m3u8")
+        query = f"?avh={session}"
     found = {}
     for kind, quality in (("stored", "240p"), ("copied", "360p")):
-        playlist = client.get(f"{base}{quality}/manifest.m3u8").raise_for_status().text
-        names = [line for line in playlist.splitlines() if line.endswith(".m4s")]
+        playlist = client.get(f"{base}{quality}/manifest.m3u8{query}").raise_for_status().text
+        names = [line for line in playlist.splitlines() if ".m4s" in line]
         found[kind] = [f"{base}{quality}/{name}" for name in names[:-1]]
     return found
 
@@ -91,7 +97,7 @@ def nginx_serving(bodies: Mapping[str, bytes], port: int) -> Iterator[list[int]]
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)  # noqa: PTH101  # nginx's workers are another user
         for path, body in bodies.items():
-            file = Path(folder, path.removeprefix("/"))
+            file = Path(folder, path.removeprefix("/").partition("?")[0])
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(body)
         config = Path(folder) / "nginx.conf"
@@ -111,11 +117,12 @@ def main() -> None:
     options.add_argument("--requests", type=int, default=4000)
     options.add_argument("--connections", type=int, default=4)
     options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--private", action="store_true", help="a private video in a session")
     options.add_argument("--port", type=int, default=8999)
     chosen = options.parse_args()
     print(machine())
     with folder() as data, serving(data, TELECINE_API_PROCESSES="1") as telecine:
-        kinds = segment_paths(telecine)
+        kinds = segment_paths(telecine, private=chosen.private)
         bodies = {
             path: httpx.get(telecine.base_url + path).raise_for_status().content
             for paths in kinds.values()

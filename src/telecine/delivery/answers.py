@@ -46,6 +46,7 @@ _LEVEL = 1  # a second-rate compression in a fifth of the time
 
 IMMUTABLE = b"public, max-age=31536000, immutable"
 NEVER = b"no-store"
+PRIVATE = b"private, no-store"
 ASK_AGAIN = b"public, no-cache"
 """Keep it, but ask each time whether it still is the same."""
 

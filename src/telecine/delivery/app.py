@@ -14,7 +14,7 @@ import structlog
 from starlette.types import Receive, Scope, Send
 
 from telecine.delivery import answers, playlists, subtitles
-from telecine.delivery.answers import Answer
+from telecine.delivery.answers import PRIVATE, Answer
 from telecine.delivery.arrivals import Arrivals
 from telecine.delivery.gate import (
     CREDENTIAL,
@@ -62,8 +62,6 @@ _THUMBNAIL = re.compile(r"/thumbnail\.jpg")
 _STORYBOARD = re.compile(r"/storyboard(?:\.vtt|-(?P<epoch>\d{1,9})-(?P<n>\d{1,3})\.jpg)")
 _DESCRIPTOR = re.compile(r"/player\.json")
 _MP4 = re.compile(r"/mp4/(?:\d{1,4}p?/)?source\.mp4")
-
-PRIVATE = b"private, no-store"
 
 
 def is_video(path: str) -> bool:

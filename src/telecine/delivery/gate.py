@@ -170,6 +170,10 @@ class Gate:
                 return None
         return sessions.issue(self._key, media_id, now)
 
+    def is_session(self, media_id: str, session: str) -> bool:
+        """Tell whether a session opens a private media now, wherever the viewer comes from."""
+        return sessions.verify(self._key, media_id, session, clock.now())
+
     def public_session(self, media_id: str) -> str:
         """Return a session for a public video: clients may ask for one, nobody needs it."""
         return sessions.issue(self._key, media_id, clock.now())
@@ -196,13 +200,12 @@ class Gate:
 
     def _session(self, scope: Scope, media_id: str) -> str | None:
         """Return the session that a request brings along, if it is good for this media."""
-        now = clock.now()
         query = parse_qsl(scope["query_string"].decode("latin-1"))
         brought = [value for name, value in query if name == SESSION]
         brought += [
             value.decode("latin-1") for name, value in scope["headers"] if name == SESSION_HEADER
         ]
-        good = (each for each in brought if sessions.verify(self._key, media_id, each, now))
+        good = (each for each in brought if self.is_session(media_id, each))
         return next(good, None)
 
     def _viewer(self, scope: Scope) -> bytes:

@@ -1,18 +1,19 @@
 """Segments whose place is known and whose bytes are in memory: answered at once.
 
 What the application would answer to the same request, header by header; everything that
-needs a look elsewhere (a private video, lists of sites, a range, a disk, the database) is left
-to it.
+needs a look elsewhere (lists of sites, a range, a disk, the database) is left to it. A private
+video is not looked up either: its session proves itself.
 """
 
 import re
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from telecine.delivery import answers
 from telecine.delivery.answers import Header
 from telecine.delivery.body import open_cached, read_cached
+from telecine.delivery.gate import SESSION_HEADER
 from telecine.delivery.media import Media, MediaCache
 from telecine.delivery.parts import Part, StoredRange, body_size
 from telecine.delivery.segments import Segments
@@ -21,6 +22,12 @@ from telecine.http.at_once import Answer, Stretch
 from telecine.storage.store import ObjectMissing, Store
 
 _TARGET = re.compile(rb"/vod/(vi[0-9A-Za-z]{1,64})/hls/([0-9a-z]{1,8})/(\d{1,9})-(\d{1,9})\.m4s")
+_IN_SESSION = re.compile(
+    rb"(/vod/(vi[0-9A-Za-z]{1,64}))/token/[0-9a-f-]{36}(/hls/[^?]+)\?avh=([0-9A-Za-z_-]{28})"
+)
+_PRIVATE = b" "
+"""Before the keys of private segments: no target has it, so nothing else leads to them."""
+
 _KEPT = 1024
 _BODIES_BYTES = 8 << 20
 """Bodies that are put together of many reads are kept while they are asked for again."""
@@ -28,17 +35,19 @@ _BODIES_BYTES = 8 << 20
 _SENT_FROM_FILE_BYTES = 16 << 10  # less is copied for less than the calls cost
 
 
-def _head(content_type: bytes) -> bytes:
+def _head(content_type: bytes, cache_control: bytes = answers.IMMUTABLE) -> bytes:
     headers: tuple[Header, ...] = (
         *answers.SHARED_HEADERS,
-        (b"cache-control", answers.IMMUTABLE),
+        (b"cache-control", cache_control),
         (b"content-type", content_type),
         (b"accept-ranges", b"bytes"),
     )
     return b"".join(name + b": " + value + b"\r\n" for name, value in headers)
 
 
-_HEADS = (_head(b"video/mp4"), _head(b"audio/mp4"))
+_KINDS = b"video/mp4", b"audio/mp4"
+_HEADS = [_head(kind) for kind in _KINDS]
+_PRIVATE_HEADS = [_head(kind, answers.PRIVATE) for kind in _KINDS]
 
 
 @dataclass(slots=True)
@@ -57,7 +66,15 @@ class _Known:
 class SegmentShortcut:
     """Answers with headers and body of a segment (`http.at_once.Shortcut`)."""
 
-    def __init__(self, cache: MediaCache, segments: Segments, store: Store) -> None:
+    def __init__(
+        self,
+        cache: MediaCache,
+        segments: Segments,
+        store: Store,
+        is_session: Callable[[str, str], bool],
+    ) -> None:
+        """`is_session` tells whether a session (its second argument) opens a private video."""
+        self._is_session = is_session
         self._cache = cache
         self._segments = segments
         self._store = store
@@ -67,6 +84,19 @@ class SegmentShortcut:
 
     def __call__(self, target: bytes, room: memoryview) -> Answer | None:
         """Return the answer, None where there is none at once."""
+        found = _IN_SESSION.fullmatch(target) if b"?" in target else None
+        if found is None:
+            return self._answer(target, room)
+        folder, public_id, file, session = found.groups()
+        if not self._is_session(public_id.decode(), session.decode()):
+            return None
+        answer = self._answer(_PRIVATE + folder + file, room)
+        if answer is None:
+            return None
+        head = b"%s%s: %s\r\n\r\n" % (answer.head[:-2], SESSION_HEADER, session)
+        return Answer(head, answer.body)
+
+    def _answer(self, target: bytes, room: memoryview) -> Answer | None:
         known = self._known.get(target)
         if known is None or self._cache.kept(known.public_id) is not known.media:
             known = self._look_up(target)
@@ -88,11 +118,14 @@ class SegmentShortcut:
 
     def _look_up(self, target: bytes) -> _Known | None:
         self._drop(target)
-        found = _TARGET.fullmatch(target)
+        private = target.startswith(_PRIVATE)
+        found = _TARGET.fullmatch(target.removeprefix(_PRIVATE))
         if found is None:
             return None
         media = self._cache.kept(public_id := found[1].decode())
-        if media is None or media.asset is None or not media.video.unrestricted:
+        if media is None or media.asset is None or media.video.access is not None:
+            return None
+        if media.video.public is private:
             return None
         asset, number = media.asset, int(found[4])
         rendition = asset.renditions.get(found[2].decode())
@@ -102,7 +135,8 @@ class SegmentShortcut:
         if parts is None:
             return None
         size = body_size(parts)
-        head = _HEADS[rendition.name == AUDIO] + b"etag: %s\r\ncontent-length: %d\r\n\r\n" % (
+        heads = _PRIVATE_HEADS if private else _HEADS
+        head = heads[rendition.name == AUDIO] + b"etag: %s\r\ncontent-length: %d\r\n\r\n" % (
             asset.etag(rendition.name, found[4].decode()),
             size,
         )

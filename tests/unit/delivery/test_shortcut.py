@@ -9,6 +9,7 @@ from starlette.types import Message
 
 from telecine.delivery import answers, shortcut
 from telecine.delivery.answers import Answer
+from telecine.delivery.gate import named
 from telecine.delivery.media import AssetView, MediaCache, RenditionView
 from telecine.delivery.parts import Part, StoredRange
 from telecine.delivery.segments import Segments
@@ -19,6 +20,10 @@ from telecine.storage.store import Store
 pytestmark = pytest.mark.anyio
 
 HOST = (b"host", b"media.example")
+SESSION = "A" * 28
+IN_SESSION = (
+    b"/vod/viABC/token/00000000-0000-4000-8000-000000000000/hls/%s/2-7.m4s?avh=" + SESSION.encode()
+)
 SEGMENT = b"/vod/viABC/hls/360p/2-7.m4s"
 PARTS: list[Part] = [b"moof", StoredRange("film", 3, 5)]
 
@@ -45,13 +50,14 @@ class Viewed:
             storyboard_offsets=None,
             arrived=9,
         )
-        self.video = SimpleNamespace(unrestricted=True)
+        self.video = SimpleNamespace(public=True, access=None)
         self.media: object = SimpleNamespace(asset=self.asset, video=self.video)
         self.parts: list[Part] | None = PARTS
         self.answer = SegmentShortcut(
             cast("MediaCache", SimpleNamespace(kept=lambda public_id: self.media)),
             cast("Segments", SimpleNamespace(known=lambda *which: self.parts)),
             self.store,
+            lambda public_id, session: (public_id, session) == ("viABC", SESSION),
         )
 
     def changed(self) -> None:
@@ -81,8 +87,9 @@ async def viewed(tmp_path: Path) -> Viewed:
     return viewed
 
 
+@pytest.mark.parametrize("public", [True, False])
 @pytest.mark.parametrize("name", ["360p", "audio"])
-async def test_it_says_what_the_application_would(viewed: Viewed, name: str) -> None:
+async def test_it_says_what_the_application_would(viewed: Viewed, name: str, public: bool) -> None:
     sent: list[Message] = []
 
     async def send(message: Message) -> None:
@@ -90,9 +97,12 @@ async def test_it_says_what_the_application_would(viewed: Viewed, name: str) -> 
 
     kind = b"audio/mp4" if name == "audio" else b"video/mp4"
     etag = viewed.asset.etag(name, "7")
-    answer = Answer(200, kind, PARTS, answers.IMMUTABLE, etag, ranges=True)
+    cache = answers.IMMUTABLE if public else answers.PRIVATE
+    answer = named(Answer(200, kind, PARTS, cache, etag, ranges=True), None if public else SESSION)
+    viewed.video.public = public
+    target = b"/vod/viABC/hls/%s/2-7.m4s" if public else IN_SESSION
     await answers.send_answer({"method": "GET", "headers": [HOST]}, send, viewed.store, answer)
-    head, _, body = viewed(b"/vod/viABC/hls/%s/2-7.m4s" % name.encode()).partition(b"\r\n\r\n")
+    head, _, body = viewed(target % name.encode()).partition(b"\r\n\r\n")
     headers = [tuple(line.split(b": ", 1)) for line in head.split(b"\r\n")]
     assert sorted(headers) == sorted(sent[0]["headers"])
     assert body == b"moof34567" == b"".join(message["body"] for message in sent[1:])
@@ -154,8 +164,35 @@ async def test_what_is_private_unknown_or_elsewhere_is_the_applications(viewed: 
     viewed.parts = PARTS
     assert viewed()
     viewed.changed()
-    viewed.video.unrestricted = False
+    viewed.video.public = False
+    viewed.changed()
+    assert viewed() == b""
+    viewed.video.public, viewed.video.access = True, object()  # sites or countries
     viewed.changed()
     assert viewed() == b""
     viewed.media = None
     assert viewed() == b""
+
+
+async def test_a_session_opens_a_private_video(viewed: Viewed) -> None:
+    viewed.video.public = False
+    target = IN_SESSION % b"360p"
+    assert viewed(target).endswith(b"\r\n\r\nmoof34567")
+    for other in (
+        target.replace(b"AAAA", b"AAAB", 1),
+        target.replace(b"viABC", b"viABD"),
+        target[:-1],
+        target + b"A",
+        target + b"&x=1",
+        target.replace(b"?avh", b"?x"),
+        target.replace(b"2-7", b"2-9"),
+        target.partition(b"?")[0],
+        SEGMENT,
+    ):
+        assert viewed(other) == b"", other
+    viewed.video.access = object()
+    viewed.changed()
+    assert viewed(target) == b""
+    viewed.video.access, viewed.video.public = None, True
+    viewed.changed()
+    assert viewed(target) == b"", "of a public video nothing is private"

@@ -30,11 +30,6 @@ class DeliveredVideo:
     access: Access | None
     """From where it may be watched, None: from everywhere."""
 
-    @property
-    def unrestricted(self) -> bool:
-        """Tell whether it is for everybody, without a look at who asks."""
-        return self.public and self.access is None
-
 
 async def delivered_video(tx: Transaction, public_id: str) -> DeliveredVideo | None:
     """Return a video that may be shown; None when unknown, discarded or deleted."""
