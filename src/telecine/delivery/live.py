@@ -227,10 +227,16 @@ class LiveDelivery:
             for name, value in request.scope["headers"]
         )
         skip = query.get("_HLS_skip") in ("YES", "v2")
+        public_id = request.stream.public_id
+        others = [
+            (f"../{live_playlists.folder(public_id, name)}/{live_playlists.PLAYLIST_NAME}", other)
+            for name, other in self._edge.mirrored(public_id).items()
+            if other is not window and other.session == window.session
+        ]
         if request.session is None:
-            body = rendered.body(window, skip=skip, packed=packed)
+            body = rendered.body(window, skip=skip, packed=packed, others=others)
         else:
-            text = rendered.body(window, skip=skip, packed=False).decode()
+            text = rendered.body(window, skip=skip, packed=False, others=others).decode()
             body = in_session(text, request.session).encode()
             body = gzip.compress(body, 1, mtime=0) if packed else body
         headers = (_VARY, (b"content-encoding", b"gzip")) if packed else (_VARY,)

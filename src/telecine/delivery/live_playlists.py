@@ -11,6 +11,7 @@ from telecine.formats.hls.lowlatency import (
     LivePart,
     LivePlaylist,
     LiveSegment,
+    Report,
     render_live,
 )
 from telecine.formats.hls.playlist import Master, Variant, render_master
@@ -61,8 +62,18 @@ class Rendered:
     bodies: dict[tuple[bool, bool], bytes] = field(default_factory=dict)
     finished: dict[int, LiveSegment] = field(default_factory=dict)
 
-    def body(self, window: Window, *, skip: bool, packed: bool) -> bytes:
-        """Return a playlist of the window as it is now."""
+    def body(
+        self,
+        window: Window,
+        *,
+        skip: bool,
+        packed: bool,
+        others: Sequence[tuple[str, Window]] = (),
+    ) -> bytes:
+        """Return a playlist of the window as it is now.
+
+        `others`: addresses and windows of the renditions that players may change to.
+        """
         if self.version != window.version:
             self.version = window.version
             self.bodies.clear()
@@ -70,14 +81,14 @@ class Rendered:
         if found is None:
             if packed:
                 # The level that costs least: a part is a fifth of a second old already.
-                plain = self.body(window, skip=skip, packed=False)
+                plain = self.body(window, skip=skip, packed=False, others=others)
                 found = gzip.compress(plain, 1, mtime=0)
             else:
-                found = render_live(self._playlist(window), skip=skip).encode()
+                found = render_live(self._playlist(window, others), skip=skip).encode()
             self.bodies[skip, packed] = found
         return found
 
-    def _playlist(self, window: Window) -> LivePlaylist:
+    def _playlist(self, window: Window, others: Sequence[tuple[str, Window]]) -> LivePlaylist:
         targets = window.targets
         assert targets is not None  # noqa: S101 - a playable window has them
         with_parts_ms = (PARTS_TARGETS + 1) * targets.segment_s * 1000
@@ -96,6 +107,7 @@ class Rendered:
             media_sequence=first,
             discontinuity_sequence=window.discontinuities_gone,
             segments=segments[::-1],
+            reports=[_report(uri, other) for uri, other in others if other.segments],
             hint_uri=None if window.ended else f"{window.session}-{msn}.{part}.m4s",
         )
 
@@ -124,3 +136,8 @@ class Rendered:
         if not parts:
             self.finished[segment.msn] = made
         return made
+
+
+def _report(uri: str, window: Window) -> Report:
+    last = window.segments[-1]
+    return Report(uri=uri, last_msn=last.msn, last_part=max(0, len(last.parts) - 1))

@@ -66,6 +66,14 @@ class Edge:
                 await asyncio.wait_for(mirror.asked.wait(), ANSWER_S)
         return mirror.window
 
+    def mirrored(self, public_id: str) -> dict[str, Window]:
+        """Return the windows of a stream that are watched here, by rendition."""
+        return {
+            name: mirror.window
+            for (stream, name), mirror in self._mirrors.items()
+            if stream == public_id and mirror.window is not None
+        }
+
     async def old_segment(
         self, public_id: str, rendition: str, window: Window, segment: Segment
     ) -> bytes | None:

@@ -1,6 +1,7 @@
 """A live stream is transcoded: lower qualities have the segments of the source."""
 
 import re
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.chaos.killing import descendants, kill, words
 from tests.fixtures.broadcasting import OnAir, live_clip, make_live_stream, publishing
+from tests.fixtures.media import FFMPEG
 from tests.fixtures.server import TelecineServer, running_telecine
 from tests.fixtures.waiting import until
 from tests.integration.live.test_on_air import Viewer, recordings, streams_of
@@ -19,7 +21,9 @@ pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TelecineServer]:
     data = tmp_path_factory.mktemp("ladder") / "data"
-    with running_telecine(data, {"TELECINE_LIVE_LADDER": "720,90"}) as (_, server):
+    # One process, so that all its viewers share what it mirrors.
+    settings = {"TELECINE_LIVE_LADDER": "720,90", "TELECINE_API_PROCESSES": "1"}
+    with running_telecine(data, settings) as (_, server):
         yield server
 
 
@@ -44,6 +48,18 @@ def segments(text: str) -> dict[int, tuple[str, bool]]:
     return found
 
 
+def played(url: str) -> int:
+    """Return how many pictures ffmpeg shows of a playlist within two seconds of media."""
+    done = subprocess.run(
+        [str(FFMPEG), "-v", "info", "-nostdin", "-i", url, "-t", "2", "-f", "null", "-"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return int(re.findall(r"frame=\s*(\d+)", done.stderr)[-1])
+
+
 async def test_a_lower_quality_has_the_segments_of_the_source(
     client: httpx.AsyncClient, server: TelecineServer
 ) -> None:
@@ -62,6 +78,11 @@ async def test_a_lower_quality_has_the_segments_of_the_source(
             await until(offered)
             await viewer.reload()
             await viewer.follow(8)
+            # Who watches one quality is told how far the other one is.
+            told = re.search(r'REPORT:URI="\.\./(\w+)/index\.m3u8",LAST-MSN=(\d+)', viewer.text)
+            assert told is not None
+            assert told[1] == f"{stream.public_id}_source"
+            assert played(lower.playlist_url) > 20
     master = (await client.get(stream.master_url)).text
     uris = re.findall(r"^[^#].*index\.m3u8$", master, re.MULTILINE)
     assert [uri.partition("_")[2] for uri in uris] == ["source/index.m3u8", "90p/index.m3u8"]

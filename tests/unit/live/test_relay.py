@@ -77,3 +77,11 @@ def test_who_has_left_is_told_nothing() -> None:
     assert len(notes.tags) == 1
     assert notes.described == []
     assert relay.enhanced == "hvc1"
+
+
+def test_several_tracks_are_noticed() -> None:
+    relay = Relay()
+    send(relay, 0, CONFIG)
+    assert not relay.multitrack
+    send(relay, 0, b"\x96\x00avc1\x01record")  # multitrack, one track, number 1
+    assert relay.multitrack
