@@ -123,7 +123,7 @@ def api(settings: Settings, built: Services, pings: Buffer | None = None) -> Api
     health = Health(built.db, built.store, settings.disk_reserve_mib)
     routes = [*health.routes(), *static_routes(), *robots.routes(), *Logos(built.db).routes()]
     if pings is not None:
-        routes += Collector(pings, built.token_key).routes()
+        routes += Collector(pings, built.token_key, built.countries).routes()
     return create_app(ROUTERS, routes, built)
 
 

@@ -13,11 +13,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from telecine import clock, ids
-from telecine.domains.analytics import pings_v1, pings_v2
+from telecine.domains.analytics import countries, pings_v1, pings_v2
 from telecine.domains.analytics.buffer import EVENTS, INVALID, Buffer, Sender
 from telecine.domains.analytics.reports import LIVE_STREAM, VIDEO, Unreadable
 from telecine.http.body import read_bounded
 from telecine.http.problems import render
+from telecine.net.countries import Countries
 from telecine.problems import problem
 
 MAX_BYTES = 64 * 1024
@@ -26,11 +27,15 @@ _PREFIX = "ps"
 
 
 class Collector:
-    """Takes pings into a buffer. `key` makes hashes of viewers (32 bytes)."""
+    """Takes pings into a buffer. `key` makes hashes of viewers (32 bytes).
 
-    def __init__(self, buffer: Buffer, key: bytes) -> None:
+    `places` knows the countries of addresses, which are forgotten at once.
+    """
+
+    def __init__(self, buffer: Buffer, key: bytes, places: Countries) -> None:
         self._buffer = buffer
         self._key = key
+        self._places = places
 
     def routes(self) -> list[Route]:
         """Return the routes; they stand on the base URL that players are given."""
@@ -84,7 +89,13 @@ class Collector:
         # Another hash each day: who watched today cannot be followed into tomorrow.
         parts = ("analytics", clock.now().date().isoformat(), address, user_agent)
         message = "\0".join(parts).encode("utf-8", "replace")
-        return Sender(hmac.digest(self._key, message, "sha256")[:16], user_agent)
+        country = self._places.of(address)
+        return Sender(
+            hmac.digest(self._key, message, "sha256")[:16],
+            user_agent,
+            country,
+            None if country is None else countries.CONTINENT_OF.get(country),
+        )
 
 
 def _too_large() -> Response:

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from sqlalchemy import Row
 
+from telecine.domains.analytics.countries import NAMES
 from telecine.http.text import atom
 
 UNKNOWN = "unknown"
@@ -42,7 +43,7 @@ def session(row: Row[Any], *, metadata: bool) -> dict[str, Any]:
         about["metadata"] = [{"key": key, "value": value} for key, value in row.labels.items()]
     return {
         "session": about,
-        "location": {"country": row.country or UNKNOWN, "city": row.city or UNKNOWN},
+        "location": {"country": NAMES.get(row.country, UNKNOWN), "city": row.city or UNKNOWN},
         "referrer": referrer(row.referrer),
         "device": {
             "type": _DEVICES.get(row.device_type, row.device_type),

@@ -11,6 +11,9 @@ MAX_EVENTS = 500
 
 MAX_SPANS = 2000
 
+LONGEST_LOAD_MS = 3_600_000
+"""Whoever has waited longer for a picture has not waited."""
+
 CLOCK_SET_MS = 600_000
 """A clock that differs by more from what it was has been set anew in the meantime."""
 
@@ -95,19 +98,29 @@ def _add(playback: Playback, report: Report, event_count: int) -> Playback:
     newer = report.last_ms >= playback.last_ms
     plays = [each.at_ms for each in report.events if each.type in ("play", "resume")]
     ends = [each.at_ms for each in report.events if each.type == "end"]
+    loaded_ms = min(playback.loaded_ms, report.loaded_ms)
+    impression_ms = _either(min, playback.impression_ms, report.impression_ms)
     spans = settled([*playback.spans, *report.spans], report.link_ms)
     return replace(
         playback,
-        loaded_ms=min(playback.loaded_ms, report.loaded_ms),
+        loaded_ms=loaded_ms,
         last_ms=max(playback.last_ms, report.last_ms),
-        impression_ms=_either(min, playback.impression_ms, report.impression_ms),
+        impression_ms=impression_ms,
         started_ms=_either(min, playback.started_ms, min(plays, default=None)),
         ended_ms=_either(min, playback.ended_ms, min(ends, default=None)),
-        load_ms=_either(max, playback.load_ms, report.load_ms),
+        load_ms=_load_ms(report, loaded_ms, impression_ms) or playback.load_ms,
         position_s=report.position_s if newer and report.position_s else playback.position_s,
         event_count=playback.event_count + event_count,
         spans=tuple(spans[-MAX_SPANS:]),
     )
+
+
+def _load_ms(report: Report, loaded_ms: int, impression_ms: int | None) -> int | None:
+    """Return how long the first picture took, of players that tell when they began."""
+    if report.generation == 1 or impression_ms is None:
+        return None
+    took_ms = impression_ms - loaded_ms
+    return took_ms if 0 < took_ms <= LONGEST_LOAD_MS else None
 
 
 def _either(pick: Callable[[int, int], int], left: int | None, right: int | None) -> int | None:

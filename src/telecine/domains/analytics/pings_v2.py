@@ -47,8 +47,6 @@ def read(body: object, received_ms: int, session_id: str) -> Report:
     samples = [_sample(each, sent_ms) for each in given[:MAX_EVENTS]]
     known = sorted((each for each in samples if each is not None), key=lambda each: each.at_ms)
     loaded = [each.at_ms for each in known if each.kind == LOADED]
-    sources = [each.at_ms for each in known if each.kind == SOURCE]
-    load_ms = loaded[0] - sources[0] if loaded and sources and loaded[0] >= sources[0] else None
     return Report(
         generation=2,
         key=("2", sid, pid, media_id),
@@ -60,7 +58,6 @@ def read(body: object, received_ms: int, session_id: str) -> Report:
         last_ms=max((each.at_ms for each in known), default=sent_ms),
         link_ms=LINK_MS,
         impression_ms=min(loaded, default=None),
-        load_ms=load_ms,
         position_s=known[-1].position_s if known else None,
         events=tuple(_events(known)),
         spans=tuple(spans_of(_marks(known), LINK_MS)),
@@ -110,5 +107,5 @@ def _marks(samples: Iterable[_Sample]) -> Iterable[tuple[int, Mark]]:
             yield each.at_ms, Mark.STOP
         elif each.kind == PLAY:
             yield each.at_ms, Mark.GO
-        elif each.kind in (TIME, SEEK) and not each.paused:
-            yield each.at_ms, Mark.PLAYING
+        elif each.kind in (TIME, SEEK):
+            yield each.at_ms, Mark.STOP if each.paused else Mark.PLAYING

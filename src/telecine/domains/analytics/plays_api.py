@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request
@@ -10,6 +11,7 @@ from fastapi.responses import JSONResponse
 from telecine import clock
 from telecine.db.engine import Transaction
 from telecine.domains.accounts.auth import Caller
+from telecine.domains.analytics.countries import NAMES
 from telecine.domains.analytics.data_schemas import PlayCountList
 from telecine.domains.analytics.measures import Measure
 from telecine.domains.analytics.questions import Question, in_utc
@@ -89,6 +91,13 @@ def _days(items: Items, now: datetime, violations: list[Violation]) -> tuple[dat
     return begin, end
 
 
+def _shown(dimension: str, value: Any) -> str:  # noqa: ANN401  (a time, or a text)
+    if dimension == "emittedAt":
+        return in_utc(value)
+    # As it was then: names in lower case.
+    return NAMES.get(value, value).lower() if dimension == "country" else str(value)
+
+
 Exists = Callable[[Transaction, UUID, str], Awaitable[object | None]]
 
 
@@ -145,10 +154,7 @@ async def _plays(
         if over_time:
             measure = measure.as_series()
         total, rows = await measure.page(tx, "play", page)
-    data = [
-        {"value": in_utc(value) if over_time else value, "plays": int(plays)}
-        for value, plays in rows
-    ]
+    data = [{"value": _shown(dimension, value), "plays": int(plays)} for value, plays in rows]
     return JSONResponse(pagination.envelope(data, total, page, request.url.path, items))
 
 

@@ -45,7 +45,6 @@ class Report:
     last_ms: int
     link_ms: int
     impression_ms: int | None = None
-    load_ms: int | None = None
     position_s: float | None = None
     events: tuple[Event, ...] = ()
     spans: tuple[Span, ...] = ()

@@ -88,7 +88,9 @@ def settled(spans: Sequence[Span], link_ms: int) -> list[Span]:
     before_ms = max(span.end_ms for span in spans) - SETTLED_AFTER_MS
     old = [span for span in spans if span.end_ms < before_ms]
     young = [span for span in spans if span.end_ms >= before_ms]
-    return joined([*joined(old, link_ms), *young], 0)
+    # What has no length and leads nowhere are samples of a paused video.
+    kept = [span for span in joined(old, link_ms) if span.start_ms < span.end_ms or not span.ends]
+    return joined([*kept, *young], 0)
 
 
 def watched_ms(spans: Iterable[Span]) -> int:

@@ -13,10 +13,18 @@ from telecine.domains.live_streams import api as live_streams_api
 from telecine.domains.videos import api as videos_api
 from telecine.http.app import Api, create_app
 from telecine.http.services import Services
+from telecine.net.countries import Countries
 from tests.fixtures.application import client, project, sandbox, services, stranger
 from tests.integration.domains.analytics.playing import make_video
 
 __all__ = ["client", "project", "sandbox", "services", "stranger"]
+
+
+class Somewhere(Countries):
+    """Knows where the addresses of documentation are."""
+
+    def of(self, address: str) -> str | None:
+        return {"203.0.113.9": "FR", "198.51.100.3": "AU"}.get(address)
 
 
 @pytest.fixture
@@ -33,7 +41,7 @@ def app(services: Services, pings: Buffer) -> Api:
         analytics_api.router,
         data_api.router,
     ]
-    return create_app(routers, Collector(pings, services.token_key).routes(), services)
+    return create_app(routers, Collector(pings, services.token_key, Somewhere()).routes(), services)
 
 
 @pytest.fixture

@@ -124,12 +124,21 @@ def test_a_batch_tells_impression_loading_time_and_seeks() -> None:
         {"eat": 1, "typ": 6, "vti": 22, "pau": True},
     ]
     report = read_second(second(events, meta={"user": "7"}))
-    assert (report.impression_ms, report.load_ms) == (SENT_MS - 8000, 1000)
+    assert report.impression_ms == SENT_MS - 8000
+    assert folding.fold(folding.new(report), [report]).playback.load_ms == 1000
     assert [each.type for each in report.events] == ["ready", "play", "seek", "end"]
     assert report.events[2].from_s == 3
     assert report.labels == {"user": "7"}
     [span] = report.spans
     assert span.end_ms - span.start_ms == 6000
+
+
+def test_the_first_picture_may_come_in_a_later_batch() -> None:
+    source = read_second(second([{"eat": 9, "typ": 8, "vti": 0, "pau": True}]))
+    loaded = read_second(second([{"eat": 6, "typ": 1, "vti": 0, "pau": True}]))
+    for order in ([source, loaded], [loaded, source]):
+        assert folding.fold(folding.new(order[0]), order).playback.load_ms == 3000
+    assert folding.fold(folding.new(loaded), [loaded]).playback.load_ms is None
 
 
 def test_a_seek_at_the_head_of_a_batch_starts_where_the_last_one_ended() -> None:

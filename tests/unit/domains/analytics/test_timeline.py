@@ -88,3 +88,11 @@ def test_what_is_kept_does_not_grow_with_the_length_of_a_video(count: int) -> No
         ping = [(number * 10_000, Mark.PLAYING)]
         spans = settled([*spans, *spans_of(ping, LINK_MS)], LINK_MS)
     assert len(spans) <= 14
+
+
+def test_nor_with_how_long_it_is_paused() -> None:
+    spans = spans_of([(0, Mark.GO), (5000, Mark.STOP)], LINK_MS)
+    for at_ms in range(10_000, 10_000_000, 5000):
+        spans = settled([*spans, *spans_of([(at_ms, Mark.STOP)], LINK_MS)], LINK_MS)
+    assert len(spans) <= 30
+    assert watched_ms(joined(spans, LINK_MS)) == 5000
