@@ -1,5 +1,6 @@
 import './style.css';
 import { leaveForAds, prepareAds } from './advertising';
+import { Analytics } from './analytics';
 import { readMedia } from './media';
 import { parseOptions } from './options';
 import { Player } from './player';
@@ -23,6 +24,7 @@ async function open(): Promise<void> {
   const media = await inSession(told);
   const player = new Player(video, media, options);
   window.telecinePlayer = player;
+  new Analytics(player);
   prepareAds(root, player);
   player.addEventListener('mediachange', () => prepareAds(root, player));
   // The video first: the controls are fetched while its first segments come in.

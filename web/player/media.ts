@@ -20,6 +20,8 @@ export interface Media {
   /** A WebVTT file whose cues name parts of pictures (`#xywh=`), for previews; 202 until there is one. */
   storyboard: string | null;
   theme: Partial<Theme>;
+  /** Where to tell what viewers do. */
+  collector: string;
 }
 
 const ABSENT = {
@@ -29,6 +31,7 @@ const ABSENT = {
   chapters: {},
   storyboard: null,
   theme: {},
+  collector: '/watch',
 } as const;
 
 /** Reads the JSON island; a page without one is a bug of the server. */

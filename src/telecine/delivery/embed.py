@@ -83,6 +83,8 @@ class EmbedPage:
     """WebVTT files of chapters by language tag."""
     ads: bool = False
     """The page asks advertisement servers, whose hosts nobody knows before."""
+    collector_url: str = "/watch"
+    """Where the script tells what viewers do."""
     theme: PageTheme = field(default_factory=PageTheme)
     captions: Sequence[PageCaption] = ()
     shared: Shared | None = None
@@ -102,15 +104,15 @@ class EmbedPage:
             "chapters": dict(self.chapters),
             "storyboard": self.storyboard_url,
             "theme": self.theme.as_json(),
+            "collector": self.collector_url,
             "captions": [asdict(caption) for caption in self.captions],
         }
 
     def urls(self) -> list[str]:
-        """Return all that the page fetches."""
+        """Return all that the page fetches, and tells."""
         pictures = (self.poster_url, self.storyboard_url, self.theme.logo_url)
-        return [
-            url for url in (self.hls_url, self.mp4_url, *pictures, *self.chapters.values()) if url
-        ]
+        fetched = (self.hls_url, self.mp4_url, *pictures, *self.chapters.values())
+        return [url for url in (*fetched, self.collector_url) if url]
 
 
 def render_embed(page: EmbedPage) -> HTMLResponse:

@@ -6,7 +6,7 @@ from telecine.delivery.answers import Answer
 from telecine.delivery.embed import EmbedPage, render_embed, render_missing, render_refused
 from telecine.delivery.gate import SESSION, Gate
 from telecine.delivery.live_cache import LiveView
-from telecine.delivery.page import page_answer, query_token, wants_ads
+from telecine.delivery.page import collector_url, page_answer, query_token, wants_ads
 from telecine.delivery.restrictions import for_this_viewer
 from telecine.delivery.sharing import Shared
 from telecine.http.services import PublicUrls
@@ -18,6 +18,7 @@ class LivePages:
     def __init__(self, urls: PublicUrls, gate: Gate) -> None:
         # On one host a path is enough, and right behind any proxy.
         self._media_base = "" if urls.live == urls.embed else urls.live
+        self._collector = collector_url(urls)
         self._gate = gate
         self._urls = urls
 
@@ -51,6 +52,7 @@ class LivePages:
             private=private,
             shared=self.shared(stream),
             ads=wants_ads(scope),
+            collector_url=self._collector,
         )
         answer = page_answer(render_embed(page), b"private, no-store" if private else None)
         return answer if stream.access is None else for_this_viewer(answer)

@@ -29,6 +29,7 @@ class PlayerPages:
     def __init__(self, urls: PublicUrls, gate: Gate) -> None:
         # On one host a path is enough, and right behind any proxy.
         self._media_base = "" if urls.vod == urls.embed else urls.vod
+        self._collector = collector_url(urls)
         self._urls = urls
         self._gate = gate
 
@@ -66,6 +67,7 @@ class PlayerPages:
             panoramic=media.video.panoramic,
             theme=self._theme(media),
             ads=wants_ads(scope),
+            collector_url=self._collector,
             captions=[
                 PageCaption(track.language, track.label, url, track.default)
                 for track in media.captions
@@ -121,6 +123,11 @@ class PlayerPages:
         if theme.logo_tag is not None:
             logo_url = f"{self._media_base}{logos.path(player_id, theme.logo_tag)}"
         return PageTheme(choices=theme.choices, logo_url=logo_url, logo_link=theme.logo_link)
+
+
+def collector_url(urls: PublicUrls) -> str:
+    """Return where a page tells what its viewer does: on one host a path is enough."""
+    return ("" if urls.collector == urls.embed else urls.collector) + "/watch"
 
 
 def wants_ads(scope: Scope) -> bool:

@@ -99,6 +99,7 @@ def test_the_island_is_what_the_script_reads() -> None:
         "chapters": {},
         "storyboard": None,
         "theme": {**themes.DEFAULTS, "logo": None},
+        "collector": "/watch",
         "captions": [],
     }
 
@@ -110,6 +111,17 @@ def test_nothing_runs_that_is_written_into_the_page() -> None:
         if tag == "script":
             assert "src" in attributes or attributes["type"] == "application/json"
     assert "style" not in [tag for tag, _ in page.tags]
+
+
+def test_the_policy_names_a_collector_elsewhere() -> None:
+    page = EmbedPage(
+        media_id="vi1",
+        title="",
+        hls_url="/vod/vi1/hls/m.m3u8",
+        poster_url=None,
+        collector_url="https://collector.example/watch",
+    )
+    assert policy(page)["connect-src"] == "'self' https://collector.example"
 
 
 def test_the_policy_names_foreign_media_hosts_and_no_others() -> None:

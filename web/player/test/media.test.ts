@@ -13,6 +13,7 @@ const MEDIA: Media = {
   chapters: { en: '/vod/vi1/chapters/en.vtt' },
   storyboard: null,
   theme: { link: 'red', logo: null },
+  collector: '/watch',
 };
 
 it('reads the JSON island of the page', () => {

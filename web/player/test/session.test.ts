@@ -15,6 +15,7 @@ const MEDIA: Media = {
   chapters: { en: `${FOLDER}/chapters/en.vtt` },
   storyboard: null,
   theme: {},
+  collector: '/watch',
 };
 const SEEN = {
   ...MEDIA,

@@ -1,0 +1,109 @@
+"""A viewer in a real browser: what they do is what the analytics tells."""
+
+from typing import Any
+
+import httpx
+import pytest
+from playwright.async_api import Page
+
+from tests.e2e.conftest import Upload
+from tests.e2e.test_playback import becomes
+from tests.fixtures.media import barcode_mp4
+from tests.fixtures.waiting import until
+
+pytestmark = [pytest.mark.anyio, pytest.mark.browser]
+
+# How long the video really moved, by the browser's own clock.
+MEASURE = """() => {
+  const {video} = window.telecinePlayer;
+  let since = null;
+  window.played = {ms: 0};
+  const stop = () => {
+    if (since !== null) window.played.ms += performance.now() - since;
+    since = null;
+  };
+  video.addEventListener('play', () => { since ??= performance.now(); });
+  video.addEventListener('pause', stop);
+}"""
+VIDEO = "window.telecinePlayer.video"
+
+
+class Told:
+    """What the API tells of one video."""
+
+    def __init__(self, api: httpx.Client, video_id: str) -> None:
+        self._api = api
+        self._video_id = video_id
+
+    def number(self, path: str) -> float:
+        params = {"filterBy[mediaId]": self._video_id}
+        answer = self._api.get(f"/data/metrics/{path}", params=params).raise_for_status()
+        return float(answer.json()["data"])
+
+    async def becomes(self, path: str, expected: float) -> None:
+        async def true() -> bool:
+            return self.number(path) == expected
+
+        await until(true, within_s=20)
+
+    def sessions(self) -> list[dict[str, Any]]:
+        params = {"metadata[user]": "seven"}
+        answer = self._api.get(f"/analytics/videos/{self._video_id}", params=params)
+        found: list[dict[str, Any]] = answer.raise_for_status().json()["data"]
+        return found
+
+    def events(self, session_id: str) -> list[dict[str, Any]]:
+        answer = self._api.get(f"/analytics/sessions/{session_id}/events")
+        found: list[dict[str, Any]] = answer.raise_for_status().json()["data"]
+        return found
+
+
+async def test_play_pause_seek_and_leave(page: Page, api: httpx.Client, upload: Upload) -> None:
+    video_id = upload(barcode_mp4(frames=360), "Watched")
+    told = Told(api, video_id)
+
+    async def playable() -> bool:  # or it would start by itself, once it is
+        return api.get(f"/vod/{video_id}/hls/manifest.m3u8").status_code == 200
+
+    await until(playable)
+    await page.goto(f"{api.base_url}/vod/{video_id}?metadata[user]=seven")
+    await becomes(page, f"window.telecinePlayer && {VIDEO}.readyState >= 2")
+    await told.becomes("impression/count", 1)
+    assert told.number("play/count") == 0
+
+    await page.evaluate(MEASURE)
+    await page.evaluate("window.telecinePlayer.play()")
+    await told.becomes("play/count", 1)
+    await told.becomes("ccv/live", 1)
+    await becomes(page, f"{VIDEO}.currentTime > 1.2")
+    await page.evaluate(f"{VIDEO}.pause()")
+    paused_s = await page.evaluate(f"{VIDEO}.currentTime")
+    await page.evaluate("window.telecinePlayer.seek(8)")
+    await becomes(page, f"!{VIDEO}.seeking && {VIDEO}.currentTime >= 8")
+    await page.evaluate("window.telecinePlayer.play()")
+    await becomes(page, f"{VIDEO}.currentTime > 9.2")
+    played_ms = await page.evaluate("window.played.ms")
+    left_s = await page.evaluate(f"{VIDEO}.currentTime")
+    await page.goto("about:blank")
+
+    async def gone() -> bool:
+        sessions = told.sessions()
+        return bool(sessions) and len(told.events(sessions[0]["session"]["sessionId"])) == 6
+
+    await until(gone, within_s=20)
+    [session] = told.sessions()
+    assert session["client"]["name"] == "Chrome"
+    assert session["os"]["name"] == "GNU/Linux"
+    events = told.events(session["session"]["sessionId"])
+    assert [event["type"] for event in events] == [
+        *("ready", "play", "pause", "seek.forward", "resume", "pause"),
+    ]
+    assert events[2]["at"] == int(paused_s)
+    assert (events[3]["from"], events[3]["to"]) == (int(paused_s), 8)
+    assert events[5]["at"] in {int(left_s), int(left_s) + 1}
+    # The second stretch went on until the page was left.
+    watched_s = told.number("watch-time/sum")
+    assert watched_s >= played_ms / 1000 + 1
+    assert told.number("impression-time/average") > 0
+    assert told.number("play/count") == 1
+    assert told.number("end/count") == 0
