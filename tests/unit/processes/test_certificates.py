@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from telecine.processes.certificates import ServerTls
+from telecine.processes.exits import CannotGoOn, Exit
+from telecine.processes.serve import check_certificate
 from telecine.settings import Settings
 
 
@@ -60,3 +62,13 @@ def test_files_that_do_not_belong_together_are_told(tmp_path: Path) -> None:
         of(tmp_path, rtmps_certificate=tmp_path / "rtmps.crt", rtmps_key=other / "rtmps.key")
     with pytest.raises(ValueError, match="need each other"):
         Settings(data=tmp_path, rtmps_key=tmp_path / os.devnull)
+
+
+def test_files_that_are_not_there_are_told_before_anything_starts(tmp_path: Path) -> None:
+    missing = tmp_path / "missing.pem"
+    settings = Settings.model_validate(
+        {"data": tmp_path, "rtmps_certificate": missing, "rtmps_key": missing}
+    )
+    with pytest.raises(CannotGoOn, match="TELECINE_RTMPS_CERTIFICATE") as refused:
+        check_certificate(settings)
+    assert refused.value.status is Exit.SETTINGS_WRONG
