@@ -1,5 +1,7 @@
 """Every form of an address that the contract names, asked for as a viewer."""
 
+import asyncio
+import re
 from collections.abc import Iterator
 from io import BytesIO
 
@@ -11,7 +13,7 @@ from telecine import clock
 from telecine.domains.videos.signatures import sign
 from tests.fixtures.broadcasting import OnAir, live_clip, make_live_stream, publishing
 from tests.fixtures.customer import Customer, finished
-from tests.fixtures.media import barcode_mp4
+from tests.fixtures.media import FFMPEG, barcode_mp4
 from tests.fixtures.server import TelecineServer
 from tests.fixtures.waiting import until
 
@@ -144,6 +146,39 @@ async def test_addresses_of_private_videos(
             check(viewer.get(f"{page}?token={token}"), HTML)
     finally:
         show(customer, video, public=True)
+
+
+async def test_ffmpeg_plays_them(customer: Customer, video: str) -> None:
+    """As every program that is built on it: it follows what playlists say, and nothing more."""
+    show(customer, video, public=True)
+    master = f"{customer.http.base_url}/vod/{video}/hls/manifest.m3u8"
+    for url in (master, f"{master}?format=ts"):
+        assert {"h264", "aac"} <= await decoded(url)
+    show(customer, video, public=False)
+    try:
+        token = token_of(customer, f"/videos/{video}")
+        private = master.replace("/hls/", f"/token/{token}/hls/")
+        opened = customer.get(video, f"token/{token}/session").json()
+        assert {"h264", "aac"} <= await decoded(f"{private}?avh={opened['session_token']}")
+        again = private.replace(token, token_of(customer, f"/videos/{video}"))
+        assert {"h264", "aac"} <= await decoded(again)
+    finally:
+        show(customer, video, public=True)
+
+
+async def decoded(url: str) -> set[str]:
+    """Return the codecs that ffmpeg has decoded to their end, without an error."""
+    process = await asyncio.create_subprocess_exec(
+        *(str(FFMPEG), "-nostdin", "-v", "verbose", "-i", url),
+        *("-map", "0:v:0", "-map", "0:a:0", "-f", "null", "-"),
+        stdin=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, output = await asyncio.wait_for(process.communicate(), 60)
+    told = output.decode(errors="replace")
+    assert process.returncode == 0, told
+    assert set(re.findall(r"(\d+) decode errors", told)) == {"0"}, told
+    return set(re.findall(r"^\s*Stream #0:\d+.*? -> #0:\d+ \((\w+)", told, re.MULTILINE))
 
 
 PRIVATE_LIVE = [
