@@ -12,6 +12,7 @@ from telecine import clock
 from telecine.domains.videos import sessions, tokens
 from telecine.processes.secrets import token_key
 from tests.e2e.conftest import Upload
+from tests.fixtures.broadcasting import live_clip, make_live_stream, publishing
 from tests.fixtures.media import barcode_mp4
 from tests.fixtures.server import TelecineServer
 from tests.fixtures.waiting import until
@@ -57,7 +58,11 @@ async def another_tab(browser: Browser) -> AsyncIterator[tuple[Page, list[str]]]
     context = await browser.new_context(user_agent="another browser")
     page = await context.new_page()
     got: list[str] = []
-    page.on("response", lambda one: got.append(one.url) if one.ok and "/hls/" in one.url else None)
+    media = (".m3u8", ".m4s")
+    page.on(
+        "response",
+        lambda one: got.append(one.url) if one.ok and any(e in one.url for e in media) else None,
+    )
     yield page, got
     await context.close()
 
@@ -130,3 +135,20 @@ async def test_it_does_not_play(
     token = url.partition("token=")[2].partition("&")[0]
     assert api.get(f"/vod/{private}/token/{token}/session", auth=None).is_success
     await turned_away(browser, f"{url}&avh={ended}")
+
+
+async def test_a_private_live_stream_plays_in_one_tab(
+    api: httpx.Client, browser: Browser, page: Page, telecine_server: TelecineServer
+) -> None:
+    stream = await make_live_stream(telecine_server, public=False)
+    player: str = api.get(f"/live-streams/{stream.public_id}").json()["assets"]["player"]
+    url = f"{player}&muted=true&autoplay=true"
+    asked: list[str] = []
+    page.on("request", lambda one: asked.append(one.url))
+    await page.goto(url)  # nobody broadcasts yet: it begins by itself
+    async with publishing(stream.publish_url, live_clip()):
+        await page.wait_for_function(PLAYING)
+        media = [url for url in asked if ".m3u8" in url or ".m4s" in url]
+        assert all("avh=" in url for url in media), media
+        await turned_away(browser, url)
+    await stream.complete()

@@ -4,7 +4,7 @@ import { Analytics } from './analytics';
 import { readMedia } from './media';
 import { parseOptions } from './options';
 import { Player } from './player';
-import { inSession } from './session';
+import { inSession, REFUSED } from './session';
 import { withTheme } from './theme';
 
 declare global {
@@ -22,14 +22,15 @@ async function open(): Promise<void> {
   const options = withTheme(parseOptions(location.search, location.hash), told.theme);
   if (leaveForAds(options, new URL(location.href))) return;
   const media = await inSession(told);
-  const player = new Player(video, media, options);
+  const player = new Player(video, media ?? told, options);
   window.telecinePlayer = player;
   new Analytics(player);
   prepareAds(root, player);
   player.addEventListener('mediachange', () => prepareAds(root, player));
   // The video first: the controls are fetched while its first segments come in.
-  void player.start();
-  const isControlled = options.sdkPlayerId !== null && media.theme.enableApi !== false;
+  if (media === null) player.abandon(REFUSED);
+  else void player.start();
+  const isControlled = options.sdkPlayerId !== null && told.theme.enableApi !== false;
   const [{ Controls }, bridge] = await Promise.all([
     import('./controls'),
     isControlled ? import('./bridge') : null,

@@ -1,18 +1,21 @@
 import type { Media } from './media';
 
 const PARAMETER = 'avh';
+/** The status of a token that was used up, or never was one. */
+export const REFUSED = 404;
 
 /**
  * Turns the one-time token of a private media into a session, which every URL then carries.
  *
  * The session stays with the tab: a page that is loaded again in it goes on, while another
- * tab finds the token used up. Without one the URLs stay as they are, and the player tells
- * what the server says to them.
+ * tab finds the token used up: null. Without an answer the URLs stay as they are, and the
+ * player tells what becomes of them.
  */
-export async function inSession(media: Media): Promise<Media> {
+export async function inSession(media: Media): Promise<Media | null> {
   if (media.session === null) return media;
   const session = kept(media.session) ?? (await begin(media.session));
-  return session === null ? media : carrying(media, session);
+  if (typeof session === 'string') return carrying(media, session);
+  return session === REFUSED ? null : media;
 }
 
 /** Returns a media all of whose URLs carry a session. */
@@ -32,15 +35,16 @@ export function carrying(media: Media, session: string): Media {
   };
 }
 
-async function begin(url: string): Promise<string | null> {
+/** Returns a session, or the status of an answer that has none; 0: there was no answer. */
+async function begin(url: string): Promise<string | number> {
   try {
     const answer = await fetch(url, { cache: 'no-store' });
-    if (!answer.ok) return null;
+    if (!answer.ok) return answer.status;
     const { session_token: session } = (await answer.json()) as { session_token: string };
     keep(url, session);
     return session;
   } catch {
-    return null; // no network: the player finds that out as well
+    return 0;
   }
 }
 

@@ -53,7 +53,7 @@ it('asks anew for another token', async () => {
   answers('s2');
   await inSession(MEDIA);
   const next = await inSession({ ...MEDIA, session: '/vod/vi1/token/u/session' });
-  expect(next.hls).toBe(`${FOLDER}/hls/manifest.m3u8?avh=s2`);
+  expect(next?.hls).toBe(`${FOLDER}/hls/manifest.m3u8?avh=s2`);
 });
 
 it('asks nothing for a public media', async () => {
@@ -62,8 +62,13 @@ it('asks nothing for a public media', async () => {
   expect(server).not.toHaveBeenCalled();
 });
 
-it('leaves the URLs alone where the token was used up, or nobody answers', async () => {
+it('gives nothing for a token that was used up', async () => {
   server.mockResolvedValueOnce(new Response('', { status: 404 }));
+  expect(await inSession(MEDIA)).toBe(null);
+});
+
+it('leaves the URLs alone where nobody answers', async () => {
+  server.mockResolvedValueOnce(new Response('', { status: 503 }));
   expect(await inSession(MEDIA)).toBe(MEDIA);
   server.mockRejectedValueOnce(new TypeError('no network'));
   expect(await inSession(MEDIA)).toBe(MEDIA);
