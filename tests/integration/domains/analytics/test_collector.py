@@ -1,3 +1,4 @@
+import asyncio
 import json
 from datetime import timedelta
 from typing import Any
@@ -205,6 +206,19 @@ async def test_an_outage_of_the_database_loses_nothing(
             )
         )
     [row] = await playbacks(db, pings)
+    assert row.watched_ms == pytest.approx(6000, abs=50)
+
+
+async def test_what_waits_is_stored_when_the_process_ends(
+    client: httpx.AsyncClient, db: Database, pings: Buffer, video_id: str
+) -> None:
+    await Player(client, video_id).watch(10, 6)
+    async with asyncio.TaskGroup() as group:
+        flushing = group.create_task(pings.run())
+        await asyncio.sleep(0)
+        flushing.cancel()
+    async with db.transaction() as tx:
+        [row] = await tx.scalars(select(Playback))
     assert row.watched_ms == pytest.approx(6000, abs=50)
 
 
