@@ -104,21 +104,32 @@ async def new_asset(
     return asset
 
 
-async def source_grew(
+async def source_begins(
     tx: Transaction, video: VideoRef, source: Source, options: AssetOptions
 ) -> None:
+    """The first of a source is stored: make an asset that grows with it.
+
+    The caller holds the video's row.
+    """
+    asset = await new_asset(tx, video, source.id, asdict(options))
+    asset.growth = Growth.OPEN
+    await tx.flush()
+    await queue.enqueue(tx, GrowAsset(asset_id=asset.id), priority=NORMAL)
+
+
+async def source_grew(tx: Transaction, video: VideoRef, source: Source) -> bool:
     """More of a source is stored: let somebody see whether its beginning can be played.
 
-    The caller holds the video's row, so there is one such job at a time in the queue.
+    False: nobody has made its asset yet. The caller holds the video's row, so there is one
+    such job at a time in the queue.
     """
     asset = await queries.current_asset(tx, video.id)
     if asset is None or asset.source_id != source.id:
-        asset = await new_asset(tx, video, source.id, asdict(options))
-        asset.growth = Growth.OPEN
-        await tx.flush()
+        return False
     job = GrowAsset(asset_id=asset.id)
     if asset.growth == Growth.OPEN and not await queue.waits(tx, job):
         await queue.enqueue(tx, job, priority=NORMAL, not_before=asset.look_at)
+    return True
 
 
 async def source_completed(

@@ -137,8 +137,26 @@ async def source_arrived(
 
     The caller has locked the video's row, in this transaction.
     """
+    video = reference(row, project_id)
+    if not complete and await encodings.source_grew(tx, video, source):
+        await notify(tx, MEDIA_CHANGED, row.public_id)
+        return row
+    options = await _asset_options(tx, project_id, row, sandbox=sandbox)
+    if complete:
+        members = {"videoId": row.public_id}
+        await announce(tx, project_id, events.SOURCE_UPLOADED, row.public_id, members)
+        await encodings.source_completed(tx, video, source, options)
+        await fetching.release_copies(tx, project_id, row.public_id)
+    else:
+        await encodings.source_begins(tx, video, source, options)
+    return await _write(tx, project_id, row, {})
+
+
+async def _asset_options(
+    tx: Transaction, project_id: UUID, row: VideoRow, *, sandbox: bool
+) -> AssetOptions:
     clip = await clip_of(tx, project_id, row.id)
-    options = AssetOptions(
+    return AssetOptions(
         mp4_support=row.mp4_support,
         still_at_ms=row.thumbnail_at_ms,
         limit_s=SANDBOX_LIMIT_S if sandbox else None,
@@ -148,15 +166,6 @@ async def source_arrived(
         clip_end_ms=clip.end_ms,
         watermarks=tuple(await watermarks_of(tx, project_id, row.id)),
     )
-    video = reference(row, project_id)
-    if complete:
-        members = {"videoId": row.public_id}
-        await announce(tx, project_id, events.SOURCE_UPLOADED, row.public_id, members)
-        await encodings.source_completed(tx, video, source, options)
-        await fetching.release_copies(tx, project_id, row.public_id)
-    else:
-        await encodings.source_grew(tx, video, source, options)
-    return await _write(tx, project_id, row, {})
 
 
 async def source_ingested(tx: Transaction, source: Source) -> None:

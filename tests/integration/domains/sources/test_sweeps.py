@@ -10,7 +10,7 @@ from sqlalchemy import select, text
 from telecine import clock, ids
 from telecine.db.engine import Database
 from telecine.domains.encodings.models import Asset
-from telecine.domains.encodings.operations import AssetOptions, VideoRef, forsake, source_grew
+from telecine.domains.encodings.operations import AssetOptions, VideoRef, forsake, source_begins
 from telecine.domains.sources import operations, sweeps
 from telecine.domains.sources.models import Mode, Owner, Part, Source
 from telecine.domains.videos.models import Video
@@ -81,7 +81,7 @@ async def test_what_was_played_of_it_goes_with_an_abandoned_upload(
     source = await upload(db, store, owner, 1, total=2)
     async with db.transaction() as tx:
         video = VideoRef(source.video_id or UUID(int=0), owner.project_id, "vi1")
-        await source_grew(tx, video, source, AssetOptions())
+        await source_begins(tx, video, source, AssetOptions())
         asset = (await tx.scalars(select(Asset))).one()
     await store.put(f"{asset.prefix}240p/000000-0123456789ab.run", b"piece")
     assert await sweeps.drop_abandoned(db, store, LATER, forsake) == 1
@@ -95,7 +95,7 @@ async def test_what_was_played_of_it_goes_with_an_abandoned_upload(
         # The next upload's URLs are new ones.
         owner_row = VideoRef(video.id, owner.project_id, "vi1")
         source = await operations.open_source(tx, owner, "b.mp4")
-        await source_grew(tx, owner_row, source, AssetOptions())
+        await source_begins(tx, owner_row, source, AssetOptions())
         assert (await tx.scalars(select(Asset))).one().epoch == 2
 
 
