@@ -18,6 +18,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from telecine.http.server import HEADERS_BYTES
 from tests.contract.conftest import MakeTenant, Tenant, accepted
 from tests.fixtures.server import TelecineServer
 
@@ -93,7 +94,12 @@ def attack(operation: Operation, headers: dict[str, str], path: Mapping[str, str
             @given(case=operation.as_strategy(generation_mode=mode))
             def check(case: Case[Any]) -> None:
                 case.path_parameters.update(path)
-                case.call_and_validate(headers=headers, session=session, checks=CHECKS)
+                response = case.call(headers=headers, session=session)
+                if response.status_code == 431:
+                    # Of the server, which does not know yet which operation it is.
+                    assert len(response.request.url or "") > HEADERS_BYTES - 4096
+                else:
+                    case.validate_response(response, checks=CHECKS)
 
             check()
 

@@ -17,6 +17,7 @@ from telecine.formats.mp4.multitrack import whole_fragments
 from tests.chaos.killing import child, is_live, kill
 from tests.fixtures.broadcasting import OnAir, live_clip, make_live_stream, publishing
 from tests.fixtures.server import TelecineServer, running_telecine
+from tests.fixtures.stored import stored_object
 from tests.fixtures.waiting import until
 from tests.integration.live.test_on_air import streams_of
 
@@ -216,7 +217,7 @@ async def test_a_killed_process_costs_one_part_of_the_recording(
     found = await source()
     assert found is not None
     (extent,) = found.extents
-    whole = whole_fragments((server.data / "media" / extent["key"]).read_bytes())
+    whole = whole_fragments(stored_object(server, extent["key"]))
     # To the begin of the last fragment: that one, and the one that may be lost, are missing.
     assert whole.duration_s * 1000 >= before_ms - 2 * 210
     async with publishing(stream.publish_url, live_clip()):  # the key can be used again
