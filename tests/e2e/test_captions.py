@@ -66,6 +66,7 @@ async def test_they_are_on_the_clock_of_the_picture(
     assert found["names"] == [["Deutsch", "de", True], ["Français", "fr", False]]
     ((start_s, end_s, text),) = found["active"]
     assert text == "fr two"
-    # In MPEG-TS hls.js takes the first decoding time for 0: two frames of reordering.
-    assert (start_s, end_s) == (pytest.approx(2, abs=0.07), pytest.approx(3.5, abs=0.07))
+    # In MPEG-TS hls.js takes the first decoding time for 0 (two frames of reordering), or
+    # that of the sound, whose packets are cut at other times.
+    assert (start_s, end_s) == (pytest.approx(2, abs=0.09), pytest.approx(3.5, abs=0.09))
     assert found["hacked"] is None
