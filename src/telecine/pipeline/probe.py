@@ -112,7 +112,9 @@ class Prober:
         """Probe a source as `probe` does, faster if a program waits for it."""
         waiting = self._waiting
         if waiting is None or waiting.ended or source.size_bytes > _ADVANCE_BYTES:
-            return await probe(self._runner, source, file_name, whole=whole, given_rate=given_rate)
+            return await probe(
+                self._runner, source, file_name, whole=whole, given_rate=given_rate, apart=apart
+            )
         self._waiting = None
         desk = _Desk(source, apart, _given(source, apart, given_rate, whole=whole))
         answer, samples = _Collected(_MOST_ANSWER_BYTES), _Collected(_MOST_SAMPLES_BYTES)

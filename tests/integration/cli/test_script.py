@@ -25,8 +25,21 @@ pip)
 esac
 """
 
-SYSTEM = ("cat", "chmod", "cksum", "dirname", "find", "flock", "ln", "mkdir", "rm", "sh", "sort")
-SYSTEM += ("tr", "xargs")
+SYSTEM = [
+    "cat",
+    "chmod",
+    "cksum",
+    "dirname",
+    "find",
+    "flock",
+    "ln",
+    "mkdir",
+    "rm",
+    "sh",
+    "sort",
+    "tr",
+    "xargs",
+]
 
 
 class Clone:

@@ -8,7 +8,7 @@ import pytest
 
 from telecine.ffmpeg.binary import find_ffmpeg
 from telecine.ffmpeg.runner import MediaError, Runner
-from telecine.pipeline.probe import Prober, probe
+from telecine.pipeline.probe import Apart, Prober, probe
 from telecine.storage.spool import LocalFile
 from tests.integration.pipeline.clips import Clip
 from tests.integration.processes.family import is_alive
@@ -42,6 +42,27 @@ async def test_it_tells_the_same(runner: Runner, tmp_path: Path, name: str) -> N
     assert children() - before == {waiting}
     assert await prober.probe(source, name) == await probe(runner, source, name)
     assert not is_alive(waiting)
+
+
+@pytest.mark.parametrize("prepared", [True, False])
+async def test_an_index_that_lies_apart_is_found(
+    runner: Runner, tmp_path: Path, moov_last_clip: Path, *, prepared: bool
+) -> None:
+    content = moov_last_clip.read_bytes()
+    index = content.rindex(b"moov") - 4
+    media, end = tmp_path / "media", tmp_path / "end"
+    media.write_bytes(content[: index - 1])  # a byte is missing between them
+    end.write_bytes(content[index:])
+    prober = Prober(runner)
+    if prepared:
+        await prober.prepare()
+    found = await prober.probe(
+        LocalFile(media, index - 1),
+        "a.mp4",
+        whole=False,
+        apart=Apart(index, LocalFile(end, len(content) - index)),
+    )
+    assert found.sample_index is not None
 
 
 async def test_each_source_has_a_program_of_its_own(runner: Runner, tmp_path: Path) -> None:
