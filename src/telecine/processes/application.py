@@ -33,8 +33,8 @@ from telecine.domains.players import api as players_api
 from telecine.domains.uploads import api as uploads_api
 from telecine.domains.uploads import delegated_api, tokens_api
 from telecine.domains.uploads.tus import api as tus_api
+from telecine.domains.videos import account_api, discarded_api, tags_api, thumbnail_api
 from telecine.domains.videos import api as videos_api
-from telecine.domains.videos import discarded_api, tags_api, thumbnail_api
 from telecine.domains.watermarks import api as watermarks_api
 from telecine.domains.webhooks import api as webhooks_api
 from telecine.domains.webhooks import operator_api as webhooks_operator_api
@@ -79,6 +79,7 @@ ROUTERS = (
     plays_api.router,  # before the ids of videos: `plays` is none
     analytics_api.router,
     data_api.router,
+    account_api.router,
     discarded_api.router,
     tags_api.router,
     webhooks_api.router,

@@ -1,4 +1,4 @@
-// Reads what viewers did, with whichever official package for Node:
+// Reads what viewers did and what is stored, with whichever official package for Node:
 // `node sessions.cjs PACKAGE_FOLDER PACKAGE VERSION BASE_URL API_KEY VIDEO_ID STREAM_ID SESSION_ID`.
 'use strict';
 
@@ -63,6 +63,9 @@ async function readBySdk() {
   assert.equal(data.length, 1);
   checkSession(data[0]);
   assert.equal((await client.analyticsLive.get(liveStreamId)).data.length, 1);
+  const { quota } = await client.accounts.get();
+  assert.ok(Number.isInteger(quota.quotaUsed));
+  assert.equal(quota.quotaTotal, null);
   if (version !== '2.0.1') {
     checkEvents((await client.analyticsSessionEvent.get(sessionId)).events);
   }

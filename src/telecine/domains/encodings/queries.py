@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from telecine.db.engine import Transaction
 from telecine.domains.encodings.models import (
@@ -56,6 +57,18 @@ async def shown_asset(tx: Transaction, video_id: UUID) -> Asset | None:
     probing = Asset.state == AssetState.PROBING
     newest = select(Asset).where(Asset.video_id == video_id).order_by(probing, Asset.epoch.desc())
     return (await tx.scalars(newest.limit(1))).one_or_none()
+
+
+async def stored_seconds(tx: Transaction, project_id: UUID) -> float:
+    """Return how long all videos of a project are together, each as it is shown now."""
+    newest = (
+        select(Asset.duration_s)
+        .where(Asset.project_id == project_id, Asset.duration_s.is_not(None))
+        .ext(distinct_on(Asset.video_id))
+        .order_by(Asset.video_id, Asset.epoch.desc())
+        .subquery()
+    )
+    return float(await tx.scalar(select(func.sum(newest.c.duration_s))) or 0)
 
 
 async def asset_of_public_id(tx: Transaction, public_id: str) -> Asset | None:
