@@ -34,9 +34,13 @@ async def states(db: Database) -> list[str]:
 
 
 async def hurry(db: Database) -> None:
-    """End the pauses between attempts, as if their time had passed."""
+    """End the pauses between attempts, as if their time had passed.
+
+    Of those that nobody is about to change: he and we would wait for each other.
+    """
+    pauses = "SELECT id FROM delivery WHERE state = 'waiting' FOR UPDATE SKIP LOCKED"
     async with db.transaction() as tx:
-        await tx.execute(text("UPDATE delivery SET next_at = now() WHERE state = 'waiting'"))
+        await tx.execute(text(f"UPDATE delivery SET next_at = now() WHERE id IN ({pauses})"))
         await tx.execute(text(f"SELECT pg_notify('{operations.EVENTS}', '')"))
 
 
