@@ -30,7 +30,9 @@ JOBS = Gauge(
 SWEPT = Counter("telecine_swept", "What sweeps have removed, by sweep.", ["sweep"])
 
 MEDIA = "media"
-HEALTH = ("/healthz", "/readyz")
+PLAIN = frozenset({"/healthz", "/readyz", "/vod", "/live", "/watch", "/oembed"})
+"""Paths without parameters of routes that are none of the API's: health, what players tell."""
+
 UNKNOWN = "unknown"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -84,7 +86,7 @@ def route_of(scope: Scope) -> str:
     """Return the template of the route that served a request, never its path."""
     if scope["path"].startswith(delivery.PREFIX):
         return MEDIA
-    if scope["path"] in HEALTH:
+    if scope["path"] in PLAIN:
         return str(scope["path"])
     path = getattr(scope.get("route"), "path", None)
     return path if isinstance(path, str) else UNKNOWN
