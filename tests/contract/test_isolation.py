@@ -56,6 +56,9 @@ def make_resources(owner: httpx.Client, image: bytes) -> dict[str, str]:
         "watermarkId": accepted(owner.post("/watermarks", files=picture))["watermarkId"],
         "uploadId": upload.headers["location"].removeprefix("/tus/"),
         "webhookId": _webhook(owner),
+        "summaryId": accepted(owner.post("/summaries", json={"videoId": video["videoId"]}))[
+            "summaryId"
+        ],
         "liveStreamId": accepted(owner.post("/live-streams", json={"name": "theirs"}))[
             "liveStreamId"
         ],

@@ -45,3 +45,7 @@ def test_the_newest_client_on_what_older_ones_do_not_have(
         env=dict(os.environ),
         limit_s=150,
     )
+
+
+def test_the_newest_client_tells_what_is_in_a_video(base_url: str, tenant: Tenant) -> None:
+    packages.run([sys.executable, WALK.with_name("summaries.py"), base_url, tenant.key])

@@ -30,6 +30,7 @@ from telecine.domains.encodings import api as encodings_api
 from telecine.domains.live_streams import api as live_streams_api
 from telecine.domains.live_streams import operator_api as live_streams_operator_api
 from telecine.domains.players import api as players_api
+from telecine.domains.summaries import api as summaries_api
 from telecine.domains.uploads import api as uploads_api
 from telecine.domains.uploads import delegated_api, tokens_api
 from telecine.domains.uploads.tus import api as tus_api
@@ -82,6 +83,7 @@ ROUTERS = (
     account_api.router,
     discarded_api.router,
     tags_api.router,
+    summaries_api.router,
     webhooks_api.router,
     encodings_api.router,
     webhooks_operator_api.router,

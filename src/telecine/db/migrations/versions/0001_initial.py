@@ -52,6 +52,7 @@ def upgrade() -> None:
     _watermarks()
     _players()
     _text_tracks()
+    _summaries()
     _used_tokens()
     op.execute(_sql("0001_counting.sql"))
     _sources()
@@ -391,6 +392,26 @@ def _watermarks() -> None:
         sa.PrimaryKeyConstraint("watermark_id", "video_id", name="pk_watermark_use"),
     )
     op.create_index("ix_watermark_use_video_id", "watermark_use", ["video_id"])
+
+
+def _summaries() -> None:
+    op.create_table(
+        "summary",
+        _key(),
+        _parent("summary", "project_id", "project"),
+        _parent("summary", "video_id", "video"),
+        Column("public_id", String(), nullable=False),
+        Column("origin", String(), nullable=False),
+        Column("source_status", String(), nullable=False),
+        Column("abstract", String(), nullable=False),
+        Column("takeaways", JSONB(), nullable=False),
+        Column("created_at", DateTime(timezone=True), nullable=False),
+        Column("updated_at", DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_summary"),
+        sa.UniqueConstraint("video_id", name="uq_summary_video_id"),
+        sa.UniqueConstraint("public_id", name="uq_summary_public_id"),
+    )
+    op.create_index("ix_summary_created_at", "summary", ["project_id", "created_at", "id"])
 
 
 def _players() -> None:
