@@ -33,6 +33,9 @@ READ = """async (query) => {
     while (!what()) await new Promise(requestAnimationFrame);
   };
   await wait(() => hls.subtitleTracks.length === 2 && hls.url.endsWith(query));
+  // The page has heard of both tracks, and has nothing more to say about them.
+  await wait(() => [...video.textTracks].filter((one) => one.kind === 'subtitles').length === 2);
+  for (let frame = 0; frame < 3; frame += 1) await new Promise(requestAnimationFrame);
   hls.subtitleTrack = 1;
   hls.subtitleDisplay = true;
   video.muted = true;

@@ -277,12 +277,15 @@ async def test_a_colour_cannot_smuggle_anything(
 
 
 async def test_captions_are_chosen_and_seen(page: Page, api: httpx.Client, video_id: str) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
     await open_with(page, api, video_id)
     await page.keyboard.press("1")  # until then the poster is shown, without captions
     await expect(page.locator(".captions__text")).to_have_count(0)
     await page.get_by_role("button", name="Captions").click()
     items = page.get_by_role("menu", name="Captions").get_by_role("menuitemradio")
     assert await items.all_inner_texts() == ["Off", "English", "Français"]
+    assert not [url for url in asked if "/captions/" in url], "nobody wants any yet"
     await page.get_by_role("menuitemradio", name="English").click()
     text = page.locator(".captions__text")
     await expect(text).to_have_text("Hello <img src=x onerror=alert(1)> alert(1)line two")

@@ -224,6 +224,9 @@ export class Player extends EventTarget {
     this.hls = hls;
     hls.on(Hls.Events.ERROR, (_, data) => this.onHlsError(hls, data));
     hls.on(Hls.Events.MANIFEST_PARSED, () => {
+      // Which captions are loaded is said by us. The engine would begin with those that are
+      // marked, and lose the cues of what it is loading when we turn them off.
+      hls.subtitleTrack = -1;
       this.boundQuality();
       this.tell('qualitieschange');
       this.onPlayable();
