@@ -57,7 +57,7 @@ async def test_killing_the_supervisor_ends_everything(folder: Path) -> None:
         async def all_ended() -> bool:
             return not any(is_alive(pid) for pid in family)
 
-        await until(all_ended)
+        await until(all_ended, within_s=120)
     with running_telecine(folder) as (_, again):
         assert "Production key" not in again.log.read_text()
 

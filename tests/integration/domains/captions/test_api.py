@@ -121,14 +121,14 @@ async def test_a_file_is_kept_byte_for_byte_and_replaced_at_once(
     async def replaced() -> bool:
         return (await viewer.get(src, headers=known)).content == other
 
-    await until(replaced, within_s=5)
+    await until(replaced)
     assert len(await stored_files(services)) == 1
     await client.delete(f"/videos/{video_id}/captions/en")
 
     async def gone() -> bool:
         return (await viewer.get(src)).status_code == 404
 
-    await until(gone, within_s=5)
+    await until(gone)
     assert await stored_files(services) == []
 
 
@@ -258,7 +258,7 @@ async def test_pages_name_them(client: httpx.AsyncClient, viewer: httpx.AsyncCli
         ]
         return bool(island(await viewer.get(page))["captions"] == wanted)
 
-    await until(named, within_s=5)
+    await until(named)
 
 
 async def test_only_files_without_a_row_are_swept(

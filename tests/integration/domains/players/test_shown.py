@@ -40,14 +40,14 @@ async def test_every_change_shows_at_once(
         async def all_do() -> bool:
             return all(theme | members == theme for theme in await shown())
 
-        await until(all_do, within_s=5)
+        await until(all_do)
 
     await shows(text="red", link=themes.DEFAULTS["link"], logo=None)
     path = f"/players/{player_id}"
     await client.patch(path, json={"text": "blue", "hideTitle": True})
     await shows(text="blue", hideTitle=True)
     await give_logo(client, player_id, picture(), link="https://a.example/?b=1")
-    await until(lambda: has_logo(viewer, pages[0]), within_s=5)
+    await until(lambda: has_logo(viewer, pages[0]))
     logo = (await shown())[0]["logo"]
     assert logo["link"] == "https://a.example/?b=1"
     assert logo["src"].startswith(f"/player/{player_id}/logo.png?v=")

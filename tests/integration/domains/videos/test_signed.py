@@ -126,14 +126,14 @@ async def test_a_deleted_key_opens_nothing_and_the_next_one_does(
     async def changed() -> bool:
         return await opened(viewer, after.url(video))
 
-    await until(changed, within_s=5)
+    await until(changed)
     assert await opened(viewer, url), "both keys hold while one is changed to the other"
     await signer.delete()
 
     async def ended() -> bool:
         return not await opened(viewer, url)
 
-    await until(ended, within_s=5)
+    await until(ended)
     assert await opened(viewer, after.url(video))
 
 
