@@ -284,7 +284,7 @@ async def test_captions_are_chosen_and_seen(page: Page, api: httpx.Client, video
     await expect(page.locator(".captions__text")).to_have_count(0)
     await page.get_by_role("button", name="Captions").click()
     items = page.get_by_role("menu", name="Captions").get_by_role("menuitemradio")
-    assert await items.all_inner_texts() == ["Off", "English", "Français"]
+    await expect(items).to_have_text(["Off", "English", "Français"])
     assert not [url for url in asked if "/captions/" in url], "nobody wants any yet"
     await page.get_by_role("menuitemradio", name="English").click()
     text = page.locator(".captions__text")
@@ -332,7 +332,7 @@ async def test_captions_may_be_asked_for_by_the_url(
 
 async def test_chapters_are_jumped_to(page: Page, api: httpx.Client, video_id: str) -> None:
     await open_with(page, api, video_id)
-    assert await page.locator(".progress__mark").count() == 2
+    await expect(page.locator(".progress__mark")).to_have_count(2)
     await page.get_by_role("button", name="Chapters").click()
     items = page.get_by_role("menu", name="Chapters").get_by_role("menuitemradio")
     assert await items.all_inner_texts() == [
