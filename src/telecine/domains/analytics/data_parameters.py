@@ -7,10 +7,10 @@ from telecine.domains.analytics.questions import (
     DEVICE_TYPES,
     INTERVALS,
     MEDIA_TYPES,
-    ORDERS,
     VIEW_DURATIONS_S,
 )
 from telecine.http import pagination
+from telecine.http.sorting import ORDERS
 
 Json = dict[str, Any]
 

@@ -8,6 +8,7 @@ from enum import Enum, auto
 
 from telecine.http import query
 from telecine.http.query import Items
+from telecine.http.sorting import ORDERS
 from telecine.problems import Violation, bad_request, invalid_parameter
 
 MAX_REFERRER_CHARS = 2048
@@ -23,7 +24,7 @@ INTERVALS = {
     "day": timedelta(days=1),
 }
 VIEW_DURATIONS_S = {"3s": 3, "5s": 5, "10s": 10, "30s": 30}
-ORDERS = ("asc", "desc")
+
 
 FILTERS = (
     "mediaId",

@@ -25,27 +25,19 @@ from telecine.http.clients import strict_python
 from telecine.http.query import Items
 from telecine.http.schemas import PUBLIC_ID, file_body, problems
 from telecine.http.services import AppServices, Services
-from telecine.problems import Problem, bad_request, invalid_attribute
+from telecine.http.sorting import ORDERS, order_of, parameter
+from telecine.problems import Problem
 
 router = APIRouter(route_class=JsonRoute, tags=["Live Streams"])
 
 LiveStreamId = Annotated[str, Path(alias="liveStreamId", pattern=PUBLIC_ID)]
 
-ORDERS = ("asc", "desc")
-
-
-def _parameter(name: str, description: str, *allowed: str) -> dict[str, Any]:
-    schema: dict[str, Any] = {"type": "string"}
-    if allowed:
-        schema["enum"] = [*allowed]
-    return {"name": name, "in": "query", "description": description, "schema": schema}
-
 
 PARAMETERS = [
-    _parameter("streamKey", "Only the live stream with this key."),
-    _parameter("name", "Only live streams whose name contains this."),
-    _parameter("sortBy", "What to sort by, `createdAt` by default.", *queries.SORT_COLUMNS),
-    _parameter("sortOrder", "Ascending or, by default, descending.", *ORDERS),
+    parameter("streamKey", "Only the live stream with this key."),
+    parameter("name", "Only live streams whose name contains this."),
+    parameter("sortBy", "What to sort by, `createdAt` by default.", queries.SORT_COLUMNS),
+    parameter("sortOrder", "Ascending or, by default, descending.", ORDERS),
 ]
 
 
@@ -63,25 +55,12 @@ def _reply(
 
 def listing_of(items: Items) -> Listing:
     """Return what a query string asks for. Raises Problem 400."""
-    sort_by = query.single(items, "sortBy") or "createdAt"
-    sort_order = (query.single(items, "sortOrder") or "desc").lower()
-    violations = [
-        invalid_attribute(
-            name, f"This value must be part of the following values: {','.join(allowed)}"
-        )
-        for name, value, allowed in (
-            ("sortBy", sort_by, tuple(queries.SORT_COLUMNS)),
-            ("sortOrder", sort_order, ORDERS),
-        )
-        if value not in allowed
-    ]
-    if violations:
-        raise bad_request(violations)
+    order = order_of(items, [*queries.SORT_COLUMNS])
     return Listing(
         name=query.single(items, "name"),
         stream_key=query.single(items, "streamKey"),
-        sort_by=sort_by,
-        descending=sort_order == "desc",
+        sort_by=order.by,
+        descending=order.descending,
     )
 
 

@@ -18,12 +18,12 @@ from telecine.domains.players.schemas import (
     ThemeList,
 )
 from telecine.formats.pictures import BrokenPicture, NotAPicture
-from telecine.http import pagination, query
+from telecine.http import pagination
 from telecine.http.body import JsonRoute
 from telecine.http.multipart import Memory, invalid_file, receive_file
-from telecine.http.query import Items
 from telecine.http.schemas import PUBLIC_ID, file_body, problems
 from telecine.http.services import AppServices
+from telecine.http.sorting import ORDERS, order_of, parameter
 from telecine.http.text import atom
 from telecine.problems import bad_request, invalid_attribute, problem
 
@@ -32,20 +32,14 @@ router = APIRouter(route_class=JsonRoute, tags=["Player Themes"])
 PlayerId = Annotated[str, Path(alias="playerId", pattern=PUBLIC_ID)]
 
 SORTS = tuple(queries.SORT_COLUMNS)
-ORDERS = ("asc", "desc")
 
 # One at a time, as with all pictures: small ones, but of anybody.
 _decoding = anyio.CapacityLimiter(1)
 
 
-def _parameter(name: str, description: str, allowed: tuple[str, ...]) -> dict[str, Any]:
-    schema = {"type": "string", "enum": [*allowed]}
-    return {"name": name, "in": "query", "description": description, "schema": schema}
-
-
 PARAMETERS = [
-    _parameter("sortBy", "What to sort by; `createdAt` if absent.", SORTS),
-    _parameter(
+    parameter("sortBy", "What to sort by; `createdAt` if absent.", SORTS),
+    parameter(
         "sortOrder",
         "Ascending or descending. Names are sorted ascending by default, dates descending.",
         ORDERS,
@@ -68,26 +62,6 @@ def document(row: PlayerTheme, media_base: str) -> dict[str, Any]:
     return {**shown, "assets": assets}
 
 
-def order_of(items: Items) -> tuple[str, bool]:
-    """Return what a query string sorts by, and whether descending. Raises Problem 400."""
-    sort_by = query.single(items, "sortBy") or "createdAt"
-    default = "asc" if sort_by == "name" else "desc"
-    sort_order = (query.single(items, "sortOrder") or default).lower()
-    violations = [
-        invalid_attribute(
-            name, f"This value must be part of the following values: {','.join(allowed)}"
-        )
-        for name, value, allowed in (
-            ("sortBy", sort_by, SORTS),
-            ("sortOrder", sort_order, ORDERS),
-        )
-        if value not in allowed
-    ]
-    if violations:
-        raise bad_request(violations)
-    return sort_by, sort_order == "desc"
-
-
 @router.get(
     "/players",
     operation_id="GET_players",
@@ -99,11 +73,11 @@ def order_of(items: Items) -> tuple[str, bool]:
 async def list_themes(request: Request, caller: Caller, services: AppServices) -> JSONResponse:
     """List the player themes of a project."""
     items = request.query_params.multi_items()
-    sort_by, descending = order_of(items)
+    order = order_of(items, SORTS, ascending=("name",))
     page = pagination.page_of(items)
     async with services.db.transaction() as tx:
         total, rows = await queries.page(
-            tx, caller.project_id, sort_by=sort_by, descending=descending, wanted=page
+            tx, caller.project_id, sort_by=order.by, descending=order.descending, wanted=page
         )
     data = [document(row, services.urls.vod) for row in rows]
     return JSONResponse(pagination.envelope(data, total, page, "/players", items))

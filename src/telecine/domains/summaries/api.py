@@ -22,34 +22,24 @@ from telecine.http.body import JsonRoute
 from telecine.http.query import Items
 from telecine.http.schemas import PUBLIC_ID, problems
 from telecine.http.services import AppServices
+from telecine.http.sorting import ORDERS, not_one_of, order_of, parameter
 from telecine.http.text import atom
-from telecine.problems import bad_request, invalid_attribute, not_found
+from telecine.problems import invalid_attribute, not_found
 
 router = APIRouter(route_class=JsonRoute, tags=["Summaries"])
 
 SummaryId = Annotated[str, Path(alias="summaryId", pattern=PUBLIC_ID)]
 
-_CHOICES: dict[str, tuple[str, ...]] = {
+_FILTERS: dict[str, tuple[str, ...]] = {
     "origin": tuple(Origin),
     "sourceStatus": tuple(SourceStatus),
-    "sortBy": tuple(SORTS),
-    "sortOrder": ("asc", "desc"),
-}
-_DESCRIPTIONS = {
-    "videoId": "Only the summary of this video.",
-    "origin": "Only summaries that were begun so.",
-    "sourceStatus": "Only summaries in this state.",
-    "sortBy": "What to sort by; `createdAt` by default.",
-    "sortOrder": "Ascending or, by default, descending.",
 }
 PARAMETERS = [
-    {
-        "name": name,
-        "in": "query",
-        "description": description,
-        "schema": {"type": "string", **({"enum": [*_CHOICES[name]]} if name in _CHOICES else {})},
-    }
-    for name, description in _DESCRIPTIONS.items()
+    parameter("videoId", "Only the summary of this video."),
+    parameter("origin", "Only summaries that were begun so.", _FILTERS["origin"]),
+    parameter("sourceStatus", "Only summaries in this state.", _FILTERS["sourceStatus"]),
+    parameter("sortBy", "What to sort by; `createdAt` by default.", SORTS),
+    parameter("sortOrder", "Ascending or, by default, descending.", ORDERS),
 ]
 
 
@@ -73,28 +63,18 @@ def source(row: Summary) -> dict[str, Any]:
 
 def listing_of(items: Items) -> Listing:
     """Return what a query string asks for. Raises Problem 400."""
-    given = {name: query.single(items, name) for name in _DESCRIPTIONS}
-    if given["sortOrder"] is not None:
-        given["sortOrder"] = given["sortOrder"].lower()
+    video_id = query.single(items, "videoId")
+    given = {name: query.single(items, name) for name in _FILTERS}
     violations = [
-        invalid_attribute(
-            name, f"This value must be part of the following values: {','.join(allowed)}"
-        )
-        for name, allowed in _CHOICES.items()
-        if given[name] not in {None, *allowed}
+        not_one_of(name, words)
+        for name, words in _FILTERS.items()
+        if given[name] not in {None, *words}
     ]
-    if "\0" in (given["videoId"] or ""):
+    if "\0" in (video_id or ""):
         detail = "This value must not contain NUL characters."
         violations.append(invalid_attribute("videoId", detail))
-    if violations:
-        raise bad_request(violations)
-    return Listing(
-        given["videoId"],
-        given["origin"],
-        given["sourceStatus"],
-        given["sortBy"] or "createdAt",
-        descending=given["sortOrder"] != "asc",
-    )
+    order = order_of(items, [*SORTS], violations=violations)
+    return Listing(video_id, given["origin"], given["sourceStatus"], order.by, order.descending)
 
 
 @router.get(

@@ -1,6 +1,6 @@
 """`/upload-tokens`: create, list, show, delete."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import JSONResponse
@@ -17,30 +17,23 @@ from telecine.domains.uploads.tokens_schemas import (
     UploadTokenList,
 )
 from telecine.domains.videos.documents import Json
-from telecine.http import pagination, query
+from telecine.http import pagination
 from telecine.http.body import JsonRoute
-from telecine.http.query import Items
 from telecine.http.schemas import PUBLIC_ID, problems
 from telecine.http.services import AppServices
+from telecine.http.sorting import ORDERS, order_of, parameter
 from telecine.http.text import atom
-from telecine.problems import bad_request, invalid_attribute
 
 router = APIRouter(route_class=JsonRoute, tags=["Upload Tokens"])
 
 PublicId = Annotated[str, Path(alias="uploadToken", pattern=PUBLIC_ID)]
 
 SORT_COLUMNS = {"createdAt": "created_at", "ttl": "ttl_s"}
-ORDERS = ("asc", "desc")
-
-
-def _parameter(name: str, description: str, *allowed: str) -> dict[str, Any]:
-    schema = {"type": "string", "enum": [*allowed]}
-    return {"name": name, "in": "query", "description": description, "schema": schema}
 
 
 PARAMETERS = [
-    _parameter("sortBy", "What to sort by, `createdAt` by default.", *SORT_COLUMNS),
-    _parameter("sortOrder", "Ascending or, by default, descending.", *ORDERS),
+    parameter("sortBy", "What to sort by, `createdAt` by default.", SORT_COLUMNS),
+    parameter("sortOrder", "Ascending or, by default, descending.", ORDERS),
 ]
 """The parameters of the list, for the OpenAPI document."""
 
@@ -51,25 +44,6 @@ def document(row: UploadToken) -> Json:
     if row.expires_at is not None:
         shown["expiresAt"] = atom(row.expires_at)
     return shown
-
-
-def order_of(items: Items) -> Order:
-    """Return the order that a query string asks for. Raises Problem 400."""
-    sort_by = query.single(items, "sortBy") or "createdAt"
-    sort_order = (query.single(items, "sortOrder") or "desc").lower()
-    violations = [
-        invalid_attribute(
-            name, f"This value must be part of the following values: {','.join(allowed)}"
-        )
-        for name, value, allowed in (
-            ("sortBy", sort_by, tuple(SORT_COLUMNS)),
-            ("sortOrder", sort_order, ORDERS),
-        )
-        if value not in allowed
-    ]
-    if violations:
-        raise bad_request(violations)
-    return Order(SORT_COLUMNS[sort_by], sort_order == "desc")
 
 
 @router.get(
@@ -83,7 +57,8 @@ def order_of(items: Items) -> Order:
 async def list_tokens(request: Request, caller: Caller, services: AppServices) -> JSONResponse:
     """List the upload tokens of a project that still work."""
     items = request.query_params.multi_items()
-    order = order_of(items)
+    wanted = order_of(items, [*SORT_COLUMNS])
+    order = Order(SORT_COLUMNS[wanted.by], wanted.descending)
     page = pagination.page_of(items)
     async with services.db.transaction() as tx:
         total, rows = await tokens_queries.page(tx, caller.project_id, order, page, clock.now())

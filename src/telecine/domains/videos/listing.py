@@ -1,11 +1,11 @@
 """What `GET /videos` can be asked: filters and order, in every dialect."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from telecine.http import query
 from telecine.http.query import Items
-from telecine.problems import Violation, bad_request, invalid_attribute
+from telecine.http.sorting import ORDERS, order_of, parameter
+from telecine.problems import Violation, invalid_attribute
 
 SORT_COLUMNS = {
     "title": "title_start",
@@ -13,7 +13,6 @@ SORT_COLUMNS = {
     "publishedAt": "published_at",
     "updatedAt": "updated_at",
 }
-ORDERS = ("asc", "desc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,63 +47,42 @@ def listing_of(items: Items) -> Listing:
     except ValueError:
         detail = "This value must be of the form metadata[key]=value."
         violations.append(invalid_attribute("metadata", detail))
-    sort_by = query.single(items, "sortBy") or "createdAt"
-    sort_order = (query.single(items, "sortOrder") or _default_order(sort_by)).lower()
-    for name, value, allowed in (
-        ("sortBy", sort_by, tuple(SORT_COLUMNS)),
-        ("sortOrder", sort_order, ORDERS),
-    ):
-        if value not in allowed:
-            detail = f"This value must be part of the following values: {','.join(allowed)}"
-            violations.append(invalid_attribute(name, detail))
-    if violations:
-        raise bad_request(violations)
+    order = order_of(items, [*SORT_COLUMNS], ascending=("title",), violations=violations)
     return Listing(
         title=query.single(items, "title"),
         description=query.single(items, "description"),
         tags=tuple(query.string_array(items, "tags")),
         metadata=tuple(metadata),
         live_stream_id=query.single(items, "liveStreamId"),
-        sort_column=SORT_COLUMNS[sort_by],
-        descending=sort_order == "desc",
+        sort_column=SORT_COLUMNS[order.by],
+        descending=order.descending,
     )
 
 
-def _default_order(sort_by: str) -> str:
-    return "asc" if sort_by == "title" else "desc"
-
-
-def _parameter(
-    name: str, description: str, schema: dict[str, Any], **more: str | bool
-) -> dict[str, Any]:
-    return {"name": name, "in": "query", "description": description, "schema": schema, **more}
-
-
 PARAMETERS = [
-    _parameter("title", "Part of the title, in any case.", {"type": "string"}),
-    _parameter(
-        "tags[]",
-        "Only videos with all of these tags. `tags=a` and `tags[0]=a` are understood as well.",
-        {"type": "array", "items": {"type": "string"}},
-    ),
-    _parameter(
-        "metadata",
-        "Only videos with all of these pairs: `metadata[Author]=John`.",
-        {"type": "object", "additionalProperties": {"type": "string"}},
-        style="deepObject",
-        explode=True,
-    ),
-    _parameter("description", "Part of the description, in any case.", {"type": "string"}),
-    _parameter("liveStreamId", "Only recordings of this live stream.", {"type": "string"}),
-    _parameter(
-        "sortBy",
-        "What to sort by.",
-        {"type": "string", "enum": [*SORT_COLUMNS], "default": "createdAt"},
-    ),
-    _parameter(
+    parameter("title", "Part of the title, in any case."),
+    {
+        "name": "tags[]",
+        "in": "query",
+        "description": "Only videos with all of these tags. `tags=a` and `tags[0]=a` are "
+        "understood as well.",
+        "schema": {"type": "array", "items": {"type": "string"}},
+    },
+    {
+        "name": "metadata",
+        "in": "query",
+        "description": "Only videos with all of these pairs: `metadata[Author]=John`.",
+        "schema": {"type": "object", "additionalProperties": {"type": "string"}},
+        "style": "deepObject",
+        "explode": True,
+    },
+    parameter("description", "Part of the description, in any case."),
+    parameter("liveStreamId", "Only recordings of this live stream."),
+    parameter("sortBy", "What to sort by.", SORT_COLUMNS, default="createdAt"),
+    parameter(
         "sortOrder",
         "Ascending or descending. Titles are sorted ascending by default, dates descending.",
-        {"type": "string", "enum": [*ORDERS]},
+        ORDERS,
     ),
 ]
 """The parameters of the list, for the OpenAPI document."""

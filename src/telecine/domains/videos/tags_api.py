@@ -11,24 +11,21 @@ from telecine.http.body import JsonRoute
 from telecine.http.query import Items
 from telecine.http.schemas import Pagination, Wire, problems
 from telecine.http.services import AppServices
-from telecine.problems import Violation, bad_request, invalid_attribute
+from telecine.http.sorting import ORDERS, order_of, parameter
+from telecine.problems import Violation, invalid_attribute
 
 router = APIRouter(route_class=JsonRoute, tags=["Tags"])
 
 SORTS = ("value", "videoCount")
-ORDERS = ("asc", "desc")
 
 PARAMETERS = [
-    {"name": name, "in": "query", "description": description, "schema": schema}
-    for name, description, schema in (
-        ("value", "Part of the tag, whatever its case and accents.", {"type": "string"}),
-        ("sortBy", "What to sort by.", {"type": "string", "enum": [*SORTS], "default": "value"}),
-        (
-            "sortOrder",
-            "Ascending or descending. Values ascend by default, counts descend.",
-            {"type": "string", "enum": [*ORDERS]},
-        ),
-    )
+    parameter("value", "Part of the tag, whatever its case and accents."),
+    parameter("sortBy", "What to sort by.", SORTS, default="value"),
+    parameter(
+        "sortOrder",
+        "Ascending or descending. Values ascend by default, counts descend.",
+        ORDERS,
+    ),
 ]
 
 
@@ -49,20 +46,12 @@ class TagList(Wire):
 def listing_of(items: Items) -> TagListing:
     """Return what a query string asks for. Raises Problem 400."""
     part = query.single(items, "value") or ""
-    sort_by = query.single(items, "sortBy") or "value"
-    default = "asc" if sort_by == "value" else "desc"
-    sort_order = (query.single(items, "sortOrder") or default).lower()
     violations: list[Violation] = []
     if "\0" in part:
         detail = "This value must not contain NUL characters."
         violations.append(invalid_attribute("value", detail))
-    for name, value, allowed in (("sortBy", sort_by, SORTS), ("sortOrder", sort_order, ORDERS)):
-        if value not in allowed:
-            detail = f"This value must be part of the following values: {','.join(allowed)}"
-            violations.append(invalid_attribute(name, detail))
-    if violations:
-        raise bad_request(violations)
-    return TagListing(part, by_count=sort_by == "videoCount", descending=sort_order == "desc")
+    order = order_of(items, SORTS, by="value", ascending=("value",), violations=violations)
+    return TagListing(part, by_count=order.by == "videoCount", descending=order.descending)
 
 
 @router.get(

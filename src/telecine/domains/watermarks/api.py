@@ -13,58 +13,34 @@ from telecine.domains.watermarks.models import Watermark
 from telecine.domains.watermarks.pictures import Picture
 from telecine.domains.watermarks.schemas import WatermarkDocument, WatermarkList
 from telecine.formats.pictures import BrokenPicture, NotAPicture
-from telecine.http import pagination, query
+from telecine.http import pagination
 from telecine.http.body import JsonRoute
 from telecine.http.multipart import Memory, invalid_file, receive_file
-from telecine.http.query import Items
 from telecine.http.schemas import PUBLIC_ID, file_body, problems
 from telecine.http.services import AppServices
+from telecine.http.sorting import ORDERS, order_of, parameter
 from telecine.http.text import atom
-from telecine.problems import bad_request, invalid_attribute, problem
+from telecine.problems import problem
 
 router = APIRouter(route_class=JsonRoute, tags=["Watermarks"])
 
 WatermarkId = Annotated[str, Path(alias="watermarkId", pattern=PUBLIC_ID)]
 
 SORTS = ("createdAt",)
-ORDERS = ("asc", "desc")
 
 # A picture may decode to 150 MB: one at a time.
 _decoding = anyio.CapacityLimiter(1)
 
 
-def _parameter(name: str, description: str, allowed: tuple[str, ...]) -> dict[str, Any]:
-    schema = {"type": "string", "enum": [*allowed]}
-    return {"name": name, "in": "query", "description": description, "schema": schema}
-
-
 PARAMETERS = [
-    _parameter("sortBy", "What to sort by.", SORTS),
-    _parameter("sortOrder", "Ascending or, by default, descending.", ORDERS),
+    parameter("sortBy", "What to sort by.", SORTS),
+    parameter("sortOrder", "Ascending or, by default, descending.", ORDERS),
 ]
 
 
 def document(row: Watermark) -> dict[str, Any]:
     """Return a watermark as the API shows it."""
     return {"watermarkId": row.public_id, "createdAt": atom(row.created_at)}
-
-
-def is_descending(items: Items) -> bool:
-    """Return the order that a query string asks for. Raises Problem 400."""
-    sort_order = (query.single(items, "sortOrder") or "desc").lower()
-    violations = [
-        invalid_attribute(
-            name, f"This value must be part of the following values: {','.join(allowed)}"
-        )
-        for name, value, allowed in (
-            ("sortBy", query.single(items, "sortBy") or "createdAt", SORTS),
-            ("sortOrder", sort_order, ORDERS),
-        )
-        if value not in allowed
-    ]
-    if violations:
-        raise bad_request(violations)
-    return sort_order == "desc"
 
 
 @router.get(
@@ -78,7 +54,7 @@ def is_descending(items: Items) -> bool:
 async def list_watermarks(request: Request, caller: Caller, services: AppServices) -> JSONResponse:
     """List the watermarks of a project."""
     items = request.query_params.multi_items()
-    descending = is_descending(items)
+    descending = order_of(items, SORTS).descending
     page = pagination.page_of(items)
     async with services.db.transaction() as tx:
         total, rows = await queries.page(tx, caller.project_id, descending=descending, wanted=page)

@@ -27,6 +27,7 @@ from telecine.http.openapi import OPERATOR_TAG
 from telecine.http.query import Items
 from telecine.http.schemas import PUBLIC_ID, problems
 from telecine.http.services import AppServices
+from telecine.http.sorting import not_one_of
 from telecine.problems import bad_request, invalid_attribute, not_found, out_of_range
 
 router = APIRouter(
@@ -89,8 +90,7 @@ async def list_deliveries(
     page = pagination.page_of(items)
     state = query.single(items, "state")
     if state is not None and state not in [*DeliveryState]:
-        detail = f"This value must be part of the following values: {','.join(DeliveryState)}"
-        raise bad_request([invalid_attribute("state", detail)])
+        raise bad_request([not_one_of("state", DeliveryState)])
     async with services.db.transaction() as tx:
         webhook = await queries.any_webhook(tx, webhook_id)
         if webhook is None:
