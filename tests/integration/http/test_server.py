@@ -325,7 +325,7 @@ class Counted:
         return Answer(head, self.SIZE)
 
     def body(self, count: int) -> bytes:
-        return bytes([count]) * self.SIZE
+        return bytes([count % 256]) * self.SIZE
 
 
 @pytest.mark.parametrize("target", [b"/at-once", b"/at-once/file"])
@@ -385,3 +385,17 @@ async def test_answers_at_once_keep_their_order_and_their_bytes(target: bytes) -
         status, body = await slow.reply()
         assert (status, len(set(body)), len(body)) == (200, 1, known.SIZE)
         assert await slow.reply() == (200, b"/behind 0")
+
+
+async def test_a_connection_lasts_as_long_as_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "KEEP_ALIVE_S", 0.5)
+    known, loop = Counted(), asyncio.get_running_loop()
+    async with serving(Echo(), AtOnce(known)) as (connect, _):
+        client = await connect()
+        client.send(b"GET /other HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert await client.reply() == (200, b"/other 0")
+        begun_s = loop.time()
+        while loop.time() < begun_s + 1.5:  # three times as long as an idle one
+            client.send(b"GET /at-once HTTP/1.1\r\nhost: x\r\n\r\n")
+            assert (await client.reply())[0] == 200
+        assert await client.until_end() == b""

@@ -149,7 +149,7 @@ async def get_source(summary_id: SummaryId, caller: Caller, services: AppService
     summary="Update summary details",
     status_code=201,
     response_model=SummarySource,
-    responses=problems(400, 404, 409),
+    responses=problems(400, 404),
 )
 async def change_source(
     summary_id: SummaryId, caller: Caller, services: AppServices, payload: SummarySourceChange

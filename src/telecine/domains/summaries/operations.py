@@ -11,18 +11,11 @@ from telecine.domains.summaries import queries
 from telecine.domains.summaries.models import Origin, SourceStatus, Summary
 from telecine.domains.summaries.queries import Shown
 from telecine.domains.videos import operations as videos
-from telecine.problems import Problem, not_found, problem
+from telecine.problems import not_found, problem
 
 log = structlog.get_logger()
 
 PREFIX = "summary_"
-
-
-def already_exists(name: str | None = None) -> Problem:
-    """The video has a summary, or one is being written."""
-    title = "A summary already exists or is being created on this video."
-    detail = "You can delete the existing summary and generate a new one."
-    return problem(409, "summary-already-exists", title, name, detail)
 
 
 async def create_summary(
@@ -38,7 +31,9 @@ async def create_summary(
     """
     video = await videos.found(tx, project_id, video_id, lock=True)
     if await queries.of_video(tx, project_id, video.id) is not None:
-        raise already_exists("videoId")
+        title = "A summary already exists or is being created on this video."
+        detail = "You can delete the existing summary and generate a new one."
+        raise problem(409, "summary-already-exists", title, "videoId", detail)
     now = clock.now()
     created = Summary(
         project_id=project_id,
@@ -63,16 +58,10 @@ async def change_source(
     abstract: str | None,
     takeaways: Sequence[str] | None,
 ) -> Summary:
-    """Write the words of a summary; what is None stays as it is.
-
-    Raises:
-        Problem: 404, there is no such summary; 409, it is being written by itself.
-    """
+    """Write the words of a summary; what is None stays as it is. Raises Problem 404."""
     row = await queries.summary(tx, project_id, public_id, lock=True)
     if row is None:
         raise not_found("summaryId")
-    if row.source_status == SourceStatus.WAITING:
-        raise already_exists()
     if abstract is not None:
         row.abstract = abstract
     if takeaways is not None:
