@@ -1,9 +1,12 @@
 """Uploads in several requests: `part n/total`."""
 
+from datetime import datetime
+
 import anyio
 import httpx
 import pytest
 
+from telecine import clock
 from telecine.domains.uploads import content_range
 from tests.integration.domains.uploads.sending import Uploads
 
@@ -34,6 +37,18 @@ async def test_parts_become_one_file_in_one_object(uploads: Uploads) -> None:
     source = await uploads.source()
     assert source.extents == [{"key": source.key, "offset": 0, "size": 9}]
     assert await uploads.objects() == [source.key]
+
+
+async def test_a_part_changes_nothing_of_its_video_and_the_last_one_does(uploads: Uploads) -> None:
+    path = f"/videos/{uploads.video_id}"
+    await uploads.accept(b"aaaa", "part 1/3")  # from here on something of it may be played
+    begun = (await uploads.client.get(path)).json()
+    await uploads.accept(b"bbbb", "part 2/3")
+    assert (await uploads.client.get(path)).json() == begun
+    before = clock.now().replace(microsecond=0)
+    await uploads.accept(b"c", "part 3/3")
+    changed = datetime.fromisoformat((await uploads.client.get(path)).json()["updatedAt"])
+    assert changed >= before
 
 
 async def test_any_order_gives_the_same_file(uploads: Uploads) -> None:
