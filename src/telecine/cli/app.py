@@ -3,8 +3,9 @@
 # ruff: noqa: PLC0415 - commands import what they need when they run: `serve` has two
 # seconds to be ready, and no other command shall wait for the server's imports.
 
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -21,6 +22,10 @@ projects = typer.Typer(no_args_is_help=True, help="Projects of the running insta
 keys = typer.Typer(no_args_is_help=True, help="API keys of a project.")
 app.add_typer(projects, name="projects")
 app.add_typer(keys, name="keys")
+signing_keys = typer.Typer(no_args_is_help=True, help="Keys with which servers sign URLs.")
+app.add_typer(signing_keys, name="signing-keys")
+analytics = typer.Typer(no_args_is_help=True, help="What was watched.")
+app.add_typer(analytics, name="analytics")
 
 Data = Annotated[
     Path | None, typer.Option(help="Data folder (TELECINE_DATA, else ./telecine-data).")
@@ -51,43 +56,43 @@ def root(
 
 
 @app.command()
-def serve(data: Data = None, host: Host = None, port: Port = None) -> None:
+def serve(context: typer.Context, data: Data = None, host: Host = None, port: Port = None) -> None:
     """Run everything on this machine: database, API, workers, live streams."""
     from telecine.cli import running
 
-    running.serve("serve", data=data, host=host, port=port)
+    running.serve("serve", context.obj, data=data, host=host, port=port)
 
 
 @app.command()
-def api(data: Data = None, host: Host = None, port: Port = None) -> None:
+def api(context: typer.Context, data: Data = None, host: Host = None, port: Port = None) -> None:
     """Run API processes only; needs DATABASE_URL."""
     from telecine.cli import running
 
-    running.serve("api", data=data, host=host, port=port)
+    running.serve("api", context.obj, data=data, host=host, port=port)
 
 
 @app.command()
-def worker(data: Data = None) -> None:
+def worker(context: typer.Context, data: Data = None) -> None:
     """Run worker processes only; needs DATABASE_URL."""
     from telecine.cli import running
 
-    running.serve("worker", data=data)
+    running.serve("worker", context.obj, data=data)
 
 
 @app.command()
-def live(data: Data = None, host: Host = None) -> None:
+def live(context: typer.Context, data: Data = None, host: Host = None) -> None:
     """Run the process of live streams only; needs DATABASE_URL."""
     from telecine.cli import running
 
-    running.serve("live", data=data, host=host)
+    running.serve("live", context.obj, data=data, host=host)
 
 
 @app.command()
-def demo(data: Data = None, host: Host = None, port: Port = None) -> None:
+def demo(context: typer.Context, data: Data = None, host: Host = None, port: Port = None) -> None:
     """Start everything in ./telecine-demo, upload a clip, print its URLs, stay up."""
     from telecine.cli import demo as demonstration
 
-    demonstration.run(data=data, host=host, port=port)
+    demonstration.run(context.obj, data=data, host=host, port=port)
 
 
 @app.command()
@@ -264,3 +269,60 @@ def revoke_key(
     from telecine.cli import operating
 
     operating.revoke_key(operating.connect(data, server), project, key_id)
+
+
+@signing_keys.command("list")
+def list_signing_keys(project: Project = None, data: Data = None, server: Server = None) -> None:
+    """List the signing keys of a project."""
+    from telecine.cli import operating
+
+    operating.list_signing_keys(operating.connect(data, server), project)
+
+
+@signing_keys.command("create")
+def create_signing_key(
+    name: Annotated[str, typer.Option(help="What it is for.")] = "Signing key",
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="For the sandbox.")] = False,
+    project: Project = None,
+    data: Data = None,
+    server: Server = None,
+) -> None:
+    """Create a signing key and print its id and its secret, once."""
+    from telecine.cli import operating
+
+    environment = "sandbox" if sandbox else "production"
+    operating.create_signing_key(operating.connect(data, server), project, name, environment)
+
+
+@signing_keys.command("delete")
+def delete_signing_key(
+    key_id: Annotated[str, typer.Argument(help="Its id, as `signing-keys list` shows it.")],
+    project: Project = None,
+    data: Data = None,
+    server: Server = None,
+) -> None:
+    """Delete a signing key; URLs that it has signed end within a second."""
+    from telecine.cli import operating
+
+    operating.delete_signing_key(operating.connect(data, server), project, key_id)
+
+
+@analytics.command("export")
+def export_analytics(
+    format_: Annotated[
+        Literal["csv", "jsonl", "parquet"], typer.Option("--format", help="Form of the output.")
+    ] = "csv",
+    table: Annotated[
+        Literal["playbacks", "events"], typer.Option("--of", help="What a line is of.")
+    ] = "playbacks",
+    from_: Annotated[
+        datetime | None, typer.Option("--from", help="Loaded at this time (UTC) or later.")
+    ] = None,
+    to: Annotated[datetime | None, typer.Option(help="Loaded before this time (UTC).")] = None,
+    project: Annotated[str | None, typer.Option(help="Id of a project (else all).")] = None,
+    data: Data = None,
+) -> None:
+    """Print what was watched, one line or row for each playback or event, in no order."""
+    from telecine.cli import exporting
+
+    exporting.run(table, format_, (from_, to), project, data=data)

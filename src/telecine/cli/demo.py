@@ -16,13 +16,14 @@ from telecine.ffmpeg.binary import find_ffmpeg
 from telecine.processes import serve as composition
 from telecine.processes.exits import CannotGoOn
 from telecine.processes.serve import Ready
+from telecine.processes.spawning import Spawned
 
 FOLDER = Path("telecine-demo")
 CLIP_S = 20
 _MAKE_S = 120
 
 
-def run(**flags: object) -> None:
+def run(zygote: Spawned | None, **flags: object) -> None:
     """Serve, and show a clip of our own making once requests are answered."""
     given = {name: value for name, value in flags.items() if value is not None}
     chosen = settings.load(**given).model_fields_set
@@ -33,7 +34,7 @@ def run(**flags: object) -> None:
     log.configure(effective.log_format, "warning", process="supervisor")
     if "log_level" not in chosen:
         given["log_level"] = "warning"
-    composition.run(effective, composition.ALL, _ready, given)
+    composition.run(effective, composition.ALL, _ready, given, zygote)
 
 
 def _ready(ready: Ready) -> None:

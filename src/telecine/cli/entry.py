@@ -1,18 +1,29 @@
 """The entry point: runs a command and turns what stops it into an exit status."""
 
+import contextlib
 import sys
 
-import typer
+from telecine.processes.spawning import spawn_zygote
 
-from telecine.cli.app import app
-from telecine.processes.exits import CannotGoOn, Exit
-from telecine.settings import SettingsError
+SUPERVISING = frozenset({"serve", "api", "worker", "live", "demo"})
+"""Commands that start processes."""
 
 
 def main() -> None:
     """Run the command that the words of the command line name."""
+    zygote = None
+    if sys.argv[1:2] and sys.argv[1] in SUPERVISING and "--help" not in sys.argv:
+        with contextlib.suppress(OSError):  # then it is tried again, and said
+            zygote = spawn_zygote()
+    # It imports meanwhile, and so do we: only now.
+    import typer  # noqa: PLC0415
+
+    from telecine.cli.app import app  # noqa: PLC0415
+    from telecine.processes.exits import CannotGoOn, Exit  # noqa: PLC0415
+    from telecine.settings import SettingsError  # noqa: PLC0415
+
     try:
-        app(prog_name="telecine")
+        app(prog_name="telecine", obj=zygote)
     except SettingsError as error:
         typer.echo(f"telecine: wrong settings: {error}", err=True)
         sys.exit(Exit.SETTINGS_WRONG)

@@ -5,6 +5,7 @@ import typer
 from telecine import log, settings
 from telecine.processes import serve as composition
 from telecine.processes.serve import Parts, Ready
+from telecine.processes.spawning import Spawned
 
 _PARTS = {
     "serve": composition.ALL,
@@ -14,13 +15,13 @@ _PARTS = {
 }
 
 
-def serve(command: str, **flags: object) -> None:
+def serve(command: str, zygote: Spawned | None, **flags: object) -> None:
     """Run a command's processes until a signal; `flags` may be None."""
     given = {name: value for name, value in flags.items() if value is not None}
     effective = settings.load(**given)
     log.configure(effective.log_format, effective.log_level, process="supervisor")
     tell = {"worker": _nothing, "live": _greet_encoders}.get(command, _greet)
-    composition.run(effective, _PARTS[command], tell, given)
+    composition.run(effective, _PARTS[command], tell, given, zygote)
 
 
 def _nothing(_ready: Ready) -> None:
@@ -31,12 +32,16 @@ def _greet_encoders(ready: Ready) -> None:
     host = ready.settings.host
     shown = f"[{host}]" if ":" in host else host
     settings = ready.settings
-    plain, secure = settings.rtmp_port, settings.rtmps_port
-    typer.echo(f"Encoders publish to rtmp://{shown}:{plain}/s or rtmps://{shown}:{secure}/s")
+    addresses = (
+        f"rtmp://{shown}:{settings.rtmp_port}/s",
+        f"rtmps://{shown}:{settings.rtmps_port}/s",
+        f"srt://{shown}:{settings.srt_port}",
+    )
+    typer.echo(f"Encoders publish to {' or '.join(addresses)}")
 
 
 def _greet(ready: Ready) -> None:
-    if ready.rtmp:
+    if ready.live:
         _greet_encoders(ready)
     typer.echo(f"Telecine serves {ready.settings.public_url}")
     if ready.first_keys is not None:

@@ -5,15 +5,16 @@ and woke would finish a job that another one is running by now. These name the
 worker too, and do nothing when it is no longer the job's.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
 import structlog
 from procrastinate.connector import BaseAsyncConnector
 from procrastinate.jobs import Job, Status
-from procrastinate.manager import JobManager
 
 from telecine import clock
+from telecine.db.notify import Listener
+from telecine.jobs.attention import AttentiveJobs
 
 log = structlog.get_logger()
 
@@ -42,11 +43,18 @@ RETURNING id, CASE WHEN %(retry_at)s::timestamptz IS NULL AND status = 'todo' TH
 """
 
 
-class FencedJobs(JobManager):
+class FencedJobs(AttentiveJobs):
     """Ends and repeats only jobs that still belong to the worker that ran them."""
 
-    def __init__(self, connector: BaseAsyncConnector, known: Collection[str]) -> None:
-        super().__init__(connector)
+    def __init__(
+        self,
+        connector: BaseAsyncConnector,
+        listener: Listener,
+        queues: Iterable[str],
+        known: Collection[str],
+    ) -> None:
+        """`known` are the names of the tasks that there are handlers for."""
+        super().__init__(connector, listener, queues)
         self._known = known
         self._not_counted: set[int] = set()
 

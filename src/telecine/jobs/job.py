@@ -12,6 +12,7 @@ class Lane(enum.StrEnum):
     PROBE = "probe"
     GROWING = "growing"
     LADDER = "ladder"
+    EXTRA = "extra"
     SYSTEM = "system"
     INGEST = "ingest"
 

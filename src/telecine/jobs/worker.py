@@ -22,6 +22,7 @@ from procrastinate.worker import Worker as LaneWorker
 
 from telecine import clock
 from telecine.db.engine import CONNECTION_OPTIONS, is_out_of_space, plain_url
+from telecine.db.notify import Listener
 from telecine.jobs.fencing import FencedJobs
 from telecine.jobs.job import Job, Lane
 from telecine.jobs.presence import Presence
@@ -35,7 +36,8 @@ Handler = Callable[[Any], Awaitable[None]]
 GivingUp = Callable[[Job, str], Awaitable[None]]
 """Told once a job was tried as often as it may be, with the last reason."""
 
-_POLL_S = {**dict.fromkeys(Lane, 1.0), Lane.PROBE: 0.2, Lane.GROWING: 0.2}
+# For jobs whose time comes; of new ones a lane is told.
+_POLL_S = {**dict.fromkeys(Lane, 1.0), Lane.GROWING: 0.25}
 _ABORT_POLL_S = 2.0
 _PRUNE_AFTER_S = 30.0
 _NO_DATABASE_AFTER_S = 10.0
@@ -136,7 +138,9 @@ class Worker:
             kwargs=CONNECTION_OPTIONS,
         )
         self._app = App(connector=connector)
-        self._jobs = FencedJobs(connector, {kind.task_name() for kind in handlers})
+        self._listener = Listener(database_url)
+        known = {kind.task_name() for kind in handlers}
+        self._jobs = FencedJobs(connector, self._listener, map(str, slots), known)
         self._app.job_manager = self._jobs
         for kind, handler in handlers.items():
             self._register(kind, handler)
@@ -166,6 +170,7 @@ class Worker:
             ExceptionGroup: of LaneEnded, as lanes end by themselves when it goes away.
         """
         async with self._opened(), self._signs_of_life(), asyncio.TaskGroup() as group:
+            group.create_task(self._listener.run(), name="calls")
             for lane in self._lanes:
                 group.create_task(_work(lane), name=f"lane {lane.worker_name}")
             for periodic in self._periodic:

@@ -9,19 +9,18 @@ from collections.abc import Sequence
 import uvloop
 
 from telecine.http import server
-from telecine.http.at_once import AtOnce
 from telecine.processes import application, control
 from telecine.processes.control import Briefing, Child
 
 
 async def serve(child: Child, briefing: Briefing) -> None:
     """Serve the inherited sockets until a signal."""
-    async with application.running(child.settings, briefing) as (app, shortcut):
+    async with application.running(child.settings, briefing) as (app, at_once):
         await server.build(
             app,
             trusted_proxies=child.settings.trusted_proxies,
             on_started=child.announce_ready,
-            at_once=AtOnce(shortcut),
+            at_once=at_once,
         ).serve(sockets=list(child.listeners))
 
 

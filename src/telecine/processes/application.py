@@ -13,6 +13,7 @@ from telecine.db.engine import Database
 from telecine.db.notify import Listener
 from telecine.delivery import app as delivery
 from telecine.delivery import robots, sharing
+from telecine.delivery.client_data import ClientDataReader
 from telecine.delivery.embed import static_routes
 from telecine.delivery.live import is_live
 from telecine.delivery.logos import Logos
@@ -23,13 +24,14 @@ from telecine.domains.analytics import api as analytics_api
 from telecine.domains.analytics import data_api, plays_api
 from telecine.domains.analytics.buffer import Buffer
 from telecine.domains.analytics.collector import Collector
-from telecine.domains.analytics.store import AnalyticsStore
+from telecine.domains.analytics.store.writes import AnalyticsStore
 from telecine.domains.captions import api as captions_api
 from telecine.domains.chapters import api as chapters_api
 from telecine.domains.encodings import api as encodings_api
 from telecine.domains.live_streams import api as live_streams_api
 from telecine.domains.live_streams import operator_api as live_streams_operator_api
 from telecine.domains.players import api as players_api
+from telecine.domains.sources import api as sources_api
 from telecine.domains.summaries import api as summaries_api
 from telecine.domains.uploads import api as uploads_api
 from telecine.domains.uploads import delegated_api, tokens_api
@@ -40,14 +42,15 @@ from telecine.domains.watermarks import api as watermarks_api
 from telecine.domains.webhooks import api as webhooks_api
 from telecine.domains.webhooks import operator_api as webhooks_operator_api
 from telecine.http.app import Api, create_app
-from telecine.http.at_once import Shortcut
+from telecine.http.at_once import AtOnce
+from telecine.http.edge import Edge as Outermost
 from telecine.http.ratelimit import RateLimits
 from telecine.http.services import PublicUrls, Services
 from telecine.live.edge import Edge
 from telecine.net.countries import Countries
 from telecine.processes.control import Briefing
 from telecine.processes.health import Health
-from telecine.processes.measuring import Measured, measured
+from telecine.processes.measuring import Measured, MeasuredShortcut
 from telecine.processes.onair import ingest_urls, owner_socket
 from telecine.processes.secrets import sealer, token_key
 from telecine.processes.viewing import (
@@ -86,6 +89,7 @@ ROUTERS = (
     summaries_api.router,
     webhooks_api.router,
     encodings_api.router,
+    sources_api.router,
     webhooks_operator_api.router,
     live_streams_operator_api.router,
 )
@@ -121,12 +125,12 @@ def services(settings: Settings, briefing: Briefing) -> Services:
     )
 
 
-def api(settings: Settings, built: Services, pings: Buffer | None = None) -> Api:
-    """Build the application without delivery; `pings` takes what players tell."""
+def api(settings: Settings, built: Services, collector: Collector | None = None) -> Api:
+    """Build the application without delivery; `collector` takes what players tell."""
     health = Health(built.db, built.store, settings.disk_reserve_mib)
     routes = [*health.routes(), *static_routes(), *robots.routes(), *Logos(built.db).routes()]
-    if pings is not None:
-        routes += Collector(pings, built.token_key, built.countries).routes()
+    if collector is not None:
+        routes += collector.routes()
     return create_app(ROUTERS, routes, built)
 
 
@@ -138,12 +142,10 @@ def document() -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def running(
-    settings: Settings, briefing: Briefing
-) -> AsyncIterator[tuple[ASGIApp, Shortcut]]:
+async def running(settings: Settings, briefing: Briefing) -> AsyncIterator[tuple[ASGIApp, AtOnce]]:
     """Run the whole application: operations, delivery, and what wakes them.
 
-    The shortcut answers segments that are in memory before the application is asked.
+    What is in memory of segments is answered at once, before the application is asked.
     """
     edge = Edge(owner_socket(settings.data))
     built = replace(services(settings, briefing), live_status=edge.status)
@@ -166,7 +168,12 @@ async def running(
     )
     watchers = build_live_delivery(built.db, built.store, listener, built.urls, gate, edge)
     pings = Buffer(AnalyticsStore(built.db))
-    operations = api(settings, built, pings)
+    collector = Collector(pings, built.token_key, built.countries, settings.ping_limit)
+    pinged = Outermost(collector, collector.takes)
+    heard, heard_live = (
+        ClientDataReader(each, collector.hear, collector.mishear) for each in (viewers, watchers)
+    )
+    operations = api(settings, built, collector)
 
     async def shared(public_id: str) -> Shared | None:
         found = viewers if public_id.startswith("vi") else watchers
@@ -179,9 +186,11 @@ async def running(
         answer: ASGIApp = operations
         if scope["type"] == "http":
             if delivery.is_video(scope["path"]):
-                answer = viewers
+                answer = heard
             elif is_live(scope["path"]):
-                answer = watchers
+                answer = heard_live
+            elif collector.takes(scope):
+                answer = pinged
             elif scope["path"] == sharing.PATH:
                 answer = oembed
         await answer(scope, receive, send)
@@ -189,7 +198,7 @@ async def running(
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(each) for each in (listener.run(), edge.run(), pings.run())]
-            yield Measured(front), measured(segments)
+            yield Measured(front), AtOnce(MeasuredShortcut(segments), heard.overhear)
             for task in tasks:
                 task.cancel()
     finally:

@@ -3,6 +3,7 @@
 import asyncio
 import enum
 import os
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,8 +24,8 @@ from telecine.jobs import health
 from telecine.jobs.health import WorkerState
 from telecine.processes.exits import CannotGoOn
 from telecine.processes.folder import DataFolder
-from telecine.processes.listening import listen
-from telecine.settings import Settings
+from telecine.processes.listening import LIVE_PORTS, listen
+from telecine.settings import Settings, environment_name
 from telecine.storage.open import open_store
 from telecine.storage.store import StoreError
 
@@ -58,7 +59,7 @@ async def check_all(settings: Settings) -> list[Finding]:
     return [
         check_folder(folder, running=running),
         check_disk(folder, settings.disk_reserve_mib),
-        await check_server(settings) if running else check_port(settings),
+        *([await check_server(settings)] if running else check_ports(settings)),
         await check_database(settings),
         *(await check_workers(settings) if running or settings.database_url else ()),
         await check_storage(settings, running=running),
@@ -84,14 +85,29 @@ def check_disk(folder: DataFolder, reserve_mib: int) -> Finding:
     return Finding("disk", verdict, f"{free_mib} MiB free, {reserve_mib} MiB needed")
 
 
-def check_port(settings: Settings) -> Finding:
-    """Tell whether the port can be had."""
+def check_ports(settings: Settings) -> list[Finding]:
+    """Tell whether the ports can be had."""
+    wanted = [("port", settings.port, "--port or TELECINE_PORT", socket.SOCK_STREAM)]
+    if settings.live_processes:
+        wanted += [
+            (
+                f"{name.split('_')[0].upper()} port",
+                getattr(settings, name),
+                environment_name(name),
+                kind,
+            )
+            for name, kind in LIVE_PORTS.items()
+        ]
+    return [_check_port(settings.host, *each) for each in wanted]
+
+
+def _check_port(host: str, part: str, port: int, names: str, kind: socket.SocketKind) -> Finding:
     try:
-        for listener in listen(settings.host, settings.port):
+        for listener in listen(host, port, names, kind):
             listener.close()
     except CannotGoOn as error:
-        return Finding("port", Verdict.BAD, str(error))
-    return Finding("port", Verdict.GOOD, f"{settings.port} on {settings.host} is free")
+        return Finding(part, Verdict.BAD, str(error))
+    return Finding(part, Verdict.GOOD, f"{port} on {host} is free")
 
 
 async def check_server(settings: Settings) -> Finding:

@@ -5,8 +5,6 @@ import contextlib
 import os
 import signal
 import socket
-import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -15,6 +13,7 @@ from telecine import clock
 from telecine.processes import control
 from telecine.processes.control import Briefing
 from telecine.processes.exits import CannotGoOn, Exit
+from telecine.processes.forks import Fork, Forks
 from telecine.processes.restarts import DEATHS, WINDOW_S, Restarts
 
 _log = structlog.get_logger()
@@ -27,40 +26,22 @@ class Program:
     name: str
     kind: str
     grace_s: float
-    environment: Mapping[str, str]
     listeners: tuple[socket.socket, ...] = ()
 
-    def argv(self, control_fd: int) -> list[str]:
-        """Return the command line."""
-        return [
-            *(sys.executable, "-P", "-m", "telecine.processes.entry", self.kind),
-            *("--name", self.name, "--parent", str(os.getpid()), "--control-fd", str(control_fd)),
-            *(
-                word
-                for listener in self.listeners
-                for word in ("--listen-fd", str(listener.fileno()))
-            ),
-        ]
 
-
-async def start(program: Program, line: socket.socket) -> asyncio.subprocess.Process:
+async def start(forks: Forks, program: Program, line: socket.socket, *, once: bool = False) -> Fork:
     """Start a program at the other end of `line`. Raises OSError."""
-    return await asyncio.create_subprocess_exec(
-        *program.argv(line.fileno()),
-        stdin=asyncio.subprocess.DEVNULL,
-        env=dict(program.environment),
-        pass_fds=[line.fileno(), *(each.fileno() for each in program.listeners)],
-        start_new_session=True,  # a terminal's Ctrl-C is for the supervisor
-    )
+    fds = [line.fileno(), *(each.fileno() for each in program.listeners)]
+    return await forks.start(program.kind, program.name, fds, once=once)
 
 
-async def ask(program: Program, briefing: Briefing) -> bytes:
+async def ask(forks: Forks, program: Program, briefing: Briefing) -> bytes:
     """Run a program once; return the line that it answers, empty if it failed."""
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
     loop = asyncio.get_running_loop()
     with ours, theirs:
-        process = await start(program, theirs)
+        process = await start(forks, program, theirs, once=True)
         theirs.close()
         try:
             answer = b""
@@ -70,21 +51,23 @@ async def ask(program: Program, briefing: Briefing) -> bytes:
                     answer += received
             await process.wait()
         finally:
-            if process.returncode is None:
-                process.kill()
+            process.terminate()
     return answer
 
 
 class KeptChild:
     """Keeps one program running from `run` to `stop`."""
 
-    def __init__(self, program: Program, briefing: "asyncio.Future[Briefing]") -> None:
+    def __init__(
+        self, forks: Forks, program: Program, briefing: "asyncio.Future[Briefing]"
+    ) -> None:
         self.program = program
+        self._forks = forks
         self.ready = asyncio.Event()
         self.restarts = 0
         self._briefing = briefing
         self._stopping = asyncio.Event()
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Fork | None = None
         self._lives = Restarts()
 
     @property
@@ -124,8 +107,10 @@ class KeptChild:
         ours.setblocking(False)
         with ours, theirs:
             try:
-                self._process = await start(self.program, theirs)
+                self._process = await start(self._forks, self.program, theirs)
             except OSError as error:  # out of processes or memory: it may pass
+                if self._stopping.is_set():
+                    return -1  # its listeners are closed
                 _log.warning("child_start_failed", child=self.program.name, reason=str(error))
                 return -1
             theirs.close()
@@ -153,9 +138,13 @@ class KeptChild:
                 received += data
             self.ready.set()
 
+    def retire(self) -> None:
+        """Start the program no more."""
+        self._stopping.set()
+
     async def stop(self) -> None:
         """Ask the program to end, insist after its grace."""
-        self._stopping.set()
+        self.retire()
         process = self._process
         if process is None or process.returncode is not None:
             return

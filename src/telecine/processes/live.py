@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -20,6 +21,7 @@ from telecine.ffmpeg.runner import Runner
 from telecine.live.ladder import Transcoder
 from telecine.live.origin import Origin
 from telecine.live.rtmp_server import HANDSHAKE_S, RtmpConnection
+from telecine.live.srt_server import SrtDoor
 from telecine.live.studio import Studio
 from telecine.live.thumbnail import Thumbnails
 from telecine.net.policy import RTMP_PORTS
@@ -85,6 +87,33 @@ class _Reviews:
             ours.restreams.change(self._memory.destinations(stream))
 
 
+async def _open_doors(
+    child: Child, studio: Studio, tls: ServerTls
+) -> list[asyncio.Server | SrtDoor]:
+    """Let encoders in, by the sockets of the supervisor's."""
+    settings, loop = child.settings, asyncio.get_running_loop()
+    secret = settings.srt_passphrase
+    passphrase = secret.get_secret_value() if secret else ""
+    doors: list[asyncio.Server | SrtDoor] = []
+    for each in child.listeners:
+        if each.type == socket.SOCK_DGRAM:
+            _, door = await loop.create_datagram_endpoint(
+                partial(SrtDoor, studio, passphrase), sock=each
+            )
+            doors.append(door)
+            continue
+        secure = each.getsockname()[1] == settings.rtmps_port
+        doors.append(
+            await loop.create_server(
+                partial(RtmpConnection, studio),
+                sock=each,
+                ssl=tls.context if secure else None,
+                ssl_handshake_timeout=HANDSHAKE_S if secure else None,
+            )
+        )
+    return doors
+
+
 async def broadcast(child: Child, briefing: Briefing) -> None:
     """Take media until SIGTERM; then end all events and finish their recordings."""
     settings, stopping = child.settings, asyncio.Event()
@@ -96,7 +125,7 @@ async def broadcast(child: Child, briefing: Briefing) -> None:
     memory = StoredBroadcasts(
         db, store, files, node_name(settings.data), sealer(settings, briefing)
     )
-    await memory.recover()
+    left = await memory.recover(settings.live_grace_s)
     ffmpeg = find_ffmpeg(str(settings.ffmpeg) if settings.ffmpeg else None)
     runner = Runner(ffmpeg, settings.sandbox)
     studio = Studio(
@@ -109,31 +138,26 @@ async def broadcast(child: Child, briefing: Briefing) -> None:
         policy=replace(outbound_policy(settings), ports=RTMP_PORTS),
     )
     listener = Listener(briefing.database_url)
-    loop = asyncio.get_running_loop()
     try:
         async with asyncio.TaskGroup() as group:
             reviews = _Reviews(db, studio, memory, group)
             listener.subscribe(LIVE_CHANGED, reviews.of)
             listener.watch(reviews.all, lambda: None)
             listening = group.create_task(listener.run())
+            for event in left:
+                studio.resume(event)
             thumbnails = Thumbnails(runner)
             origin = await Origin(studio, owner_socket(settings.data), thumbnails).serve()
             tls = ServerTls.of(settings)
             renewing = group.create_task(tls.renew())
-            doors = []
-            for each in child.listeners:
-                secure = each.getsockname()[1] == settings.rtmps_port
-                door = await loop.create_server(
-                    partial(RtmpConnection, studio),
-                    sock=each,
-                    ssl=tls.context if secure else None,
-                    ssl_handshake_timeout=HANDSHAKE_S if secure else None,
-                )
-                doors.append(door)
+            doors = await _open_doors(child, studio, tls)
             child.announce_ready()
             await stopping.wait()
             for door in doors:
-                door.close()
+                if isinstance(door, SrtDoor):
+                    door.admit_no_more()
+                else:
+                    door.close()
             await studio.close()
             origin.close()
             listening.cancel()

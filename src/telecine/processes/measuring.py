@@ -1,5 +1,7 @@
 """What the processes measure; the supervisor serves the sum of all (`metrics`)."""
 
+import asyncio
+
 from prometheus_client import Counter, Gauge, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -34,6 +36,7 @@ PLAIN = frozenset({"/healthz", "/readyz", "/vod", "/live", "/watch", "/oembed"})
 """Paths without parameters of routes that are none of the API's: health, what players tell."""
 
 UNKNOWN = "unknown"
+_NOTED_EVERY_S = 0.25
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -67,19 +70,30 @@ class Measured:
             SECONDS.labels(route).observe(clock.monotonic_s() - started_s)
 
 
-def measured(shortcut: Shortcut) -> Shortcut:
-    """Return a shortcut to media whose answers are counted and timed as those of the rest."""
-    count, seconds = REQUESTS.labels("GET", MEDIA, "200"), SECONDS.labels(MEDIA)
+class MeasuredShortcut:
+    """Counts the answers of a shortcut to media, for all of a moment at once.
 
-    def counted(target: bytes, room: memoryview) -> Answer | None:
-        started_s = clock.monotonic_s()
-        answer = shortcut(target, room)
+    To note one by one costs a quarter of what they cost. They are not timed: none of them
+    waits for anything.
+    """
+
+    def __init__(self, shortcut: Shortcut) -> None:
+        self._shortcut = shortcut
+        self._count = REQUESTS.labels("GET", MEDIA, "200")
+        self._answers = 0
+
+    def __call__(self, target: bytes, room: memoryview) -> Answer | None:
+        """Return the shortcut's answer."""
+        answer = self._shortcut(target, room)
         if answer is not None:
-            count.inc()
-            seconds.observe(clock.monotonic_s() - started_s)
+            if not self._answers:
+                asyncio.get_running_loop().call_later(_NOTED_EVERY_S, self._note)
+            self._answers += 1
         return answer
 
-    return counted
+    def _note(self) -> None:
+        self._count.inc(self._answers)
+        self._answers = 0
 
 
 def route_of(scope: Scope) -> str:

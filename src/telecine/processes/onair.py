@@ -4,10 +4,10 @@ import os
 import socket
 import tempfile
 from pathlib import Path
-from typing import Literal
 from urllib.parse import urlsplit
 
 from telecine import ids
+from telecine.http.services import IngestProtocol
 from telecine.settings import Settings
 
 _SOCKET_PATH_BYTES = 100  # sun_path holds 108
@@ -36,8 +36,11 @@ def node_name(data: Path) -> str:
     return f"{socket.gethostname()}:{_short(data)}"
 
 
-def ingest_urls(settings: Settings) -> dict[Literal["rtmp", "rtmps"], str]:
-    """Return where encoders publish to, on the host of the live URLs."""
+def ingest_urls(settings: Settings) -> dict[IngestProtocol, str]:
+    """Return where encoders publish to, on the host of the live URLs.
+
+    The stream key goes behind a slash, or behind what ends with `streamid=`.
+    """
     if not settings.live_processes:
         return {}
     host = urlsplit(settings.live_url).hostname or "localhost"
@@ -45,6 +48,7 @@ def ingest_urls(settings: Settings) -> dict[Literal["rtmp", "rtmps"], str]:
     return {
         "rtmp": f"rtmp://{shown}:{settings.rtmp_port}/s",
         "rtmps": f"rtmps://{shown}:{settings.rtmps_port}/s",
+        "srt": f"srt://{shown}:{settings.srt_port}?streamid=",
     }
 
 

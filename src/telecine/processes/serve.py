@@ -18,7 +18,9 @@ from telecine.processes.child import KeptChild, Program, ask
 from telecine.processes.control import Briefing
 from telecine.processes.exits import CannotGoOn, Exit
 from telecine.processes.folder import DataFolder, prepare_store
-from telecine.processes.listening import listen
+from telecine.processes.forks import Forks
+from telecine.processes.listening import LIVE_PORTS, listen
+from telecine.processes.spawning import Spawned
 from telecine.processes.supervisor import DatabaseServer, Supervisor
 from telecine.settings import Settings, environment_name, load
 
@@ -41,7 +43,7 @@ class Ready:
 
     settings: Settings
     first_keys: "FirstKeys | None"
-    rtmp: bool = False  # whether encoders can connect
+    live: bool = False  # whether encoders can connect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +64,11 @@ def run(
     parts: Parts,
     on_ready: Callable[[Ready], None],
     flags: Mapping[str, object],
+    zygote: Spawned | None = None,
 ) -> None:
     """Run `parts` until a signal; `flags` of the command line hold for children too.
+
+    `zygote`: where one was spawned in advance.
 
     Raises:
         CannotGoOn: with the exit status and what to do.
@@ -86,15 +91,17 @@ def run(
         if parts.live and settings.live_processes:
             check_certificate(settings)
             listeners["live"] = ()
-            for name in ("rtmp_port", "rtmps_port"):
-                opened = listen(settings.host, getattr(settings, name), environment_name(name))
+            for name, kind in LIVE_PORTS.items():
+                port: int = getattr(settings, name)
+                opened = listen(settings.host, port, environment_name(name), kind)
                 listeners["live"] += opened
                 for each in opened:
                     stack.enter_context(each)
                 flags = {**flags, name: opened[0].getsockname()[1]}
         settings = load(**flags)
         prepare_store(settings.storage, claimed=parts.embedded)
-        asyncio.run(_Installation(settings, parts, folder, listeners, flags).run(on_ready))
+        installation = _Installation(settings, parts, folder, listeners, flags, zygote)
+        asyncio.run(installation.run(on_ready))
 
 
 def check_certificate(settings: Settings) -> None:
@@ -140,27 +147,29 @@ class _Installation:
         folder: DataFolder,
         listeners: Mapping[str, tuple[socket.socket, ...]],
         flags: Mapping[str, object],
+        zygote: Spawned | None,
     ) -> None:
         self._settings = settings
         self._parts = parts
         self._folder = folder
         self._listeners = listeners
-        self._environment = {
-            **os.environ,
+        environment = {
             **{environment_name(name): str(value) for name, value in flags.items()},
             "PROMETHEUS_MULTIPROC_DIR": str(folder.metrics),
-            # Tables are indexed, never multiplied: threads would only hold memory.
-            "OPENBLAS_NUM_THREADS": "1",
         }
         self._first_keys: FirstKeys | None = None
         self._children: list[KeptChild] = []
+        groups = (self._programs(kind) for kind in _GRACE_S)
+        self._groups = [group for group in groups if group]
+        self._forks = Forks(environment, zygote)
         self._closing = ExitStack()
 
     async def run(self, on_ready: Callable[[Ready], None]) -> None:
         supervisor = Supervisor(
             self._database,
-            [self._programs(kind) for kind in _GRACE_S],
+            self._groups,
             [each for opened in self._listeners.values() for each in opened],
+            self._forks,
             self._brief,
             lambda: self._tell(on_ready),
         )
@@ -181,7 +190,6 @@ class _Installation:
                 name=f"{kind}-{number}",
                 kind=kind,
                 grace_s=_GRACE_S[kind],
-                environment=self._environment,
                 listeners=self._listeners.get(kind, ()),
             )
             for number in range(count)
@@ -229,13 +237,8 @@ class _Installation:
             ).hex(),
         )
         if not await preparation.is_prepared(url):
-            program = Program(
-                name="prepare",
-                kind="prepare",
-                grace_s=0,
-                environment=self._environment,
-            )
-            answer = json.loads(await ask(program, briefing) or "{}")
+            program = Program(name="prepare", kind="prepare", grace_s=0)
+            answer = json.loads(await ask(self._forks, program, briefing) or "{}")
             if "made" not in answer:
                 message = answer.get("message", "The database could not be prepared; see above.")
                 raise CannotGoOn(Exit(answer.get("status", Exit.DATABASE_FAILED)), message)

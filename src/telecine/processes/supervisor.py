@@ -1,8 +1,8 @@
 """The process that keeps all others alive, and ends them in order.
 
 It serves no request and works on no row. It imports little, because everything
-that it starts waits for it; children import their modules while it brings the
-database up, and then get their briefing.
+that it starts waits for it; what children need is imported in the zygote while
+the database comes up, and then they get their briefing.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ import structlog
 from telecine.processes.child import KeptChild, Program
 from telecine.processes.control import Briefing
 from telecine.processes.exits import CannotGoOn
+from telecine.processes.forks import Forks
 
 _log = structlog.get_logger()
 
@@ -49,17 +50,19 @@ class Supervisor:
         database: Callable[[], DatabaseServer],
         programs: Sequence[Sequence[Program]],
         listeners: Sequence[socket.socket],
+        forks: Forks,
         brief: Callable[[str], Awaitable[Briefing]],
         on_ready: Callable[[], None],
     ) -> None:
         self._make_database = database
         self._database: DatabaseServer | None = None
         self._listeners = listeners
+        self._forks = forks
         self._brief = brief
         self._on_ready = on_ready
         self._briefing: asyncio.Future[Briefing] = asyncio.get_running_loop().create_future()
         self._groups = [
-            [KeptChild(program, self._briefing) for program in group] for group in programs
+            [KeptChild(forks, program, self._briefing) for program in group] for group in programs
         ]
         self._end: asyncio.Future[CannotGoOn | None] = asyncio.get_running_loop().create_future()
         self._signals = 0
@@ -80,8 +83,9 @@ class Supervisor:
             loop.add_signal_handler(number, self._on_signal)
         try:
             async with asyncio.TaskGroup() as group:
-                work = [self._run(child, group[0]) for group in self._groups for child in group]
-                work += [self._bring_up(), self._watch_database(), self._announce()]
+                work = [self._run(child) for child in self.children]
+                work += [self._forks.run(), self._bring_up()]
+                work += [self._watch_database(), self._announce()]
                 tasks = [group.create_task(self._keep(each)) for each in work]
                 try:
                     await asyncio.shield(self._end)
@@ -108,15 +112,14 @@ class Supervisor:
             if not self._end.done():
                 self._end.set_result(failure)
 
-    async def _run(self, child: KeptChild, first: KeptChild) -> None:
-        # The first of a group gets the cores to itself, so that requests are
-        # answered soon; the others are for load.
-        if child is not first:
-            await first.ready.wait()
+    async def _run(self, child: KeptChild) -> None:
+        # The first gets the cores to itself, so that requests are answered soon.
+        if child is not self.children[0]:
+            await self.children[0].ready.wait()
         await child.run()
 
     async def _bring_up(self) -> None:
-        await asyncio.sleep(0)  # children first: they import while the database starts
+        await asyncio.sleep(0)  # the zygote first: it imports while the database starts
         self._database = self._make_database()
         url = await self._database.start()
         self._briefing.set_result(await self._brief(url))
@@ -127,12 +130,14 @@ class Supervisor:
             await self._database.watch()
 
     async def _announce(self) -> None:
-        for group in self._groups:
-            for child in group[:1]:
-                await child.ready.wait()
+        # Encoders connect already, and jobs can be left: both are taken up in a moment.
+        await self.children[0].ready.wait()
         self._on_ready()
 
     async def _stop_children(self) -> None:
+        # What has not started yet would find its listeners closed.
+        for child in self.children:
+            child.retire()
         # First, so that connections are refused rather than left waiting.
         for listener in self._listeners:
             listener.close()
@@ -148,5 +153,6 @@ class Supervisor:
             _log.warning("stopping_at_once")
             for child in self.children:
                 child.kill()
+            self._forks.kill()
             if self._database is not None:
                 self._database.kill()

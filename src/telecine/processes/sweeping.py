@@ -14,7 +14,8 @@ from sqlalchemy import func, select
 from telecine import clock, ids
 from telecine.db.engine import Database
 from telecine.domains.accounts import sweeps as accounts
-from telecine.domains.analytics import sweeps as analytics
+from telecine.domains.analytics.store import quality_rollups, rollups
+from telecine.domains.analytics.store import sweeps as analytics
 from telecine.domains.encodings import sweeps as encodings
 from telecine.domains.encodings.operations import forsake
 from telecine.domains.sources import sweeps as sources
@@ -57,6 +58,9 @@ def sweeps(settings: Settings, db: Database, store: Store, spool: Spool) -> list
         Sweep("old encodings", _HOUR_S, place.old_encodings),
         Sweep("watermarks", _HOUR_S, place.watermarks),
         Sweep("events", _HOUR_S, place.events),
+        Sweep("closed playbacks", _MINUTE_S, place.playbacks),
+        Sweep("missing rollups", _MINUTE_S, place.rollups, True),
+        Sweep("rollups of the quality", _MINUTE_S, place.quality_rollups, True),
         Sweep("analytics", _HOUR_S, place.analytics),
         Sweep("unfinished writes", _HOUR_S, place.unfinished_writes),
         Sweep("orphans", settings.sweep_orphans_every_h * _HOUR_S, place.orphans(orphans), True),
@@ -145,9 +149,26 @@ class _Place:
         before = clock.now() - timedelta(days=self.settings.keep_events_days)
         return await webhooks.forget_events(self.db, before)
 
+    async def playbacks(self) -> int:
+        return await analytics.close(self.db, clock.now())
+
+    async def rollups(self) -> int:
+        now = clock.now()
+        since = now - timedelta(days=self.settings.keep_analytics_days)
+        await rollups.roll_up(self.db, now, since)
+        return 0  # nothing is removed
+
+    async def quality_rollups(self) -> int:
+        now = clock.now()
+        since = now - timedelta(days=self.settings.keep_analytics_days)
+        await quality_rollups.roll_up(self.db, now, since)
+        return 0
+
     async def analytics(self) -> int:
         now = clock.now()
         before = now - timedelta(days=self.settings.keep_analytics_days)
+        await rollups.forget(self.db, before - timedelta(days=1))
+        await quality_rollups.forget(self.db, before - timedelta(days=1))
         return await analytics.forget(self.db, before, now - timedelta(days=1))
 
     async def unfinished_writes(self) -> int:

@@ -101,7 +101,7 @@ def build_delivery(
     downloads = Downloads(segments)
     arrivals = Arrivals(cache, SEGMENT_WAIT_S)
     application = Delivery(cache, segments, downloads, transport, store, pages, gate, arrivals)
-    return application, SegmentShortcut(cache, segments, store, gate.is_session)
+    return application, SegmentShortcut(cache, segments, store, gate.session_end, gate.signed_end)
 
 
 def build_live_delivery(

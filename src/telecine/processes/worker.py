@@ -4,37 +4,49 @@ import asyncio
 import os
 import signal
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
+from pathlib import Path
 
 import structlog
 import uvloop
 
 from telecine.db.engine import Database
 from telecine.db.notify import Listener
-from telecine.domains.encodings import handlers, wants
+from telecine.domains.encodings import handlers, speeds, wants
+from telecine.domains.encodings.explanations import cleaned
 from telecine.domains.encodings.handlers import Bench
 from telecine.domains.encodings.handlers.jit import JitEncoder
 from telecine.domains.sources import handlers as source_handlers
 from telecine.domains.webhooks.delivering import Deliverer
 from telecine.domains.webhooks.operations import EVENTS
-from telecine.ffmpeg.binary import find_ffmpeg
+from telecine.ffmpeg.binary import encoders, find_ffmpeg
 from telecine.ffmpeg.runner import Runner
 from telecine.ffmpeg.sharing import HostSlots, Precedence
 from telecine.jobs.job import Job, Lane
 from telecine.jobs.worker import LaneEnded, Patience, Periodic, Worker
 from telecine.net.client import OutboundClient
+from telecine.pipeline.encoders import ENCODERS
+from telecine.pipeline.hardware import HARDWARE
 from telecine.pipeline.probe import Prober
+from telecine.pipeline.trial import obstacle
 from telecine.processes import control, ingest, sweeping
 from telecine.processes.control import Briefing, Child
 from telecine.processes.measuring import Backlog
 from telecine.processes.secrets import sealer
-from telecine.settings import Settings
+from telecine.settings import Settings, usable_cores
 from telecine.storage.open import open_store
 from telecine.storage.spool import Spool
 
 log = structlog.get_logger()
 
-_SLOTS = {Lane.PROBE: 2, Lane.GROWING: 2, Lane.SYSTEM: 4, Lane.INGEST: ingest.SLOTS}
+_SLOTS = {
+    Lane.PROBE: 2,
+    Lane.GROWING: 2,
+    Lane.SYSTEM: 4,
+    Lane.INGEST: ingest.SLOTS,
+    Lane.EXTRA: 1,
+}
 _ANNOUNCE_EVERY_S = 3600.0
 _MEASURE_EVERY_S = 10.0
 _PREPARE_EVERY_S = 60.0
@@ -52,7 +64,32 @@ def bench(settings: Settings, db: Database) -> Bench:
         runner=runner,
         prober=Prober(runner),
         spool=Spool(settings.data / "spool", reserve_bytes=settings.disk_reserve_mib << 20),
+        extra_codecs=extra_codecs(settings, ffmpeg),
     )
+
+
+def extra_codecs(settings: Settings, ffmpeg: Path) -> tuple[str, ...]:
+    """Return the wanted codecs that this ffmpeg has encoders for; say which it has not."""
+    if not settings.extra_codecs:
+        return ()
+    built_in = encoders(ffmpeg)
+    missing = [codec for codec in settings.extra_codecs if ENCODERS[codec] not in built_in]
+    for codec in missing:
+        log.warning("not encoded in a codec", codec=codec, missing=ENCODERS[codec])
+    return tuple(codec for codec in settings.extra_codecs if codec not in missing)
+
+
+async def equipped(settings: Settings, place: Bench) -> Bench:
+    """Return the place with the hardware of the setting, if that was seen to work."""
+    if settings.encoder == "software":
+        return place
+    encoder = HARDWARE[settings.encoder]
+    reason = await obstacle(place.runner, encoder)
+    if reason is not None:
+        log.warning("encode in software", cannot_use=encoder.name, reason=cleaned(reason))
+        return place
+    log.info("encode in hardware", encoder=encoder.name)
+    return replace(place, hardware=encoder)
 
 
 def viewers_encoder(settings: Settings, place: Bench) -> JitEncoder:
@@ -60,6 +97,25 @@ def viewers_encoder(settings: Settings, place: Bench) -> JitEncoder:
     folder = settings.data / "locks"
     slots = HostSlots(folder, settings.viewer_slots)
     return JitEncoder(place, slots, Precedence(folder, place.brake))
+
+
+def beside_the_jobs(child: Child, place: Bench) -> tuple[Periodic, ...]:
+    """Return what a worker does from time to time, but for the sweeps."""
+
+    async def announce() -> None:
+        child.announce_ready()
+
+    async def tell_speed() -> None:
+        given = child.settings.encoding_mpx_per_s
+        px_per_s = None if given is None else round(given * 1e6)
+        await speeds.announce(place.db, place.runner, usable_cores(), px_per_s)
+
+    return (
+        Periodic("announce", _ANNOUNCE_EVERY_S, announce),
+        Periodic("speed", _ANNOUNCE_EVERY_S, tell_speed),
+        Periodic("probe program", _PREPARE_EVERY_S, place.prober.prepare),
+        Periodic("backlog", _MEASURE_EVERY_S, Backlog(place.db).measure),
+    )
 
 
 async def work(child: Child, briefing: Briefing) -> None:
@@ -77,8 +133,7 @@ async def work(child: Child, briefing: Briefing) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop)
     db = Database(briefing.database_url)
-    place = bench(child.settings, db)
-    jobs = Backlog(db)
+    place = await equipped(child.settings, bench(child.settings, db))
     sweeps = sweeping.periodic(child.settings, db, place.store, place.spool)
 
     resources = AsyncExitStack()
@@ -91,9 +146,6 @@ async def work(child: Child, briefing: Briefing) -> None:
     async def give_up(job: Job, reason: str) -> None:
         await handlers.record_giving_up(place, job, reason)
         await source_handlers.record_giving_up(sources, job, reason)
-
-    async def announce() -> None:
-        child.announce_ready()
 
     viewers = viewers_encoder(child.settings, place)
     listener = Listener(briefing.database_url)
@@ -109,12 +161,7 @@ async def work(child: Child, briefing: Briefing) -> None:
                     {**handlers.bind(place), **source_handlers.bind(sources)},
                     {**_SLOTS, Lane.LADDER: child.settings.encode_slots},
                     give_up,
-                    periodic=(
-                        Periodic("announce", _ANNOUNCE_EVERY_S, announce),
-                        Periodic("probe program", _PREPARE_EVERY_S, place.prober.prepare),
-                        Periodic("backlog", _MEASURE_EVERY_S, jobs.measure),
-                        *sweeps,
-                    ),
+                    periodic=(*beside_the_jobs(child, place), *sweeps),
                     patience=Patience(keep_finished_s=child.settings.keep_jobs_days * 86400.0),
                     folder=child.settings.data,
                 )
@@ -135,4 +182,5 @@ async def work(child: Child, briefing: Briefing) -> None:
 def main(arguments: Sequence[str]) -> None:
     """Run this process."""
     child = control.join(arguments)
-    uvloop.run(work(child, child.wait_for_briefing()))
+    with suppress(asyncio.CancelledError):  # ended before it had anything to do
+        uvloop.run(work(child, child.wait_for_briefing()))

@@ -19,7 +19,7 @@ from telecine.jobs import health, presence, queue
 from telecine.jobs.health import WorkerState
 from telecine.jobs.job import Job, Lane
 from telecine.jobs.worker import Worker
-from tests.fixtures.waiting import until
+from tests.fixtures.waiting import PATIENCE_S, until
 from tests.integration.jobs.sample import Encode
 
 pytestmark = pytest.mark.anyio
@@ -49,7 +49,7 @@ async def test_a_worker_tells_who_it_is_and_what_it_does(db: Database, tmp_path:
     task = asyncio.ensure_future(worker.run())
     async with db.transaction() as tx:
         await queue.enqueue(tx, JOB)
-    await asyncio.wait_for(began.wait(), 60)
+    await asyncio.wait_for(began.wait(), PATIENCE_S)
 
     async def is_busy() -> bool:
         return [len(each.jobs) for each in await known(db)] == [1]

@@ -53,7 +53,7 @@ class Crowd:
 
     async def says(self, *expected: str) -> None:
         async def so() -> bool:
-            return await words(self.db) == list(expected)
+            return (await words(self.db))[: len(expected)] == list(expected)
 
         await until(so)
 

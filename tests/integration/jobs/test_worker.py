@@ -11,7 +11,7 @@ from telecine.jobs import queue, rescue
 from telecine.jobs.job import Job
 from telecine.jobs.worker import PermanentFailure
 from telecine.storage.store import OutOfSpace
-from tests.fixtures.waiting import until
+from tests.fixtures.waiting import PATIENCE_S, until
 from tests.integration.jobs.bench import ASSET, JOB, Bench, failing, gate
 from tests.integration.jobs.sample import Encode, Tidy
 
@@ -229,7 +229,7 @@ async def test_a_full_lane_does_not_delay_another(bench: Bench) -> None:
         await bench.enqueue(*(Encode(asset_id=ASSET, chunk=n) for n in range(5)))
         await began.wait()
         await bench.enqueue(Tidy(asset_id=ASSET))
-        await asyncio.wait_for(tidied.wait(), 30)
+        await asyncio.wait_for(tidied.wait(), PATIENCE_S)
         assert [status for status, _ in await bench.rows()].count("todo") == 4
         go.set()
 
@@ -253,12 +253,12 @@ async def test_a_busy_event_loop_does_not_look_dead(bench: Bench) -> None:
 
     async def handler(_: Job) -> None:
         began.set()
-        judged.wait(60)  # the loop stands still
+        judged.wait(PATIENCE_S)  # the loop stands still
 
     def judge() -> int:
         """Try to take the job over until four signs of life were seen."""
         with psycopg.connect(bench.db.url, autocommit=True, row_factory=dict_row) as other:
-            began.wait(60)
+            began.wait(PATIENCE_S)
             beats: set[datetime] = set()
             rescued = 0
             while len(beats) < 4 and not rescued:

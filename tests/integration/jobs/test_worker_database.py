@@ -13,7 +13,7 @@ from psycopg_pool import PoolTimeout
 
 from telecine.jobs import worker
 from telecine.jobs.worker import Worker
-from tests.fixtures.waiting import until
+from tests.fixtures.waiting import PATIENCE_S, until
 from tests.integration.jobs.bench import JOB, SLOTS, Bench, failing
 from tests.integration.jobs.sample import Encode
 
@@ -74,4 +74,4 @@ async def test_without_a_database_the_worker_ends(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
         )
     with pytest.RaisesGroup(worker.LaneEnded):
-        await asyncio.wait_for(working, 60)
+        await asyncio.wait_for(working, PATIENCE_S)

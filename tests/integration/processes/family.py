@@ -4,21 +4,25 @@ from pathlib import Path
 
 
 def children(supervisor: int) -> dict[str, int]:
-    """Return the pids of a supervisor's children by name ("postgres" for the database)."""
+    """Return the pids of a supervisor's processes by name ("postgres", "zygote", "api-0")."""
     found = {}
     for process in Path("/proc").glob("[0-9]*"):
         try:
             words = (process / "cmdline").read_bytes().decode().split("\0")
-            parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
+            name = (process / "comm").read_text().strip()
+            parents = stat_parent(process), stat_parent(Path(f"/proc/{stat_parent(process)}"))
         except (FileNotFoundError, ProcessLookupError):
             continue
-        if parent != supervisor:
-            continue
-        if "--name" in words:
-            found[words[words.index("--name") + 1]] = int(process.name)
-        elif words[0].endswith("/postgres"):
+        if "telecine.processes.zygote" in words and supervisor in parents:
+            found[name if "-" in name else "zygote"] = int(process.name)
+        elif words[0].endswith("/postgres") and parents[0] == supervisor:
             found["postgres"] = int(process.name)
     return found
+
+
+def stat_parent(process: Path) -> int:
+    """Return the pid of a process's parent."""
+    return int((process / "stat").read_text().rpartition(")")[2].split()[1])
 
 
 def descendants(root: int) -> set[int]:
@@ -26,7 +30,7 @@ def descendants(root: int) -> set[int]:
     parents: dict[int, list[int]] = {}
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
+            parent = stat_parent(process)
         except (FileNotFoundError, ProcessLookupError):
             continue
         parents.setdefault(parent, []).append(int(process.name))

@@ -13,8 +13,9 @@ import pytest
 from telecine.db.embedded import running_url
 from telecine.db.release import RELEASE
 from telecine.processes.exits import Exit
-from tests.fixtures.server import TelecineProcess, free_port, running_telecine, telecine
-from tests.fixtures.waiting import until
+from tests.fixtures.ports import free_port
+from tests.fixtures.server import TelecineProcess, running_telecine, telecine
+from tests.fixtures.waiting import PATIENCE_S, until, until_now
 from tests.integration.processes.conftest import Running
 from tests.integration.processes.family import children, descendants, is_alive
 
@@ -45,7 +46,7 @@ def test_a_stop_leaves_no_process(folder: Path) -> None:
         family = descendants(server.pid)
         assert len(family) > 5
         assert process.stop() == Exit.DONE
-    assert [pid for pid in family if is_alive(pid)] == []
+    until_now(lambda: not any(is_alive(pid) for pid in family))
     assert not (folder / "postgres" / "postmaster.pid").exists()
 
 
@@ -57,7 +58,7 @@ async def test_killing_the_supervisor_ends_everything(folder: Path) -> None:
         async def all_ended() -> bool:
             return not any(is_alive(pid) for pid in family)
 
-        await until(all_ended, within_s=120)
+        await until(all_ended)
     with running_telecine(folder) as (_, again):
         assert "Production key" not in again.log.read_text()
 
@@ -74,7 +75,7 @@ async def test_a_second_signal_waits_for_nobody(folder: Path) -> None:
         await until(stopping)
         process.process.terminate()
         assert process.wait() == Exit.DONE
-        assert not is_alive(frozen)
+        until_now(lambda: not is_alive(frozen))
     log = server.log.read_text()
     assert "stopping_at_once" in log
     assert "child_stop_slow" not in log
@@ -91,7 +92,7 @@ async def test_a_child_that_keeps_dying_ends_it(folder: Path) -> None:
                 killed.add(worker)
             return process.process.poll() is not None
 
-        await until(over, within_s=120)
+        await until(over)
         assert process.wait() == Exit.KEEPS_DYING
         assert len(killed) == 5
     assert "worker-0 died 5 times" in server.log.read_text()
@@ -106,6 +107,16 @@ def test_a_taken_port_is_named(folder: Path) -> None:
     assert status == Exit.PORT_TAKEN
     assert f"Port {port} on 127.0.0.1 is in use" in said
     assert not (folder / "postgres").exists()
+
+
+def test_a_taken_port_of_encoders_is_named(folder: Path) -> None:
+    with socket.socket(type=socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        port = other.getsockname()[1]
+        status, said = ended(folder, {"TELECINE_SRT_PORT": str(port)})
+    assert status == Exit.PORT_TAKEN
+    assert f"Port {port} on 127.0.0.1 is in use" in said
+    assert "TELECINE_SRT_PORT" in said
 
 
 def test_a_taken_metrics_port_is_named(folder: Path, running: Running) -> None:
@@ -148,9 +159,15 @@ def test_a_database_of_the_next_release_is_worked_with_and_a_later_one_is_left_a
     with running_telecine(folder):
         say_newer(folder, RELEASE + 1)
     with running_telecine(folder) as (_, server):
-        assert httpx.get(f"{server.base_url}/readyz").json()["checks"]["schema"] == "ok"
+        assert (
+            httpx.get(f"{server.base_url}/readyz", timeout=PATIENCE_S).json()["checks"]["schema"]
+            == "ok"
+        )
         say_newer(folder, RELEASE + 2)
-        assert "9999" in httpx.get(f"{server.base_url}/readyz").json()["checks"]["schema"]
+        assert (
+            "9999"
+            in httpx.get(f"{server.base_url}/readyz", timeout=PATIENCE_S).json()["checks"]["schema"]
+        )
     status, said = ended(folder, {})
     assert status == Exit.DATABASE_NEWER
     assert "9999" in said

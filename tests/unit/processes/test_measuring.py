@@ -2,7 +2,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from telecine.processes.measuring import route_of
+from telecine.http.at_once import Answer
+from telecine.processes.measuring import MEDIA, REQUESTS, MeasuredShortcut, route_of
+from tests.fixtures.waiting import until
 
 
 @pytest.mark.parametrize(
@@ -21,3 +23,29 @@ def test_what_is_none_of_the_api_has_few_names(path: str, route: str) -> None:
 def test_operations_have_their_template() -> None:
     route = SimpleNamespace(path="/videos/{videoId}")
     assert route_of({"path": "/videos/vi1", "route": route}) == "/videos/{videoId}"
+
+
+@pytest.mark.anyio
+async def test_answers_at_once_are_counted() -> None:
+    def shortcut(target: bytes, room: memoryview) -> Answer | None:
+        del room
+        return Answer(b"", 0) if target == b"/known" else None
+
+    def counted() -> float:
+        (metric,) = REQUESTS.collect()
+        wanted = {"method": "GET", "route": MEDIA, "status": "200"}
+        return sum(
+            sample.value
+            for sample in metric.samples
+            if sample.labels == wanted and sample.name.endswith("_total")
+        )
+
+    before, measured = counted(), MeasuredShortcut(shortcut)
+
+    async def all_counted() -> bool:
+        return counted() == before + 6
+
+    for _ in range(2):
+        for target in (b"/known", b"/other", b"/known", b"/known"):
+            assert (measured(target, memoryview(b"")) is None) is (target == b"/other")
+    await until(all_counted)
