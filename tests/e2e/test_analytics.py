@@ -1,5 +1,6 @@
 """A viewer in a real browser: what they do is what the analytics tells."""
 
+import time
 from typing import Any
 
 import httpx
@@ -44,7 +45,7 @@ class Told:
         async def true() -> bool:
             return self.number(path) == expected
 
-        await until(true, within_s=20)
+        await until(true)
 
     def sessions(self) -> list[dict[str, Any]]:
         params = {"metadata[user]": "seven"}
@@ -59,7 +60,8 @@ class Told:
 
 
 async def test_play_pause_seek_and_leave(page: Page, api: httpx.Client, upload: Upload) -> None:
-    video_id = upload(barcode_mp4(frames=360), "Watched")
+    # So long that a busy machine is at no end before it is looked at.
+    video_id = upload(barcode_mp4(frames=1350), "Watched")
     told = Told(api, video_id)
 
     async def playable() -> bool:  # or it would start by itself, once it is
@@ -78,19 +80,21 @@ async def test_play_pause_seek_and_leave(page: Page, api: httpx.Client, upload: 
     await becomes(page, f"{VIDEO}.currentTime > 1.2")
     await page.evaluate(f"{VIDEO}.pause()")
     paused_s = await page.evaluate(f"{VIDEO}.currentTime")
-    await page.evaluate("window.telecinePlayer.seek(8)")
-    await becomes(page, f"!{VIDEO}.seeking && {VIDEO}.currentTime >= 8")
+    await page.evaluate("window.telecinePlayer.seek(30)")
+    await becomes(page, f"!{VIDEO}.seeking && {VIDEO}.currentTime >= 30")
     await page.evaluate("window.telecinePlayer.play()")
-    await becomes(page, f"{VIDEO}.currentTime > 9.2")
+    await becomes(page, f"{VIDEO}.currentTime > 31.2")
     played_ms = await page.evaluate("window.played.ms")
     left_s = await page.evaluate(f"{VIDEO}.currentTime")
+    leaving_s = time.monotonic()
     await page.goto("about:blank")
+    leaving_s = time.monotonic() - leaving_s
 
     async def gone() -> bool:
         sessions = told.sessions()
         return bool(sessions) and len(told.events(sessions[0]["session"]["sessionId"])) == 6
 
-    await until(gone, within_s=20)
+    await until(gone)
     [session] = told.sessions()
     assert session["client"]["name"] == "Chrome"
     assert session["os"]["name"] == "GNU/Linux"
@@ -99,8 +103,8 @@ async def test_play_pause_seek_and_leave(page: Page, api: httpx.Client, upload: 
         *("ready", "play", "pause", "seek.forward", "resume", "pause"),
     ]
     assert events[2]["at"] == int(paused_s)
-    assert (events[3]["from"], events[3]["to"]) == (int(paused_s), 8)
-    assert events[5]["at"] in {int(left_s), int(left_s) + 1}
+    assert (events[3]["from"], events[3]["to"]) == (int(paused_s), 30)
+    assert int(left_s) <= events[5]["at"] <= left_s + leaving_s
     # The second stretch went on until the page was left.
     watched_s = told.number("watch-time/sum")
     assert watched_s >= played_ms / 1000 + 1

@@ -32,6 +32,20 @@ interface PlayerEvent {
   fro?: number;
 }
 
+/** How well it plays, counted since a playback began: an addition of ours. */
+interface Quality {
+  /** Milliseconds from the wish to play to the first picture that moves, null before that. */
+  st: number | null;
+  /** How often, and for how many milliseconds, it waited for data after that. */
+  sc: number;
+  sd: number;
+  /** How often the picture's size changed, which is what another rendition has. */
+  sw: number;
+  er: number;
+}
+
+const untold = (): Quality => ({ st: null, sc: 0, sd: 0, sw: 0, er: 0 });
+
 /** What of a player is watched. */
 export interface Watched extends EventTarget {
   readonly video: HTMLVideoElement;
@@ -54,6 +68,10 @@ export class Analytics {
   /** Where the video was before it was moved. */
   private beforeS = 0;
   private seekFromS: number | null = null;
+  private quality = untold();
+  private wantedAtMs: number | null = null;
+  private waitsSinceMs: number | null = null;
+  private heightPx = 0;
 
   constructor(private readonly player: Watched) {
     this.media = player.media;
@@ -67,10 +85,15 @@ export class Analytics {
       // One comes right before `seeked`, too, and is of the new place already.
       if (this.seekFromS === null) this.beforeS = video.currentTime;
     });
+    video.addEventListener('playing', () => this.onPlaying());
+    video.addEventListener('waiting', () => this.onWaiting());
+    video.addEventListener('resize', () => this.onResize());
     video.addEventListener('seeking', () => (this.seekFromS ??= this.beforeS));
     video.addEventListener('seeked', () => this.onSeeked());
     player.addEventListener('statechange', () => {
-      if (player.state === 'error') this.tell(ERROR, { eco: NETWORK });
+      if (player.state !== 'error') return;
+      this.quality.er += 1;
+      this.tell(ERROR, { eco: NETWORK });
     });
     player.addEventListener('mediachange', () => this.onMediaChange());
     window.setInterval(() => {
@@ -88,6 +111,9 @@ export class Analytics {
     this.isLoaded = this.hasStarted = this.isPlaying = false;
     this.beforeS = 0;
     this.seekFromS = null;
+    this.quality = untold();
+    this.wantedAtMs = this.waitsSinceMs = null;
+    this.heightPx = 0;
     this.tell(SOURCE);
   }
 
@@ -98,6 +124,7 @@ export class Analytics {
   }
 
   private leave(): void {
+    this.endWait();
     if (this.isPlaying) this.tell(PAUSE, { pau: true });
     this.isPlaying = false;
     this.send();
@@ -109,8 +136,39 @@ export class Analytics {
     this.tell(LOADED);
   }
 
+  /** Advertisements wait on their own account, and a seek is the viewer's doing. */
+  private onWaiting(): void {
+    const { isInterlude, video } = this.player;
+    if (this.quality.st === null || isInterlude || this.seekFromS !== null || video.seeking) return;
+    this.waitsSinceMs ??= performance.now();
+  }
+
+  private onPlaying(): void {
+    if (this.player.isInterlude) return;
+    if (this.quality.st === null && this.wantedAtMs !== null) {
+      this.quality.st = Math.round(performance.now() - this.wantedAtMs);
+    }
+    this.endWait();
+  }
+
+  /** Counts a wait when it goes on, or nobody waits any more. */
+  private endWait(): void {
+    if (this.waitsSinceMs === null) return;
+    this.quality.sd += Math.round(performance.now() - this.waitsSinceMs);
+    this.quality.sc += 1;
+    this.waitsSinceMs = null;
+  }
+
+  private onResize(): void {
+    const { videoHeight } = this.player.video;
+    if (this.player.isInterlude || videoHeight === 0) return;
+    if (this.heightPx !== 0 && this.heightPx !== videoHeight) this.quality.sw += 1;
+    this.heightPx = videoHeight;
+  }
+
   private onPlay(): void {
     this.isPlaying = true;
+    if (!this.player.isInterlude) this.wantedAtMs ??= performance.now();
     // Behind an advertisement it goes on by itself; that is nobody's doing.
     this.tell(this.player.isInterlude && this.hasStarted ? TIME : PLAY);
     this.hasStarted = true;
@@ -120,6 +178,7 @@ export class Analytics {
     // The end is a pause as well; and a media that is taken away was told of already.
     if (!this.isPlaying || this.player.video.ended) return;
     this.isPlaying = false;
+    this.endWait();
     if (this.seekFromS === null) this.beforeS = this.player.video.currentTime;
     this.tell(this.player.isInterlude ? TIME : PAUSE);
   }
@@ -168,6 +227,7 @@ export class Analytics {
       ref: document.referrer,
       ver: 'telecine',
       meta: this.player.options.metadata,
+      qoe: this.quality,
       eve,
     });
     // Goes out even if the page is gone by then; nobody waits for an answer.

@@ -9,6 +9,7 @@ interface Batch {
   pid: string;
   mid: string;
   meta: Record<string, string>;
+  qoe: { st: number | null; sc: number; sd: number; sw: number; er: number };
   eve: { eat: number; typ: number; vti: number; pau: boolean; fro?: number }[];
 }
 
@@ -105,6 +106,32 @@ describe('analytics', () => {
       [7.2, 20],
       [20, 3],
     ]);
+  });
+
+  it('counts how long the start took and how often it waited', () => {
+    let heightPx = 180;
+    Object.defineProperty(player.video, 'videoHeight', { get: () => heightPx });
+    player.play();
+    player.happens('waiting');
+    vi.advanceTimersByTime(700);
+    expect(sent.at(-1)?.qoe.st).toBeNull();
+    player.happens('resize');
+    player.happens('playing');
+    player.happens('waiting');
+    vi.advanceTimersByTime(1500);
+    player.happens('playing');
+    heightPx = 360;
+    player.happens('resize');
+    player.happens('resize');
+    player.moveTo(20);
+    player.state = 'error';
+    player.dispatchEvent(new Event('statechange'));
+    vi.advanceTimersByTime(300);
+    expect(sent.at(-1)?.qoe).toEqual({ st: 700, sc: 1, sd: 1500, sw: 1, er: 1 });
+    player.media = mediaOf('second');
+    player.dispatchEvent(new Event('mediachange'));
+    vi.advanceTimersByTime(300);
+    expect(sent.at(-1)?.qoe).toEqual({ st: null, sc: 0, sd: 0, sw: 0, er: 0 });
   });
 
   it('says goodbye', () => {

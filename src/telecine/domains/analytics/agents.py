@@ -5,9 +5,6 @@ lower case, and device types of its own.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
-
-from ua_parser import parse
 
 UNKNOWN = "unknown"
 MAX_AGENT_CHARS = 1024
@@ -48,9 +45,27 @@ class Agent:
     browser_version: str | None = None
 
 
-@lru_cache(maxsize=4096)
+_KEPT = 4096
+_known: dict[str, Agent] = {}
+
+
+def known(user_agent: str) -> Agent | None:
+    """Return what a user agent tells if it was described before, and not long ago."""
+    return _known.get(user_agent)
+
+
 def describe(user_agent: str) -> Agent:
     """Return what a user agent tells. The first call reads the rules: a second, 30 MB."""
+    found = _described(user_agent)
+    if len(_known) >= _KEPT:
+        _known.clear()  # forged ones; those that are real are back at once
+    _known[user_agent] = found
+    return found
+
+
+def _described(user_agent: str) -> Agent:
+    from ua_parser import parse  # noqa: PLC0415 - no start waits for it
+
     found = parse(user_agent[:MAX_AGENT_CHARS])
     os_name, os_version = UNKNOWN, None
     if found.os is not None:

@@ -6,10 +6,11 @@ from fastapi import APIRouter, Path, Request
 from fastapi.responses import JSONResponse
 
 from telecine.domains.accounts.auth import Caller
-from telecine.domains.analytics import documents, periods, queries
+from telecine.domains.analytics import documents, periods
 from telecine.domains.analytics.periods import Bounds
 from telecine.domains.analytics.reports import LIVE_STREAM, VIDEO
 from telecine.domains.analytics.schemas import SessionEventList, SessionList
+from telecine.domains.analytics.store import sessions
 from telecine.domains.live_streams import queries as live_streams
 from telecine.domains.videos import queries as videos
 from telecine.http import pagination, query
@@ -46,7 +47,7 @@ METADATA = {
 def _period(items: Items) -> Bounds:
     period = query.single(items, "period")
     try:
-        return queries.ALWAYS if period is None else periods.bounds(period)
+        return sessions.ALWAYS if period is None else periods.bounds(period)
     except ValueError:
         detail = "This value is not a day, week, month, year or range of days."
         raise bad_request([invalid_attribute("period", detail)]) from None
@@ -84,7 +85,7 @@ async def list_video_sessions(
             raise not_found("videoId")
         of_video = {(pair["key"], pair["value"]) for pair in video.metadata}
         asked = {key: value for key, value in labels.items() if (key, value) not in of_video}
-        total, rows = await queries.sessions(
+        total, rows = await sessions.sessions(
             tx, caller.project_id, (VIDEO, video_id), within, asked, page
         )
     data = _sessions(request, rows)
@@ -111,7 +112,7 @@ async def list_live_stream_sessions(
         stream = await live_streams.live_stream(tx, caller.project_id, live_stream_id)
         if stream is None:
             raise not_found("liveStreamId")
-        total, rows = await queries.sessions(
+        total, rows = await sessions.sessions(
             tx, caller.project_id, (LIVE_STREAM, live_stream_id), within, {}, page
         )
     path = f"/analytics/live-streams/{live_stream_id}"
@@ -136,7 +137,7 @@ async def list_session_events(
     items = request.query_params.multi_items()
     page = pagination.page_of(items)
     async with services.db.transaction() as tx:
-        found = await queries.events(tx, caller.project_id, session_id, page)
+        found = await sessions.events(tx, caller.project_id, session_id, page)
     if found is None:
         raise not_found("sessionId")
     data = [documents.event(row) for row in found[1]]

@@ -1,7 +1,6 @@
 """Pings wait here for less than a second, to be stored many at a time."""
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -11,7 +10,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from telecine.domains.analytics import agents
 from telecine.domains.analytics.reports import Report
-from telecine.domains.analytics.store import AnalyticsStore, Arrival
+from telecine.domains.analytics.store.writes import AnalyticsStore, Arrival
 
 log = structlog.get_logger()
 
@@ -31,7 +30,14 @@ EVENTS = Counter(
     ["result"],
 )
 
+CLIENT_DATA = Counter(
+    "telecine_client_data",
+    "Requests for media with CMCD by what became of it; `invalid_value`: of one that was taken.",
+    ["result"],
+)
+
 STORED, INVALID, UNKNOWN_MEDIA, DROPPED = "stored", "invalid", "unknown_media", "dropped"
+TAKEN, INVALID_VALUE, LIMITED = "taken", "invalid_value", "limited"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +61,15 @@ class Buffer:
 
     def add(self, report: Report, sender: Sender) -> None:
         """Have a ping stored soon."""
-        EVENTS.labels(INVALID).inc(report.dropped)
-        if len(self._waiting) >= CAPACITY:
-            EVENTS.labels(DROPPED).inc(len(report.events))
+        full = len(self._waiting) >= CAPACITY
+        if report.samples:
+            CLIENT_DATA.labels(INVALID_VALUE).inc(report.dropped)
+            CLIENT_DATA.labels(DROPPED if full else TAKEN).inc()
+        else:
+            EVENTS.labels(INVALID).inc(report.dropped)
+            if full:
+                EVENTS.labels(DROPPED).inc(len(report.events))
+        if full:
             return
         self._waiting.append((report, sender))
 
@@ -95,10 +107,10 @@ class Buffer:
 
 async def _described(batch: list[tuple[Report, Sender]]) -> list[Arrival]:
     wanted = {sender.user_agent for _, sender in batch}
-    # In a thread: whatever is new is matched against a thousand rules.
-    known: Mapping[str, agents.Agent] = await asyncio.to_thread(
-        lambda: {each: agents.describe(each) for each in wanted}
-    )
+    known = {each: found for each in wanted if (found := agents.known(each)) is not None}
+    if fresh := wanted - known.keys():
+        # In a thread: whatever is new is matched against a thousand rules.
+        known |= await asyncio.to_thread(lambda: {each: agents.describe(each) for each in fresh})
     return [
         Arrival(
             report,

@@ -10,8 +10,9 @@ from telecine import clock
 from telecine.domains.accounts.auth import Caller
 from telecine.domains.analytics.data_parameters import OF_BREAKDOWNS, OF_NUMBERS, OF_SERIES
 from telecine.domains.analytics.data_schemas import DataBreakdown, DataNumber, DataSeries
-from telecine.domains.analytics.measures import DIMENSIONS, LIVE_WITHIN, Measure
-from telecine.domains.analytics.questions import Kind, Question, ask, in_utc
+from telecine.domains.analytics.questions import QUALITY, RENDITION, Kind, Question, ask, in_utc
+from telecine.domains.analytics.store.figures import Figures
+from telecine.domains.analytics.store.rollups import DIMENSIONS, LIVE_WITHIN
 from telecine.http import pagination
 from telecine.http.caller import Identity
 from telecine.http.problems import unrecognized_url
@@ -33,13 +34,24 @@ NUMBERS = {
     ("watch-time", "average"): "watch-time-average",
     ("watch-time", "sum"): "watch-time-sum",
     ("ccv", "peak"): "ccv-peak",
-    ("ccv", "live"): "ccv-peak",
+    ("ccv", "live"): "ccv-live",
     ("ccv", "average"): "ccv-average",
     ("view", "count"): "view",
+    **{(each, "average"): each for each in QUALITY},
 }
 """What is measured for a metric and its aggregation."""
 
-SERIES = ("play", "play-rate", "start", "end", "impression", "ccv-peak", "ccv-average", "view")
+SERIES = (
+    "play",
+    "play-rate",
+    "start",
+    "end",
+    "impression",
+    "ccv-peak",
+    "ccv-average",
+    "view",
+    *QUALITY,
+)
 BREAKDOWNS = (*SERIES, "play-total")
 
 
@@ -84,8 +96,7 @@ async def get_number(
             begin=now - LIVE_WITHIN, end=now, filters=question.filters, unique=question.unique
         )
     async with services.db.transaction() as tx:
-        measure = Measure(caller.project_id, question, now)
-        number = await measure.number(tx, measured)
+        number = await Figures(caller.project_id, question, now).number(tx, measured)
     known = {} if aggregation in ("peak", "live") else {"aggregation": aggregation}
     context = _context("play-total" if measured == "play-total" else metric, question, **known)
     return JSONResponse({"context": context, "data": number})
@@ -103,7 +114,12 @@ async def get_breakdown(
     metric: str, breakdown: str, request: Request, caller: Caller, services: AppServices
 ) -> JSONResponse:
     """Return a number for each media, country, device, ..."""
-    if metric not in BREAKDOWNS or breakdown not in DIMENSIONS:
+    if metric not in BREAKDOWNS or not breakdown:
+        raise unrecognized_url()
+    if breakdown not in DIMENSIONS and (breakdown, metric in QUALITY) != (
+        RENDITION,
+        True,
+    ):
         raise unrecognized_url()
     if metric == "play-total" and breakdown != "media-id":
         raise unrecognized_url()
@@ -112,8 +128,8 @@ async def get_breakdown(
     question = ask(items, Kind.BREAKDOWN, metric, now, _oldest(caller, services, now))
     page = pagination.page_of(items)
     async with services.db.transaction() as tx:
-        measure = Measure(caller.project_id, question, now, breakdown)
-        total, rows = await measure.page(tx, metric, page)
+        figures = Figures(caller.project_id, question, now, breakdown)
+        total, rows = await figures.page(tx, metric, page)
     data = [{"dimensionValue": value, "metricValue": number} for value, number in rows]
     known = {} if breakdown == "referrer" else {"breakdown": breakdown}
     path = f"/data/buckets/{metric}/{breakdown}"
@@ -140,8 +156,8 @@ async def get_series(
     question = ask(items, Kind.SERIES, metric, now, _oldest(caller, services, now))
     page = pagination.page_of(items)
     async with services.db.transaction() as tx:
-        measure = Measure(caller.project_id, question, now).as_series()
-        total, rows = await measure.page(tx, metric, page)
+        figures = Figures(caller.project_id, question, now, series=True)
+        total, rows = await figures.page(tx, metric, page)
     data = [{"emittedAt": in_utc(moment), "metricValue": number} for moment, number in rows]
     answer = pagination.envelope(data, total, page, f"/data/timeseries/{metric}", items)
     context = _context(metric, question, interval=question.interval)

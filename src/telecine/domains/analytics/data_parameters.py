@@ -56,7 +56,8 @@ _COMMON = [
         **_parameter(
             "filterBy",
             "Only playbacks with one of these values, for each member given. `tag` has one value; "
-            "with plays of all time only `mediaId` and `mediaType`.",
+            "with plays of all time only `mediaId` and `mediaType`, `rendition` only with the "
+            "quality.",
             {
                 "type": "object",
                 "properties": {
@@ -69,6 +70,7 @@ _COMMON = [
                     "browser": _list(_TEXT),
                     "tag": _TEXT,
                     "referrer": _list({"type": "string", "maxLength": 2048}),
+                    "rendition": _list(_TEXT),
                 },
             },
         ),

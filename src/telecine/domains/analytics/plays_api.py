@@ -13,9 +13,9 @@ from telecine.db.engine import Transaction
 from telecine.domains.accounts.auth import Caller
 from telecine.domains.analytics.countries import NAMES
 from telecine.domains.analytics.data_schemas import PlayCountList
-from telecine.domains.analytics.measures import Measure
 from telecine.domains.analytics.questions import Question, in_utc
 from telecine.domains.analytics.reports import LIVE_STREAM, VIDEO
+from telecine.domains.analytics.store.figures import Figures
 from telecine.domains.live_streams import queries as live_streams
 from telecine.domains.videos import queries as videos
 from telecine.http import pagination, query
@@ -145,15 +145,14 @@ async def _plays(
             by_value=not over_time,
             descending=not over_time,
         )
-        measure = Measure(
+        figures = Figures(
             caller.project_id,
             question,
             now,
             "" if over_time else _DIMENSIONS.get(dimension, "media-id"),
+            series=over_time,
         )
-        if over_time:
-            measure = measure.as_series()
-        total, rows = await measure.page(tx, "play", page)
+        total, rows = await figures.page(tx, "play", page)
     data = [{"value": _shown(dimension, value), "plays": int(plays)} for value, plays in rows]
     return JSONResponse(pagination.envelope(data, total, page, request.url.path, items))
 

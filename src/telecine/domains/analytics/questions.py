@@ -26,6 +26,22 @@ INTERVALS = {
 VIEW_DURATIONS_S = {"3s": 3, "5s": 5, "10s": 10, "30s": 30}
 
 
+QUALITY = (
+    "startup-time",
+    "rebuffer-count",
+    "rebuffer-ratio",
+    "bitrate-switches",
+    "bitrate",
+    "throughput",
+    "error-rate",
+    "exit-before-start-rate",
+    "quality-score",
+)
+"""The metrics of the quality of experience."""
+
+RENDITION = "rendition"
+"""What only playbacks that tell of their quality are told apart by."""
+
 FILTERS = (
     "mediaId",
     "mediaType",
@@ -128,7 +144,9 @@ class _Reading:
 
     def _refuse_unexpected(self) -> None:
         names = allowed(self._kind, self._metric)
-        filters = TOTAL_FILTERS if self._total else FILTERS
+        filters = set(TOTAL_FILTERS if self._total else FILTERS)
+        if self._metric in QUALITY:
+            filters.add(RENDITION)
         for key, value in self._items:
             found = _FILTER.fullmatch(key)
             if key not in names and (found is None or found[1] not in filters):

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeGuard
+from enum import IntEnum
+from typing import Any, NamedTuple, TypeGuard
 
-from telecine.domains.analytics.timeline import Span
+from telecine.domains.analytics.timeline import LONGEST_MS, Span
 
 VIDEO, LIVE_STREAM = "video", "live-stream"
 
@@ -16,8 +17,7 @@ class Unreadable(Exception):
     """A ping that no player sends."""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """What a viewer did, by the player's clock; of a seek, `at_s` is where it leads."""
 
     type: str
@@ -26,13 +26,70 @@ class Event:
     from_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+NOT_STARTED = -1
+UNTOLD_START = -2
+"""It plays, and nobody knows how long it took to begin."""
+
+
+class Quality(NamedTuple):
+    """What a player has counted of a playback since it began: told again, it is no more.
+
+    `startup_ms` is from the wish to play to the first picture that moves; NOT_STARTED: there
+    was none yet; None: the player does not tell. `rendition` is the quality that was played
+    last, by its name.
+    """
+
+    startup_ms: int | None = None
+    stall_count: int = 0
+    stall_ms: int = 0
+    switch_count: int = 0
+    error_count: int = 0
+    bitrate_kbps: int | None = None
+    throughput_kbps: int | None = None
+    rendition: str | None = None
+
+
+NO_QUALITY = Quality()
+
+
+class Kind(IntEnum):
+    """What is asked for."""
+
+    OTHER = 0
+    VIDEO = 1
+    AUDIO = 2
+
+
+class Sample(NamedTuple):
+    """One request, by our clock; the rest is as in `protocols.cmcd.ClientData`."""
+
+    at_ms: int
+    kind: int
+    rendition: str | None = None
+    buffer_ms: int | None = None
+    starved: bool = False
+    urgent: bool = False
+    bitrate_kbps: int | None = None
+    throughput_kbps: int | None = None
+    duration_ms: int | None = None
+    start_ms: int | None = None
+    stall_ms: int | None = None
+    follows: bool = False
+    failed: bool = False
+
+    @property
+    def has_data(self) -> bool:
+        """Whether there was something to be played."""
+        return self.buffer_ms > 0 if self.buffer_ms is not None else not self.urgent
+
+
+@dataclass(slots=True, kw_only=True)
 class Report:
     """What one ping says of one playback.
 
     All `_ms` are milliseconds since 1970 by the player's clock, `skew_ms` is what brings
-    them to ours. `plain_types`: this generation does not tell `resume` from `play`.
-    `dropped` counts the events that could not be read.
+    them to ours. `dropped` counts the events that could not be read. `samples` stand
+    instead of all else where a player only asked for media (`requests`).
     """
 
     generation: int
@@ -51,6 +108,8 @@ class Report:
     referrer: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     dropped: int = 0
+    quality: Quality = NO_QUALITY
+    samples: tuple[Sample, ...] = ()
 
 
 MAX_REFERRER_CHARS = 2048
@@ -77,6 +136,21 @@ def is_id(value: object) -> TypeGuard[str]:
     return (
         isinstance(value, str) and 0 < len(value) <= 64 and value.isascii() and value.isprintable()
     )
+
+
+_MOST = 1_000_000
+
+
+def count(value: object) -> int:
+    """Return a number of times, 0 for whatever is none."""
+    return value if type(value) is int and 0 <= value <= _MOST else 0
+
+
+def duration_ms(value: object) -> int | None:
+    """Return a time of up to a day in milliseconds, None for whatever is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return round(value) if 0 <= value <= LONGEST_MS else None
 
 
 def labels(value: object) -> dict[str, str]:

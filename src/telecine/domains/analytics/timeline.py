@@ -7,8 +7,9 @@ as pings may still overtake each other, so their order does not matter.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from enum import IntEnum
+from operator import itemgetter
+from typing import NamedTuple
 
 SETTLED_AFTER_MS = 120_000
 """Moments that are older than this, seen from the newest, are joined for good."""
@@ -25,8 +26,7 @@ class Mark(IntEnum):
     STOP = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A stretch of playing. `begins`: it did not play before; `ends`: not after it."""
 
     start_ms: int
@@ -35,43 +35,49 @@ class Span:
     ends: bool = False
 
 
+_BY_TIME = itemgetter(0, 1)
+
+
 def spans_of(marks: Iterable[tuple[int, Mark]], link_ms: int) -> list[Span]:
     """Return the spans that one ping tells of; `marks` ascend.
 
     `link_ms` is how far moments may be apart: two times the interval of the pings.
     """
     spans: list[Span] = []
-    current: Span | None = None
-    stopped = False
+    # Of the span that is not over yet; without one, `start_ms` is None.
+    start_ms: int | None = None
+    end_ms = 0
+    begins = stopped = False
     for at_ms, mark in marks:
-        if current is not None and at_ms - current.end_ms > link_ms:
-            spans.append(current)
-            current = None
+        if start_ms is not None and at_ms - end_ms > link_ms:
+            spans.append(Span(start_ms, end_ms, begins))
+            start_ms = None
         if mark is Mark.STOP:
-            if current is not None or not stopped:
-                start = current or Span(at_ms, at_ms)
-                spans.append(replace(start, end_ms=at_ms, ends=True))
-            current, stopped = None, True
-        elif current is not None:
-            current = replace(current, end_ms=at_ms)
+            if start_ms is not None:
+                spans.append(Span(start_ms, at_ms, begins, ends=True))
+            elif not stopped:
+                spans.append(Span(at_ms, at_ms, ends=True))
+            start_ms, stopped = None, True
+        elif start_ms is not None:
+            end_ms = at_ms
         else:
-            current = Span(at_ms, at_ms, begins=mark is Mark.GO)
-    return [*spans, *([] if current is None else [current])]
+            start_ms, end_ms, begins = at_ms, at_ms, mark is Mark.GO
+    return [*spans, *([] if start_ms is None else [Span(start_ms, end_ms, begins)])]
 
 
 def joined(spans: Iterable[Span], link_ms: int) -> list[Span]:
     """Return spans without overlaps; those near each other are one (`link_ms` 0: none)."""
     found: list[Span] = []
     # Of two that begin together the longer one comes last: it has the say about the end.
-    for span in sorted(spans, key=lambda each: (each.start_ms, each.end_ms)):
+    for span in sorted(spans, key=_BY_TIME):
         last = found[-1] if found else None
         if last is None or not _joins(last, span, link_ms):
             found.append(span)
         elif span.end_ms > last.end_ms:
             begins = last.begins or (span.begins and span.start_ms == last.start_ms)
-            found[-1] = replace(last, end_ms=span.end_ms, ends=span.ends, begins=begins)
+            found[-1] = Span(last.start_ms, span.end_ms, begins, span.ends)
         elif span.end_ms == last.end_ms:
-            found[-1] = replace(last, ends=last.ends or span.ends)
+            found[-1] = Span(last.start_ms, last.end_ms, last.begins, last.ends or span.ends)
     return found
 
 

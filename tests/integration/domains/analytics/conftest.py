@@ -8,7 +8,7 @@ from telecine.domains.analytics import api as analytics_api
 from telecine.domains.analytics import data_api, plays_api
 from telecine.domains.analytics.buffer import Buffer
 from telecine.domains.analytics.collector import Collector
-from telecine.domains.analytics.store import AnalyticsStore
+from telecine.domains.analytics.store.writes import AnalyticsStore
 from telecine.domains.live_streams import api as live_streams_api
 from telecine.domains.videos import api as videos_api
 from telecine.http.app import Api, create_app
@@ -33,7 +33,12 @@ def pings(db: Database) -> Buffer:
 
 
 @pytest.fixture
-def app(services: Services, pings: Buffer) -> Api:
+def collector(services: Services, pings: Buffer) -> Collector:
+    return Collector(pings, services.token_key, Somewhere())
+
+
+@pytest.fixture
+def app(services: Services, collector: Collector) -> Api:
     routers = [
         videos_api.router,
         live_streams_api.router,
@@ -41,7 +46,7 @@ def app(services: Services, pings: Buffer) -> Api:
         analytics_api.router,
         data_api.router,
     ]
-    return create_app(routers, Collector(pings, services.token_key, Somewhere()).routes(), services)
+    return create_app(routers, collector.routes(), services)
 
 
 @pytest.fixture

@@ -11,7 +11,9 @@ from sqlalchemy import select, text
 from telecine import clock
 from telecine.db.engine import Database
 from telecine.domains.analytics.buffer import Buffer
+from telecine.domains.analytics.collector import Collector
 from telecine.domains.analytics.models import Playback, PlayEvent, PlayTotal
+from telecine.domains.analytics.shares import Shares
 from telecine.http.app import Api
 from tests.fixtures.application import connect
 from tests.integration.domains.analytics.playing import IPHONE, Player, iso
@@ -141,6 +143,24 @@ async def test_what_nobody_has_is_counted_and_answered_alike(
     assert await playbacks(db, pings) == []
     assert counted("unknown_media") == unknown + 4
     assert counted("invalid") == invalid + 16  # a live stream without an id among them
+
+
+async def test_who_tells_too_much_is_answered_alike_and_counted(
+    client: httpx.AsyncClient,
+    collector: Collector,
+    db: Database,
+    pings: Buffer,
+    video_id: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(collector, "_shares", Shares(2))
+    limited = counted("limited")
+    for number in range(3):
+        answer = await client.post("/vod", json=first_generation(video_id, 10 + number))
+        assert answer.json()["session"].startswith("ps")
+    await Player(client, video_id).send((3, 2, 0), (1, 3, 2))
+    assert len(await playbacks(db, pings)) == 2
+    assert counted("limited") == limited + 3 + 2
 
 
 @pytest.mark.parametrize("path", ["/vod", "/live", "/watch"])

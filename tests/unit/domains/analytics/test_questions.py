@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from telecine.domains.analytics.questions import Kind, Question, ask
+from telecine.domains.analytics.questions import QUALITY, Kind, Question, ask
+from telecine.domains.analytics.store import quality
 from telecine.problems import Problem
 
 NOW = datetime(2026, 5, 20, 12, 30, tzinfo=UTC)
@@ -86,6 +87,7 @@ LONG = "https://example.com/" + "x" * 2048
         (NUMBER, "play", "filterBy", "x", "filterBy:x", UNEXPECTED),
         (NUMBER, "play", "filterBy[city]", "Paris", "filterBy[city]:Paris", UNEXPECTED),
         (BREAKDOWN, "play", "interval", "day", "interval:day", UNEXPECTED),
+        (NUMBER, "play", "filterBy[rendition]", "720p", "filterBy[rendition]:720p", UNEXPECTED),
         (BREAKDOWN, "play-total", "filterBy[tag]", "x", "filterBy[tag]:x", UNEXPECTED),
         (NUMBER, "play", "from", "2024-05-20", "from", "This value must be a ISO-8601 date."),
         (NUMBER, "play", "from", "2027-01-01T00:00:00Z", "from",
@@ -124,3 +126,9 @@ def test_what_is_wrong_is_told(
         "name": name,
         "detail": detail,
     }
+
+
+def test_the_quality_has_a_filter_more() -> None:
+    found = asked(NUMBER, "quality-score", ("filterBy[rendition]", "720p"))
+    assert found.filters == {"rendition": ["720p"]}
+    assert set(quality.METRICS) == set(QUALITY)

@@ -17,6 +17,7 @@ _SESSIONS = """
            (array_agg(id ORDER BY loaded_at DESC, id))[1] AS newest
       FROM playback
      WHERE project_id = :project_id AND media_id = :media_id AND media_type = :media_type
+       AND generation < 3
      GROUP BY session_id
     HAVING min(loaded_at) >= :begin AND min(loaded_at) < :end
        AND bool_or(labels @> CAST(:labels AS jsonb))
@@ -34,12 +35,14 @@ _PAGE = text(
 _HAS_SESSION = text(
     """
     SELECT EXISTS (SELECT 1 FROM playback
-                    WHERE project_id = :project_id AND session_id = :session_id)
+                    WHERE project_id = :project_id AND session_id = :session_id
+                      AND generation < 3)
     """
 )
 _COUNT_EVENTS = text(
     """
-    SELECT count(*) FROM playback p JOIN play_event e ON e.playback_id = p.id
+    SELECT count(*) FROM playback p
+      JOIN play_event e ON e.playback_id = p.id AND e.opened_at = p.opened_at
      WHERE p.project_id = :project_id AND p.session_id = :session_id
     """
 )
@@ -56,7 +59,8 @@ _EVENTS = text(
                                WHEN 'end' THEN e.emitted_ms * 2 END)
                  OVER (PARTITION BY p.id ORDER BY e.emitted_ms, e.place
                        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
-          FROM playback p JOIN play_event e ON e.playback_id = p.id
+          FROM playback p
+          JOIN play_event e ON e.playback_id = p.id AND e.opened_at = p.opened_at
          WHERE p.project_id = :project_id AND p.session_id = :session_id) AS event
      ORDER BY emitted_ms + skew_ms, type = 'ready' DESC, place
     OFFSET :offset LIMIT :limit

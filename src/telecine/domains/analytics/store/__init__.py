@@ -1,0 +1,1 @@
+"""All SQL of viewers' analytics: writes, sweeps, rollups, and the questions that read them."""
