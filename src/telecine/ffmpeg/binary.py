@@ -41,3 +41,19 @@ def version(path: Path) -> str:
     if named is None:
         raise RunnerError("launch", f"{path} is not ffmpeg")
     return named[1].decode("ascii", "replace")
+
+
+def encoders(path: Path) -> frozenset[str]:
+    """Return the names of the encoders that a trusted ffmpeg was built with.
+
+    Raises:
+        RunnerError: it does not run.
+    """
+    try:
+        said = subprocess.run(
+            [path, "-hide_banner", "-encoders"], capture_output=True, check=True, timeout=30
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise RunnerError("launch", str(error)) from error
+    lines = re.findall(rb"^ [VAS][A-Z.]{5} (\S+)", said.stdout, re.MULTILINE)
+    return frozenset(name.decode("ascii", "replace") for name in lines)

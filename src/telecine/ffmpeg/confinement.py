@@ -32,6 +32,9 @@ class Program:
     reads: Sequence[Path] = ()
     """Files and folders that it may read."""
 
+    devices: Sequence[str] = ()
+    """Device files that it may open, read, write and control."""
+
     env: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -52,6 +55,7 @@ def launcher_argv(
     }
     words = [f"{key}={value}" for key, value in settings.items()]
     words += [f"read={path}" for path in program.reads]
+    words += [f"device={path}" for path in program.devices]
     words += [f"env={name}={value}" for name, value in program.env.items()]
     return [sys.executable, "-I", "-S", str(LAUNCHER), *words, "--", *program.argv]
 

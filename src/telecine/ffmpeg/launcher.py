@@ -7,8 +7,9 @@ that only what starts quickly (`json` alone would cost ten milliseconds).
 
 Keys: `exe` program to become; `parent` process id that must be alive; `policy` (`required`
 or `off`); `uid` for when started as root; `cpu`, `memory`, `nice` limits; `filter` seccomp
-program in hexadecimal; `read` a file or folder the program may read (repeatable); `env`
-one NAME=VALUE of its environment (repeatable); `files` first descriptor that is closed.
+program in hexadecimal; `read` a file or folder the program may read (repeatable); `device` a
+device file it may use (repeatable), in whose group it then is; `env` one NAME=VALUE of its
+environment (repeatable); `files` first descriptor that is closed.
 
 What holds is written to descriptor 7 as one line of JSON, a failure as {"error": ...};
 descriptor 7 closes with the exec, so its end of file says that the program runs.
@@ -36,9 +37,12 @@ CAPABILITY_VERSION_3 = 0x20080522
 
 # Landlock: include/uapi/linux/landlock.h; the system call numbers are the same everywhere.
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
-EXECUTE, READ_FILE, READ_DIR = 1, 4, 8
+EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1, 2, 4, 8
+IOCTL_DEV = 1 << 15
 SYSTEM_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64")
 SYSTEM_FILES = ("/etc/ld.so.cache", "/dev/null", "/dev/urandom")
+DEVICE_FACTS = ("/sys/dev/char", "/sys/devices", "/sys/module", "/proc/driver/nvidia")
+"""Where drivers look up what a device is."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -172,7 +176,7 @@ def _drop_capabilities() -> None:
         raise LaunchError(f"capabilities cannot be dropped: {_failure()}")
 
 
-def _drop_root(uid: int, reads: list[str], landlocked: bool) -> str:
+def _drop_root(uid: int, reads: list[str], groups: list[int], landlocked: bool) -> str:
     """Give up root; return how.
 
     An installation in a folder that is root's alone (/root) could not be read by `uid`.
@@ -182,7 +186,7 @@ def _drop_root(uid: int, reads: list[str], landlocked: bool) -> str:
     if landlocked and not (program_ok and all(_everyone_may(path, 0o004) for path in reads)):
         _drop_capabilities()
         return "0 without capabilities"
-    os.setgroups([])
+    os.setgroups(groups)
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
     return str(uid)
@@ -228,13 +232,16 @@ def _report(**facts: object) -> None:
     os.write(STATUS_FD, f"{{{line}}}\n".encode())
 
 
-def _confine(landlock: Landlock, uid: int, reads: list[str], filter_program: bytes) -> None:
+def _confine(
+    landlock: Landlock, uid: int, reads: list[str], devices: list[str], filter_program: bytes
+) -> None:
     """Apply the layers that need `policy=required` and report them."""
     namespaces: bool | str = "needs root"
     user = str(os.geteuid())
     if os.geteuid() == 0:
         namespaces = _libc.unshare(NEW_NET | NEW_IPC | NEW_UTS) == 0 or _failure()
-        user = _drop_root(uid, reads, landlocked=landlock.version > 0)
+        groups = [os.stat(path).st_gid for path in devices if os.path.exists(path)]  # noqa: PTH110, PTH116
+        user = _drop_root(uid, reads, groups, landlocked=landlock.version > 0)
     if _prctl(PR_SET_NO_NEW_PRIVS, 1):
         raise LaunchError(f"no_new_privs: {_failure()}")
     rules = landlock.restrict()
@@ -245,7 +252,11 @@ def _confine(landlock: Landlock, uid: int, reads: list[str], filter_program: byt
 
 
 def _launch(
-    settings: dict[str, str], reads: list[str], env: dict[str, str], argv: list[str]
+    settings: dict[str, str],
+    reads: list[str],
+    devices: list[str],
+    env: dict[str, str],
+    argv: list[str],
 ) -> None:
     _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     confined = settings["policy"] != "off"
@@ -264,9 +275,15 @@ def _launch(
             landlock.allow(os.path.realpath(loader), EXECUTE | READ_FILE)
         for path in (*SYSTEM_LIBRARIES, *SYSTEM_FILES, *reads):
             landlock.allow(path, READ_FILE | READ_DIR)
+        controls = IOCTL_DEV if landlock.version >= 5 else 0
+        for path in devices:
+            landlock.allow(path, READ_FILE | WRITE_FILE | controls)
+        for path in DEVICE_FACTS if devices else ():
+            landlock.allow(path, READ_FILE | READ_DIR)
     _limit(int(settings["cpu"]), int(settings["memory"]), int(settings["nice"]))
     if landlock is not None:
-        _confine(landlock, int(settings["uid"]), reads, bytes.fromhex(settings["filter"]))
+        calls = bytes.fromhex(settings["filter"])
+        _confine(landlock, int(settings["uid"]), reads, devices, calls)
     else:
         _report(landlock="off", seccomp="off", namespaces="off", user=str(os.geteuid()))
     _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # again: setuid clears it
@@ -279,12 +296,13 @@ def main(words: list[str]) -> None:
     """Read the settings from the command line and launch; only a failure returns."""
     end = words.index("--")
     pairs = [tuple(word.split("=", 1)) for word in words[:end]]
-    settings = {key: value for key, value in pairs if key not in ("read", "env")}
+    settings = {key: value for key, value in pairs if key not in ("read", "device", "env")}
     reads = [value for key, value in pairs if key == "read"]
+    devices = [value for key, value in pairs if key == "device"]
     env = dict(value.split("=", 1) for key, value in pairs if key == "env")
     os.set_inheritable(STATUS_FD, False)
     try:
-        _launch(settings, reads, env, words[end + 1 :])
+        _launch(settings, reads, devices, env, words[end + 1 :])
     except (OSError, LaunchError, ValueError) as error:
         _report(error=f"{type(error).__name__}: {error}")
     os._exit(127)

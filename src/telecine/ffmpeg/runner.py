@@ -43,6 +43,10 @@ def output_url(index: int) -> str:
     return f"pipe:{FIRST_OUTPUT_FD + index}"
 
 
+_QUIET = {"SVT_LOG": "1"}
+"""SVT-AV1 tells all of its settings past ffmpeg's log; 1 leaves its errors."""
+
+
 class Runner:
     """Starts confined programs. One per process, shared by all its tasks."""
 
@@ -50,7 +54,7 @@ class Runner:
         self.ffmpeg = ffmpeg
         self.sandbox: SandboxPolicy = sandbox
 
-    async def run(
+    async def run(  # noqa: PLR0913 - all that is given to a run
         self,
         argv: Sequence[str],
         *,
@@ -59,6 +63,7 @@ class Runner:
         input_file: Path | None = None,
         outputs: Sequence[Sink] = (),
         attachments: Sequence[bytes] = (),
+        devices: Sequence[str] = (),
         on_progress: Callable[[Progress], None] | None = None,
         brake: Brake | None = None,
     ) -> Result:
@@ -67,7 +72,8 @@ class Runner:
         The input is `feed` or `input_file`, named by `input_url()`; every `-i` needs
         `safety.INPUT_FLAGS` before it. Each output is given what ffmpeg writes to
         `output_url(index)`, in order; while an output's awaitable is pending, ffmpeg waits.
-        `attachments` are small files of ours, named by `attachment_url()`.
+        `attachments` are small files of ours, named by `attachment_url()`; `devices` are
+        device files that the sandbox lets through.
         On cancellation or any error the process is dead before this returns.
 
         Raises:
@@ -78,7 +84,9 @@ class Runner:
         if on_progress is not None:
             reporting = ["-nostats", "-stats_period", str(PROGRESS_PERIOD_S),
                          "-progress", f"pipe:{PROGRESS_FD}"]  # fmt: skip
-        program = Program(path=self.ffmpeg, argv=["ffmpeg", *reporting, *argv])
+        program = Program(
+            path=self.ffmpeg, argv=["ffmpeg", *reporting, *argv], devices=devices, env=_QUIET
+        )
         plumbing = Plumbing(
             feed=feed is not None,
             outputs=len(outputs),

@@ -12,11 +12,10 @@ from fractions import Fraction
 
 from telecine.ffmpeg.runner import attachment_url, input_url, output_url
 from telecine.ffmpeg.safety import ATTACHED_PICTURE_FLAGS, INPUT_FLAGS
+from telecine.pipeline.encoders import Encoder, software
 from telecine.pipeline.filters import Source, filter_graph
 from telecine.pipeline.model import Plan, VideoRendition, VideoTrack
 
-_SMALL_SIDE_PX = 480
-_THREADS = "2"
 _LONGEST_HOLD_FRAMES = 3600
 
 # Pictures that change their size or kind go through the same filters: new ones would lay
@@ -45,6 +44,8 @@ class Manner:
             options += ["-flags2", "+showall"]
         return options
 
+
+SOFTWARE = software()
 
 USUAL = Manner()
 MANNERS = (USUAL, Manner(threads=1), Manner(threads=1, tolerant=True))
@@ -104,6 +105,7 @@ def encode(
     end_frame: int,
     source: Fed | Whole,
     manner: Manner = USUAL,
+    encoder: Encoder = SOFTWARE,
 ) -> list[str]:
     """Return the arguments that encode frames [first, end) of `renditions`.
 
@@ -113,6 +115,10 @@ def encode(
     start_frame = max(source.start_frame, first_frame - _LONGEST_HOLD_FRAMES)
     origin = Source(video, stream(source), shift(source), min(start_frame, first_frame))
     graph = filter_graph(origin, plan, renditions, first_frame, end_frame)
+    by = [encoder if encoder.suits(rendition) else SOFTWARE for rendition in renditions]
+    for number, each in enumerate(by):
+        if each.upload:
+            graph += f";[o{number}]{each.upload}[u{number}]"
     cuts = [cut for cut in plan.piece_cuts if first_frame < cut < end_frame]
     arguments = [
         # Damage of which decoders make the best is a warning.
@@ -121,6 +127,7 @@ def encode(
         "-copyts",
         # Damaged pictures are concealed or skipped, the one before stays on the screen.
         "-max_error_rate", "1",
+        *encoder.before_input,
         *INPUT_FLAGS,
         *media_input(source, manner),
         *pictures(plan, len(renditions)),
@@ -130,10 +137,10 @@ def encode(
     ]  # fmt: skip
     for number, rendition in enumerate(renditions):
         arguments += [
-            "-map", f"[o{number}]",
-            *encoder(rendition),
-            *_timing(plan, first_frame, cuts),
-            *_fragments(plan),
+            "-map", f"[u{number}]" if by[number].upload else f"[o{number}]",
+            *by[number].settings(rendition),
+            *timing(plan, first_frame, cuts),
+            *fragments(plan),
             output_url(number),
         ]  # fmt: skip
     return arguments
@@ -146,30 +153,6 @@ def pictures(plan: Plan, outputs: int) -> list[str]:
         attached = attachment_url(number, outputs)
         arguments += ["-threads", "1", *ATTACHED_PICTURE_FLAGS, *attached]
     return arguments
-
-
-def encoder(rendition: VideoRendition) -> list[str]:
-    """Return the settings of x264 that every encode of a rendition shares."""
-    small = min(rendition.width_px, rendition.height_px) <= _SMALL_SIDE_PX
-    # Best quality for the processor time at each size; mbtree and trellis give back what
-    # superfast leaves out, partitions are where veryfast spends without gain.
-    preset, tuning = (
-        ("veryfast", "trellis=1:rc-lookahead=20:partitions=i8x8,i4x4")
-        if small
-        else ("superfast", "trellis=1:mbtree=1:rc-lookahead=10")
-    )
-    return [
-        "-c:v", "libx264",
-        "-preset", preset,
-        # Key frames where we say and nowhere else; headers that do not depend on CRF or
-        # threads, so that one init segment fits all chunks.
-        "-x264-params", f"{tuning}:scenecut=0:stitchable=1",
-        "-profile:v", rendition.profile,
-        "-level", rendition.level,
-        "-crf", f"{rendition.crf:g}",
-        "-maxrate", str(rendition.max_rate_bps),
-        "-bufsize", str(rendition.buffer_bits),
-    ]  # fmt: skip
 
 
 def media_input(source: Fed | Whole, manner: Manner = USUAL) -> list[str]:
@@ -200,16 +183,13 @@ def shift(source: Fed | Whole) -> str:
     return f"round(PTS-({zero.numerator}/{zero.denominator})/TB)"
 
 
-def _timing(plan: Plan, first_frame: int, cuts: Sequence[int]) -> list[str]:
+def timing(plan: Plan, first_frame: int, cuts: Sequence[int]) -> list[str]:
+    """Return the options that force key frames at `cuts`, and give frames whole ticks."""
     rate = plan.frame_rate
     arguments = [
-        # Only forced key frames; x264's own limit is out of reach.
-        "-g", "9999",
-        "-keyint_min", "1",
         # No picture is dropped or doubled behind the filters.
         "-fps_mode", "passthrough",
         "-enc_time_base", f"{rate.denominator}:{rate.numerator}",
-        "-threads", _THREADS,
     ]  # fmt: skip
     if cuts:
         # Relative to the start of the run, half a frame early against rounding.
@@ -218,7 +198,8 @@ def _timing(plan: Plan, first_frame: int, cuts: Sequence[int]) -> list[str]:
     return arguments
 
 
-def _fragments(plan: Plan) -> list[str]:
+def fragments(plan: Plan) -> list[str]:
+    """Return the options of the container: a fragment a piece, equal input gives equal bytes."""
     return [
         # Nothing of the source's metadata, nothing of ffmpeg's version: equal input
         # gives equal init segments.

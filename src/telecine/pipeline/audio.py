@@ -18,6 +18,7 @@ from telecine.pipeline.model import PACKET_SAMPLES, AudioRendition, Plan, Probe
 from telecine.pipeline.reader import SourceReader
 
 _PREROLL_PACKETS = 2
+_POSTROLL_PACKETS = 1
 _PRIMING_PACKETS = 1
 _SEEK_EARLY_S = Fraction(1)
 _AFTER_S = Fraction(1)
@@ -68,7 +69,8 @@ def span_argv(
             # span is dropped, what is missing at its start is silence.
             f"aresample={rate_hz}:async=1:min_hard_comp={_DRIFT_S}:first_pts={start}",
             "apad",
-            f"atrim=end_pts={end_packet * PACKET_SAMPLES}[a]",
+            # The last packet reaches over the end: what comes there must be what it meets.
+            f"atrim=end_pts={(end_packet + _POSTROLL_PACKETS) * PACKET_SAMPLES}[a]",
         )
     )
     argv = [

@@ -4,7 +4,7 @@ Told from its bytes alone: the init segment, the `moof` of every fragment, and h
 fragment's payload begins.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -12,10 +12,10 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from telecine.formats.codecs import aac, h264
+from telecine.formats.codecs import aac
 from telecine.formats.errors import FormatError
 from telecine.formats.mp4.fragment import Moof, read_init
-from telecine.formats.mp4.sample_entry import entry_box
+from telecine.pipeline.bitstream import codecs_of, coded_size, encoded_codecs, key_frame_test
 from telecine.pipeline.model import TIMESCALE, Plan, VideoRendition
 
 HEAD_BYTES = 4096
@@ -23,9 +23,6 @@ HEAD_BYTES = 4096
 
 LATEST_AUDIO_S = Fraction(1, 10)
 """Sound may end this much and a packet behind the last picture, never more."""
-
-_IDR = 5
-_PICTURES = range(1, 6)  # NAL units that hold a slice (ISO/IEC 14496-10, table 7-1)
 
 Ints = npt.NDArray[np.int64]
 
@@ -168,43 +165,27 @@ def _pts(moof: Moof) -> Ints:
 
 
 def _key_frames(track: Track) -> Check:
-    """Each fragment begins with an IDR picture, in its table and in its bytes."""
+    """Each fragment begins with a key frame (IDR), in its table and in its bytes."""
     wrong = []
     try:
-        config = _config(track)
+        begins_with_key = key_frame_test(read_init(track.init).stsd)
     except FormatError as error:
         return Check("key frames", False, f"unreadable: {error}")
     for number, (moof, head) in enumerate(zip(track.moofs, track.heads, strict=True)):
-        units = _units(head, config.nal_length_bytes)
-        first = next((kind for kind in units if kind in _PICTURES), None)
-        if not moof.samples.keyframes[:1].any() or first != _IDR:
+        if not moof.samples.keyframes[:1].any() or not begins_with_key(head):
             wrong.append(number)
     return Check("key frames", not wrong, _told(wrong, f"{len(track.moofs)} fragments"))
-
-
-def _config(track: Track) -> h264.AvcConfig:
-    stsd = read_init(track.init).stsd
-    return h264.parse_avcc(entry_box(stsd, b"avcC", video=True) or b"")
-
-
-def _units(head: bytes, length_bytes: int) -> Iterator[int]:
-    """Yield the types of the NAL units that begin in the first bytes of a payload."""
-    at = 0
-    while at + length_bytes < len(head):
-        yield head[at + length_bytes] & 0x1F
-        at += length_bytes + int.from_bytes(head[at : at + length_bytes])
 
 
 def _video_codec(rendition: VideoRendition, track: Track) -> Check:
     """Profile, level and size are those that the playlist named before the encode."""
     try:
-        init, config = read_init(track.init), _config(track)
-        sps = h264.parse_sps(config.sps[0])
+        init = read_init(track.init)
+        made = codecs_of(init.stsd) if rendition.passthrough else encoded_codecs(init.stsd)
+        coded_px = coded_size(init.stsd)
     except FormatError as error:
         return Check("codecs", False, f"unreadable: {error}")
-    flags = 0 if not rendition.passthrough else 0xFF  # ours: the encoder's only narrow it
-    made = f"avc1.{config.profile:02x}{config.compatibility & flags:02x}{config.level:02x}"
-    told = f"{made}, {init.width_px}x{init.height_px}, {sps.width_px}x{sps.height_px} coded"
+    told = f"{made}, {init.width_px}x{init.height_px}, {coded_px[0]}x{coded_px[1]} coded"
     right = made == rendition.codecs and init.timescale == TIMESCALE
     right = right and (init.width_px, init.height_px) == rendition.size_px
     return Check("codecs", right, told)

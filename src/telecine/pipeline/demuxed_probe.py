@@ -4,8 +4,8 @@ Only ever imported inside the sandboxed probe program: libavformat in a process 
 would be as open to attack as ffmpeg. PyAV takes 0.1 s to import, so only where needed.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from io import RawIOBase
@@ -21,8 +21,8 @@ from av.stream import Discard, Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from telecine.ffmpeg.safety import DEMUXERS, MAX_PIXELS, MAX_STREAMS
 from telecine.pipeline.colours import FULL_RANGE, MATRICES, PRIMARIES, TRANSFERS
+from telecine.pipeline.demuxing import opened, packets
 from telecine.pipeline.endings import is_cut_off
 from telecine.pipeline.frame_clock import frame_clock
 from telecine.pipeline.limits import (
@@ -35,32 +35,12 @@ from telecine.pipeline.limits import (
 from telecine.pipeline.model import AudioTrack, Probe, VideoTrack
 from telecine.pipeline.track_facts import PictureFacts, SoundFacts, known_s
 
-_BUFFER_BYTES = 1 << 18
 _OBSTACLES = ("container",)
 _INTERLACED_ORDERS = (2, 3, 4, 5)  # AVFieldOrder: TT, BB, TB, BT
 _MOST_TRIED_PACKETS = 2000
 _KEY_ID = "enc_key_id"  # what the Matroska demuxer tells of encrypted tracks
 
 _Stream = TypeVar("_Stream", VideoStream, AudioStream)
-
-
-@contextmanager
-def opened(file: RawIOBase) -> Iterator[InputContainer]:
-    """Open a file as media. Raises UnplayableError, also for errors inside the block."""
-    options = {
-        "format_whitelist": ",".join(DEMUXERS),
-        # The file object is all the input there is.
-        "protocol_whitelist": "none",
-        "max_pixels": str(MAX_PIXELS),
-        "max_streams": str(MAX_STREAMS),
-    }
-    try:
-        with av.open(
-            file, mode="r", options=options, buffer_size=_BUFFER_BYTES, metadata_errors="replace"
-        ) as container:
-            yield container
-    except av.error.FFmpegError as error:
-        raise UnplayableError("unreadable", error.strerror or str(error)) from error
 
 
 def video_stream(container: InputContainer, ordinal: int | None = None) -> VideoStream | None:
@@ -119,7 +99,7 @@ def picture_facts(container: InputContainer, stream: VideoStream) -> PictureFact
 
 def _first_picture(container: InputContainer, stream: VideoStream) -> VideoFrame:
     tried = 0
-    for packet in container.demux(stream):
+    for packet in packets(container, stream):
         tried += 1
         try:
             for frame in packet.decode():
@@ -261,7 +241,7 @@ def _scan(
     scans = {stream.index: _Scan([], []) for stream in streams}
     # Damaged or cut off: what came before plays.
     with suppress(av.error.InvalidDataError, av.error.EOFError):
-        for packet in container.demux(*streams):
+        for packet in packets(container, *streams):
             scans[packet.stream.index].take(packet, decoded=decoded)
     first, *_ = found = list(scans.values())
     first.count()
@@ -280,7 +260,7 @@ def _reordering_delay(container: InputContainer, stream: VideoStream) -> int:
     if container.format.name != "avi" or codec not in ("h264", "hevc"):
         return 0
     reorder = BitStreamFilterContext("dts2pts", stream)
-    for packet in container.demux(stream):
+    for packet in packets(container, stream):
         for timed in reorder.filter(packet if packet.size else None):
             return max(0, (timed.pts or 0) - (timed.dts or 0))
     return 0

@@ -1,8 +1,9 @@
 """Encodes whole segments of any renditions: exactly the frames of the plan, or an error."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from types import MappingProxyType
 
 import structlog
 
@@ -11,9 +12,11 @@ from telecine.ffmpeg.runner import Brake, Limits, MediaError, Progress, Runner, 
 from telecine.formats.errors import FormatError
 from telecine.formats.mp4.fragment import FragmentSplitter, InitSegment
 from telecine.pipeline import argv
+from telecine.pipeline.encoders import Encoder, software
 from telecine.pipeline.feed import FeedError, excerpt, feed_excerpt
 from telecine.pipeline.limits import cpu_limit_s, memory_limit_bytes, wall_limit_s
 from telecine.pipeline.model import Plan, Probe, VideoRendition, VideoTrack
+from telecine.pipeline.parameter_sets import holds, is_joined, joined
 from telecine.pipeline.reader import SourceReader
 from telecine.pipeline.retime import Retimer, WrongOutputError
 from telecine.pipeline.sample_index import SampleIndex
@@ -29,6 +32,8 @@ _CONCEALING = ((0, 0), (8, 0), (64, 64))
 A picture from before is held through the damage; if there is none, the first one behind
 it is shown early.
 """
+
+_FIRST_ATTEMPT = (_CONCEALING[0], argv.USUAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,8 @@ async def encode_chunk(  # noqa: PLR0913 - what is encoded, and what may be left
     end_segment: int,
     *,
     watermarks: Sequence[bytes] = (),
+    inits: Mapping[str, bytes] = MappingProxyType({}),
+    hardware: Encoder | None = None,
     on_piece: OnPiece | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     brake: Brake | None = None,
@@ -81,7 +88,9 @@ async def encode_chunk(  # noqa: PLR0913 - what is encoded, and what may be left
     """Encode segments [first, end) of `renditions`, in the order of their names.
 
     With `samples` any reader will do, without them the source must be a local file.
-    `watermarks` are the pictures (PNG) of the plan's watermarks.
+    `watermarks` are the pictures (PNG) of the plan's watermarks. `inits` are the init segments
+    that are stored already: what can be made for them is. `hardware` is tried first; what it
+    cannot do is done in software, and then `on_piece` may get a piece again.
     Every piece is checked against the plan before `on_piece` gets it.
 
     Raises:
@@ -103,6 +112,8 @@ async def encode_chunk(  # noqa: PLR0913 - what is encoded, and what may be left
         source=source,
         samples=samples,
         watermarks=watermarks,
+        inits=inits,
+        hardware=hardware,
         on_piece=on_piece,
     )
     encoded = await job.persist(runner, on_progress, brake, niceness)
@@ -123,6 +134,8 @@ class _Job:
     source: SourceReader
     samples: SampleIndex | None
     watermarks: Sequence[bytes]
+    inits: Mapping[str, bytes]
+    hardware: Encoder | None
     on_piece: OnPiece | None
 
     async def persist(
@@ -137,6 +150,14 @@ class _Job:
         Raises as `encode_chunk`: what the last attempt ended in.
         """
         failure: MediaError | RunnerError | None = None
+        if self.hardware is not None and self._is_for(self.hardware):
+            try:
+                return await self.in_hardware(runner, self.hardware, on_progress, brake, niceness)
+            except FeedError as error:
+                raise RunnerError("source", str(error)) from error
+            except (MediaError, RunnerError, WrongOutputError, FormatError) as error:
+                note_trouble(f"{self.hardware.name}: {error}")
+                log.warning("encode in software", failed=self.hardware.name, reason=str(error))
         for manner in argv.MANNERS:
             # The steps between were tried in the usual manner.
             for reach in _CONCEALING if manner == argv.USUAL else _CONCEALING[::2]:
@@ -160,6 +181,43 @@ class _Job:
             raise ValueError("there is no manner of decoding")
         raise failure
 
+    async def in_hardware(
+        self,
+        runner: Runner,
+        encoder: Encoder,
+        on_progress: Callable[[Progress], None] | None,
+        brake: Brake | None,
+        niceness: int,
+    ) -> list[EncodedRendition]:
+        """Run ffmpeg once, so that software could go on anywhere.
+
+        Raises also:
+            WrongOutputError: the stored init segments are not for this encoder.
+        """
+        spare = {}
+        suited = [each for each in self.renditions if encoder.suits(each)]
+        unknown = [each for each in suited if each.name not in self.inits]
+        if unknown:
+            # Two pictures of the beginning tell the header that software would make.
+            ours = software(second={each.name for each in unknown})
+            beginning = replace(self, renditions=unknown, on_piece=None)
+            made = await beginning.run(runner, _FIRST_ATTEMPT, None, brake, niceness, ours, 2)
+            spare = {each.name: each.init for each in made}
+
+        def settled(name: str, init: bytes) -> bytes:
+            known = self.inits.get(name)
+            if name in spare:
+                return joined(init, spare[name])
+            if known is None:
+                return init  # software's
+            if not holds(known, init):
+                raise WrongOutputError(f"{name}: another encoder's init segment is stored")
+            return known
+
+        return await self.run(
+            runner, _FIRST_ATTEMPT, on_progress, brake, niceness, encoder, settled=settled
+        )
+
     async def run(
         self,
         runner: Runner,
@@ -167,33 +225,36 @@ class _Job:
         on_progress: Callable[[Progress], None] | None,
         brake: Brake | None,
         niceness: int,
+        encoder: Encoder | None = None,
+        frames: int | None = None,
+        *,
+        settled: Callable[[str, bytes], bytes] | None = None,
     ) -> list[EncodedRendition]:
         """Run ffmpeg once in a manner, on so many key frames more than needed on both sides.
+
+        `encoder`: software, if none is given; `settled` gives the init segment to keep for
+        one that was made. With `frames` only so many are encoded, for their init segments.
 
         Raises:
             NoPictureError: not one could be decoded.
         """
         reach, manner = attempt
+        encoder = encoder or software(self._second())
         cuts = self.plan.piece_cuts
         first_frame, end_frame = cuts[self.first_piece], cuts[self.end_piece]
+        if frames is not None:
+            end_frame = first_frame + frames
         collectors = [
-            _Collector(Retimer(self.plan, rendition, first_frame), self.first_piece, self.on_piece)
+            _Collector(
+                Retimer(self.plan, rendition, first_frame),
+                self.first_piece,
+                self.on_piece,
+                settled or self._kept,
+                headers_only=frames is not None,
+            )
             for rendition in self.renditions
         ]
-        feed: AsyncIterator[bytes] | None = None
-        given: argv.Fed | argv.Whole
-        if self.samples is not None:
-            chosen = excerpt(self.samples, self.plan, first_frame, end_frame, *reach)
-            begins = chosen.first == 0
-            feed, given = (
-                feed_excerpt(self.source, chosen),
-                argv.Fed(chosen.shift_ticks, chosen.start_frame),
-            )
-        elif self.source.local_path is not None:
-            given = argv.whole_input(self.video, self.container, first_frame, reach[0])
-            begins = given.seek_s is None
-        else:
-            raise ValueError("without a sample index the source must be a local file")
+        feed, given, begins = self._given(first_frame, end_frame, reach)
         try:
             result = await runner.run(
                 argv.encode(
@@ -204,12 +265,14 @@ class _Job:
                     end_frame,
                     given,
                     manner,
+                    encoder,
                 ),
-                limits=self._limits(Fraction(end_frame - first_frame), reach, niceness),
+                limits=self._limits(Fraction(end_frame - first_frame), reach, niceness, encoder),
                 feed=feed,
                 input_file=None if feed is not None else self.source.local_path,
                 outputs=[collector.take for collector in collectors],
                 attachments=self.watermarks,
+                devices=encoder.devices,
                 on_progress=on_progress,
                 brake=brake,
             )
@@ -226,13 +289,43 @@ class _Job:
         concealed += (reach != _CONCEALING[0]) + manner.tolerant
         return [collector.finished(self.end_piece, concealed) for collector in collectors]
 
-    def _limits(self, frames: Fraction, reach: tuple[int, int], niceness: int) -> Limits:
+    def _given(
+        self, first_frame: int, end_frame: int, reach: tuple[int, int]
+    ) -> tuple[AsyncIterator[bytes] | None, argv.Fed | argv.Whole, bool]:
+        """Return what ffmpeg is fed, how it reads that, and whether it is the beginning."""
+        if self.samples is not None:
+            chosen = excerpt(self.samples, self.plan, first_frame, end_frame, *reach)
+            fed = argv.Fed(chosen.shift_ticks, chosen.start_frame)
+            return feed_excerpt(self.source, chosen), fed, chosen.first == 0
+        if self.source.local_path is None:
+            raise ValueError("without a sample index the source must be a local file")
+        whole = argv.whole_input(self.video, self.container, first_frame, reach[0])
+        return None, whole, whole.seek_s is None
+
+    def _is_for(self, encoder: Encoder) -> bool:
+        """Tell whether an encoder may be tried: not where software made what is stored."""
+        suited = [each.name for each in self.renditions if encoder.suits(each)]
+        stored = [self.inits[name] for name in suited if name in self.inits]
+        return bool(suited) and all(map(is_joined, stored))
+
+    def _second(self) -> set[str]:
+        """Return the renditions in whose init segment software comes second."""
+        return {name for name, init in self.inits.items() if is_joined(init)}
+
+    def _kept(self, name: str, init: bytes) -> bytes:
+        known = self.inits.get(name)
+        return known if known is not None and holds(known, init) else init
+
+    def _limits(
+        self, frames: Fraction, reach: tuple[int, int], niceness: int, encoder: Encoder
+    ) -> Limits:
         media_s = frames / self.plan.frame_rate + _PREROLL_S * (1 + sum(reach) // 8)
         pixels = self.video.coded_width_px * self.video.coded_height_px
+        extra = sum(rendition.codec != "h264" for rendition in self.renditions)
         return Limits(
-            cpu_s=cpu_limit_s(media_s),
-            memory_bytes=memory_limit_bytes(pixels),
-            wall_s=wall_limit_s(media_s),
+            cpu_s=cpu_limit_s(media_s, extra),
+            memory_bytes=memory_limit_bytes(pixels, extra) + encoder.address_space_bytes,
+            wall_s=wall_limit_s(media_s, extra),
             stall_s=_STALL_S,
             niceness=niceness,
         )
@@ -241,7 +334,17 @@ class _Job:
 class _Collector:
     """Takes one output of a run and gives finished pieces."""
 
-    def __init__(self, retimer: Retimer, first_piece: int, on_piece: OnPiece | None) -> None:
+    def __init__(
+        self,
+        retimer: Retimer,
+        first_piece: int,
+        on_piece: OnPiece | None,
+        settled: Callable[[str, bytes], bytes],
+        *,
+        headers_only: bool = False,
+    ) -> None:
+        self._settled = settled
+        self._headers_only = headers_only
         self._retimer = retimer
         self._splitter = FragmentSplitter()
         self._next = first_piece
@@ -252,7 +355,11 @@ class _Collector:
     async def take(self, data: bytes) -> None:
         for part in self._splitter.feed(data):
             if isinstance(part, InitSegment):
-                self._init = self._retimer.init(part)
+                name = self._retimer.rendition.name
+                self._init = self._settled(name, self._retimer.init(part))
+                continue
+            if self._headers_only:
+                self.pieces.append(part.payload)
                 continue
             if self._next >= self._retimer.plan.pieces:
                 raise WrongOutputError(f"{self._retimer.rendition.name}: too many pieces")
@@ -269,6 +376,8 @@ class _Collector:
         """Return all pieces. Raises WrongOutputError if there are more or fewer."""
         self._splitter.finish()
         name = self._retimer.rendition.name
+        if self._headers_only:
+            return EncodedRendition(name, self._init, [], concealed)
         if self._next != end_piece:
             raise WrongOutputError(f"{name}: ends before piece {self._next}, not {end_piece}")
         return EncodedRendition(name, self._init, self.pieces, concealed)

@@ -23,6 +23,8 @@ _WALL_FACTOR = 4
 _SMALL_MEMORY_BYTES = 2 << 30
 _LARGE_MEMORY_BYTES = 4 << 30
 _SMALL_PIXELS = 1920 * 1088
+_EXTRA_MEMORY_BYTES = 1 << 30
+_EXTRA_CPU_FACTOR = 4
 
 
 class UnplayableError(Exception):
@@ -79,16 +81,20 @@ def check(probe: Probe) -> None:
         raise UnplayableError("audio-too-complex", sound)
 
 
-def cpu_limit_s(media_s: Fraction) -> int:
-    """Return the processor time that a run over so much media may take."""
-    return _CPU_BASE_S + int(_CPU_PER_MEDIA_S * media_s)
+def cpu_limit_s(media_s: Fraction, extra: int = 0) -> int:
+    """Return the processor time that a run over so much media may take.
+
+    `extra`: how many of its outputs are in slower codecs than H.264.
+    """
+    return _CPU_BASE_S + int(_CPU_PER_MEDIA_S * media_s * (_EXTRA_CPU_FACTOR if extra else 1))
 
 
-def wall_limit_s(media_s: Fraction) -> int:
+def wall_limit_s(media_s: Fraction, extra: int = 0) -> int:
     """Return how long such a run may last on a busy machine."""
-    return cpu_limit_s(media_s) * _WALL_FACTOR
+    return cpu_limit_s(media_s, extra) * _WALL_FACTOR
 
 
-def memory_limit_bytes(pixels: int) -> int:
-    """Return the address space that decoding such pictures may take."""
-    return _SMALL_MEMORY_BYTES if pixels <= _SMALL_PIXELS else _LARGE_MEMORY_BYTES
+def memory_limit_bytes(pixels: int, extra: int = 0) -> int:
+    """Return the address space that decoding such pictures, and encoding them, may take."""
+    usual = _SMALL_MEMORY_BYTES if pixels <= _SMALL_PIXELS else _LARGE_MEMORY_BYTES
+    return usual + extra * _EXTRA_MEMORY_BYTES

@@ -93,7 +93,7 @@ class Probe:
 class VideoRendition:
     """One video quality: fixed before a single frame is encoded."""
 
-    name: str  # "240p" … "2160p"
+    name: str  # "240p" … "2160p"; beside the ladder "240p-hevc" …
     width_px: int
     height_px: int
     rate_divisor: int  # 1: the plan's frame rate; 2: every second frame
@@ -104,6 +104,7 @@ class VideoRendition:
     max_rate_bps: int
     buffer_bits: int
     crf: float
+    codec: str = "h264"  # "hevc" and "av1": beside the ladder, see `extra`
 
     @property
     def size_px(self) -> tuple[int, int]:
@@ -164,6 +165,8 @@ class Plan:
     segment_bytes: tuple[int, ...] = ()
     # Made while the source arrived, without knowing what would come: longer by and by.
     grown: bool = False
+    # The ladder again in codecs that not every player knows; made after it, by codec.
+    extra: tuple[VideoRendition, ...] = ()
 
     def arrived_segments(self, size_bytes: int | None) -> int:
         """Return how many segments can be made of so many bytes; None: of the whole source."""
@@ -200,7 +203,7 @@ class Plan:
 
     def rendition(self, name: str) -> VideoRendition:
         """Return the video rendition of that name. Raises KeyError."""
-        for rendition in self.renditions:
+        for rendition in (*self.renditions, *self.extra):
             if rendition.name == name:
                 return rendition
         raise KeyError(name)

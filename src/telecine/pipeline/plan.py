@@ -11,6 +11,7 @@ from itertools import pairwise
 from math import ceil
 
 from telecine.pipeline import grid
+from telecine.pipeline.extra import extra_renditions
 from telecine.pipeline.ladder import (
     Rung,
     encoded_rendition,
@@ -58,6 +59,7 @@ class PlanOptions:
     watermarks: tuple[Watermark, ...] = ()  # likewise
     passthrough: bool = True
     max_height_px: int | None = None  # of the short side
+    extra_codecs: tuple[str, ...] = ()  # beside H.264: "hevc", "av1"
 
 
 def plan(probe: Probe, options: PlanOptions = PlanOptions()) -> Plan:
@@ -133,6 +135,7 @@ def _plan_video(probe: Probe, video: VideoTrack, options: PlanOptions) -> Plan:
         height_px=video.height_px,
         watermarked=options.watermarked,
         watermarks=options.watermarks,
+        extra=extra_renditions(video, rungs, options.extra_codecs),
     )
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from telecine.formats.codecs.h264 import parse_avcc
 from telecine.formats.errors import FormatError
 from telecine.formats.mp4.fragment import (
     Fragment,
@@ -16,7 +15,8 @@ from telecine.formats.mp4.fragment import (
     read_moof,
     video_init,
 )
-from telecine.formats.mp4.sample_entry import entry_box, picture_size
+from telecine.formats.mp4.sample_entry import picture_size
+from telecine.pipeline.bitstream import encoded_codecs
 from telecine.pipeline.model import TIMESCALE, Plan, VideoRendition
 
 Ints = npt.NDArray[np.int64]
@@ -38,13 +38,11 @@ class Retimer:
         """Return the rendition's init segment. Raises WrongOutputError."""
         try:
             stsd = read_init(segment.data).stsd
-            config = parse_avcc(entry_box(stsd, b"avcC", video=True) or b"")
+            made = encoded_codecs(stsd)
             size = picture_size(stsd)
         except FormatError as error:
             raise WrongOutputError(f"{self.rendition.name}: {error}") from error
-        # CODECS in the playlist was written before this encode began. The constraint
-        # flags are the encoder's; they only narrow what a decoder must be able to do.
-        made = f"avc1.{config.profile:02x}00{config.level:02x}"
+        # CODECS in the playlist was written before this encode began.
         expected = self.rendition.codecs
         wanted_size = (self.rendition.width_px, self.rendition.height_px)
         if made != expected or size != wanted_size:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures.waiting import PATIENCE_S
 from tests.integration.ffmpeg.processes import wait_until_dead
 
 ROOT = Path(__file__).parents[3]
@@ -24,7 +25,7 @@ def start(*words: str) -> subprocess.Popen[str]:
 
 def said(*words: str) -> str:
     with start(*words) as host:
-        text = host.communicate(timeout=60)[0]
+        text = host.communicate(timeout=PATIENCE_S)[0]
     assert host.returncode == 0
     return text
 

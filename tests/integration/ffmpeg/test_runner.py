@@ -15,7 +15,7 @@ from telecine.ffmpeg.errors import MediaError, RunnerError
 from telecine.ffmpeg.runner import Progress, Runner, attachment_url, input_url, output_url
 from telecine.ffmpeg.safety import ATTACHED_PICTURE_FLAGS, INPUT_FLAGS
 from telecine.ffmpeg.watch import Brake
-from tests.fixtures.waiting import until
+from tests.fixtures.waiting import PATIENCE_S, until
 from tests.integration.ffmpeg.conftest import ENDLESS, LIMITS
 from tests.integration.ffmpeg.processes import children, state
 
@@ -321,7 +321,7 @@ async def test_the_brake_stops_a_run_and_lets_it_go_on(runner: Runner, brake: Br
         await until_stopped()
         brake.release()
         flowing.clear()
-        with anyio.fail_after(10):
+        with anyio.fail_after(PATIENCE_S):
             await flowing.wait()
         tasks.cancel_scope.cancel()
 
@@ -338,7 +338,7 @@ async def test_a_run_that_starts_under_the_brake_waits(runner: Runner, brake: Br
         await until_stopped()
         started.clear()
         brake.release()
-        with anyio.fail_after(10):
+        with anyio.fail_after(PATIENCE_S):
             await started.wait()
         tasks.cancel_scope.cancel()
 

@@ -171,6 +171,20 @@ async def test_ffmpeg_cannot_read_files(runner: Runner) -> None:
     assert not got
 
 
+async def test_a_device_is_let_through_for_the_run_that_names_it(runner: Runner) -> None:
+    size = ["-f", "rawvideo", "-pix_fmt", "gray", "-s", "16x16"]
+    read = ["-v", "error", *size, "-i", "/dev/zero", "-frames:v", "1", "-f", "rawvideo"]
+    got = bytearray()
+    with pytest.raises(MediaError, match="Permission denied"):
+        await runner.run([*read, output_url(0)], limits=LIMITS, outputs=[got.extend])
+    assert not got
+    for devices in (["/dev/zero"], ["/dev/of-nobody", "/dev/zero"]):
+        await runner.run(
+            [*read, output_url(0)], limits=LIMITS, outputs=[got.extend], devices=devices
+        )
+    assert bytes(got) == bytes(2 * 16 * 16)
+
+
 async def test_ffmpeg_cannot_write_files(runner: Runner, tmp_path: Path) -> None:
     tmp_path.chmod(0o777)
     with pytest.raises(MediaError):

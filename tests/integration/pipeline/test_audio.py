@@ -125,3 +125,20 @@ async def test_missing_audio_at_the_end_is_silence(sweep: Path) -> None:
     span = await encode_audio(runner, source, probe, plan, 320, 400)  # the sweep ends at 328
     assert len(span.packets) == 80
     assert float(np.abs(decoded(span.packets)[20 * 1024 :]).max()) < 0.001
+
+
+async def test_a_seam_sounds_like_the_rest(sweep: Path) -> None:
+    """A packet overlaps with the next one, which another run has made."""
+    probe, plan = description(sweep)
+    runner = Runner(find_ffmpeg(None), "required")
+    source = LocalFile(sweep, sweep.stat().st_size)
+    edges, errors = (0, 100, PACKETS), []
+    packets: list[bytes] = []
+    for first, end in pairwise(edges):
+        packets += (await encode_audio(runner, source, probe, plan, first, end)).packets
+    wrong = (decoded(packets) - chirp(7)[: PACKETS * 1024])[4096:]
+    for at in (50, 100, 150):
+        around = wrong[(at - 1) * 1024 - 4096 : (at + 1) * 1024 - 4096]
+        errors.append(float(np.sqrt((around**2).mean())))
+    before, seam, behind = errors
+    assert seam < 2 * max(before, behind), errors

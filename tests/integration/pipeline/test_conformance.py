@@ -12,7 +12,7 @@ from telecine.ffmpeg.runner import Runner
 from telecine.formats.mp4.boxes import iter_boxes
 from telecine.formats.mp4.fragment import Moof, read_moof
 from telecine.pipeline.conformance import HEAD_BYTES, Check, Rates, Track, check_video
-from telecine.pipeline.encode import encode_chunk
+from telecine.pipeline.encode import EncodedRendition, encode_chunk
 from telecine.pipeline.model import Plan, VideoRendition
 from telecine.pipeline.plan import PlanOptions, plan
 from telecine.pipeline.probe import Probed, probe
@@ -50,13 +50,17 @@ async def encoded(runner: Runner) -> Encoded:
         runner, local(clip), index_of(probed), probed.probe, made, [rendition.name], 0,
         made.segments,
     )  # fmt: skip
+    return Encoded(clip, probed, made, rendition, found.pieces, track_of(found))
+
+
+def track_of(encoded: EncodedRendition) -> Track:
+    """Return what a report is told of an encoded rendition."""
     moofs, heads = [], []
-    for piece in found.pieces:
+    for piece in encoded.pieces:
         head, payload = iter_boxes(piece)
         moofs.append(read_moof(piece[: head.end]))
         heads.append(piece[payload.body :][:HEAD_BYTES])
-    track = Track(found.init, moofs, [len(piece) for piece in found.pieces], heads)
-    return Encoded(clip, probed, made, rendition, found.pieces, track)
+    return Track(encoded.init, moofs, [len(piece) for piece in encoded.pieces], heads)
 
 
 def broken(checks: Sequence[Check]) -> set[str]:

@@ -7,14 +7,22 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from telecine.delivery.playlists import declared_peak_bps
 from telecine.ffmpeg.binary import find_ffmpeg
 from telecine.ffmpeg.runner import Runner
 from telecine.formats.codecs import h264
 from telecine.formats.codecs.adts import header
-from telecine.formats.mp4.fragment import read_init
+from telecine.formats.mp4.fragment import read_init, read_moof
 from telecine.formats.mp4.sample_entry import entry_box
 from telecine.pipeline import passthrough
 from telecine.pipeline.audio import encode_audio
+from telecine.pipeline.conformance import (
+    HEAD_BYTES,
+    Rates,
+    Track,
+    check_audio,
+    check_video,
+)
 from telecine.pipeline.encode import EncodedRendition, encode_chunk
 from telecine.pipeline.model import Plan
 from telecine.pipeline.passthrough import SegmentIndex
@@ -24,6 +32,7 @@ from tests.integration.pipeline.clips import FFMPEG, numbers
 from tests.integration.pipeline.inputs import COLOURS, PATCH_PX, Input
 from tests.integration.pipeline.inputs_of_pictures import PICTURES
 from tests.integration.pipeline.inputs_of_streams import STREAMS
+from tests.integration.pipeline.test_conformance import track_of
 from tests.integration.pipeline.test_encode import check_times, index_of, local
 
 pytestmark = pytest.mark.anyio
@@ -122,6 +131,42 @@ def check_pictures(source: Input, made: Plan, pictures: Pixels, first: int) -> N
         assert max(colour_errors(pictures[AT])) <= source.colours
 
 
+def copied_track(probed: Probed, made: Plan, path: Path, kind: str) -> Track:
+    """Return what a report is told of a rendition that goes through as it is."""
+    samples = index_of(probed)
+    assert samples is not None
+    index = SegmentIndex.from_bytes(passthrough.segment_index(made, samples, kind))
+    segments = [index.segment(number) for number in range(len(index))]
+    init = passthrough.video_init if kind == "video" else passthrough.audio_init
+    source = path.read_bytes()
+    return Track(
+        init(samples),
+        [read_moof(segment.moof) for segment in segments],
+        [segment.size_bytes for segment in segments],
+        [source[segment.ranges[0][0] :][:HEAD_BYTES] for segment in segments],
+    )
+
+
+def check_promises(probed: Probed, offered: Plan, made: Plan, path: Path, track: Track) -> None:
+    """A report on all that was made of a source, and copied from it, finds nothing broken."""
+    (rendition,) = made.renditions
+    declared = rates(track, declared_peak_bps(made, rendition))
+    reports = [check_video(made, rendition, track, declared)]
+    if offered.renditions[-1].passthrough:
+        copy = copied_track(probed, offered, path, "video")
+        reports.append(check_video(offered, offered.renditions[-1], copy, rates(copy)))
+    if offered.audio is not None and offered.audio.passthrough:
+        copy = copied_track(probed, offered, path, "audio")
+        reports.append(check_audio(offered, copy, rates(copy)))
+    assert [check for report in reports for check in report if not check.passed] == []
+
+
+def rates(track: Track, peak_bps: int = 1 << 40) -> Rates:
+    ticks = sum(moof.samples.ticks for moof in track.moofs)
+    bits = sum(track.sizes) * 8
+    return Rates(peak_bps, bits * read_init(track.init).timescale // ticks)
+
+
 @pytest.mark.parametrize("source", [*PICTURES, *STREAMS], ids=lambda source: source.name)
 async def test_every_input(source: Input) -> None:
     path, runner = source.make(), Runner(find_ffmpeg(None), "required")
@@ -162,6 +207,7 @@ async def test_every_input(source: Input) -> None:
         media = ladder.init + b"".join(pieces)
         check_pictures(source, made, decoded(media, source.size_px, *source.upright), first)
     check_times(made, EncodedRendition(name, jit.init, [*before, *jit.pieces]))
+    check_promises(probed, offered, made, path, track_of(ladder))
 
     heard = await sound(runner, path, probed, offered)
     assert heard == pytest.approx(list(source.beeps_s), abs=IN_PLACE_S)

@@ -34,8 +34,9 @@ def replaced(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str], set[Manner
 
     def replace(others: list[str], manners: set[Manner]) -> list[Manner]:
         def arguments(*given: Any) -> list[str]:  # as `argv.encode`
-            tried.append(given[-1])
-            return others if given[-1] in manners else real(*given)
+            (manner,) = (each for each in given if isinstance(each, Manner))
+            tried.append(manner)
+            return others if manner in manners else real(*given)
 
         monkeypatch.setattr(argv, "encode", arguments)
         monkeypatch.setattr(encode, "_STALL_S", 2.0)
@@ -87,7 +88,7 @@ async def test_the_last_manner_takes_what_it_gets(
 
 
 async def test_too_little_memory_is_a_clear_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encode, "memory_limit_bytes", lambda _: 256 << 20)
+    monkeypatch.setattr(encode, "memory_limit_bytes", lambda *_: 256 << 20)
     with pytest.raises(MediaError) as failed:
         await encoded(height_px=720)
     assert failed.value.reason == "too-complex"

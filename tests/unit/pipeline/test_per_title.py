@@ -1,6 +1,6 @@
 import pytest
 
-from telecine.pipeline.argv import encoder
+from telecine.pipeline.encoders import settings
 from telecine.pipeline.per_title import better_crf, tuned
 from telecine.pipeline.plan import PlanOptions, plan
 from tests.unit.pipeline.sources import probe, video
@@ -41,8 +41,8 @@ def test_what_is_copied_has_no_crf() -> None:
 def test_only_the_encoder_hears_of_it() -> None:
     better = tuned(PLAN, {"360p": 22.0, "480p": None})
     for before, after in zip(PLAN.renditions, better.renditions, strict=True):
-        expected = encoder(before)
+        expected = settings(before)
         if before.name == "360p":
             expected[expected.index("-crf") + 1] = "22"
-        assert encoder(after) == expected
+        assert settings(after) == expected
     assert tuned(PLAN, {}) == PLAN

@@ -27,8 +27,8 @@ from telecine.problems import not_found, problem
 _APART = frozenset(("cpu_s", "log", "progress"))
 _NEXT = {
     "retrying": "It is tried again in a few seconds.",
-    "failed": "Nothing more happens by itself. The source is kept: it can be downloaded, "
-    "and POST /_/videos/{videoId}/retry tries again.",
+    "failed": "Nothing more happens by itself. The source is kept: "
+    "GET /_/videos/{videoId}/source downloads it, POST /_/videos/{videoId}/retry tries again.",
 }
 
 _NOTHING_FAILED = problem(

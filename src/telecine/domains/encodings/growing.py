@@ -15,19 +15,21 @@ from sqlalchemy.sql import column, table
 from telecine.db.engine import Transaction
 from telecine.db.notify import notify
 from telecine.domains.encodings import queries
+from telecine.domains.encodings.completion import (
+    ask_for_checks,
+    ask_for_extras,
+    ask_for_storyboard,
+)
 from telecine.domains.encodings.jobs import (
-    CheckAsset,
     EncodeAudio,
     EncodeChunk,
     ProbeAsset,
-    SweepAsset,
     TakeStill,
 )
 from telecine.domains.encodings.models import (
     Asset,
     Growth,
     Rendition,
-    RenditionState,
 )
 from telecine.domains.encodings.operations import (
     BACKGROUND,
@@ -39,7 +41,6 @@ from telecine.domains.encodings.operations import (
 from telecine.domains.encodings.recording import (
     CHUNK_WINDOW,
     announce_ready,
-    ask_for_storyboard,
     finish_later,
     lock_asset,
     mark_copied,
@@ -92,7 +93,7 @@ async def record_arrival(tx: Transaction, asset: Asset, plan: Plan, arrived: int
     before, asset.arrived = asset.arrived, arrived
     chunks = plan.arrived_chunks(arrived, more=asset.growth == Growth.OPEN)
     rows = await queries.renditions_of(tx, asset.id)
-    if any(not row.passthrough for row in rows if row.name != queries.AUDIO):
+    if any(not row.passthrough for row in queries.ladder(rows)):
         # With others still to be asked for, each that is done asks for the next.
         if asset.next_chunk == asset.chunks:
             end = min(chunks, asset.next_chunk + CHUNK_WINDOW)
@@ -118,16 +119,14 @@ async def record_end(tx: Transaction, asset: Asset, plan: Plan) -> None:
     locked = select(Rendition).where(Rendition.asset_id == asset.id).order_by(Rendition.id)
     rows = (await tx.scalars(locked.with_for_update())).all()
     await _finish_whole(tx, rows)
-    for row in rows:
-        if row.name != queries.AUDIO:
-            await announce_ready(tx, asset, rows, row)
+    for row in queries.ladder(rows):
+        await announce_ready(tx, asset, rows, row)
     await ask_for_storyboard(tx, asset, rows)
     if asset.options.get("still_at_ms") is not None:
         at_ms = int(asset.options["still_at_ms"])
         await queue.enqueue(tx, TakeStill(asset_id=asset.id, at_ms=at_ms), priority=NORMAL)
-    if all(row.state == RenditionState.ENCODED for row in rows):
-        jobs = SweepAsset(asset_id=asset.id), CheckAsset(asset_id=asset.id)
-        await queue.enqueue(tx, *jobs, priority=BACKGROUND)
+    await ask_for_extras(tx, asset, rows)
+    await ask_for_checks(tx, asset, rows)
 
 
 async def _finish_whole(tx: Transaction, rows: Sequence[Rendition]) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from telecine.jobs.job import Job, Lane
+from telecine.pipeline.extra import EXTRA_CODECS
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,17 @@ class EncodeChunk(Job):
     lane, attempts, timeout_s = Lane.LADDER, 5, 3600.0
 
     asset_id: UUID
+    chunk: int
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeExtra(Job):
+    """Encode whatever is missing of one chunk in the renditions of a codec beside H.264."""
+
+    lane, attempts, timeout_s = Lane.EXTRA, 3, 4 * 3600.0
+
+    asset_id: UUID
+    codec: str
     chunk: int
 
 
@@ -124,6 +136,8 @@ def step_name(job: Job) -> str | None:
     """Return the name of the step in which a job is told; None: it is not."""
     if isinstance(job, EncodeChunk):
         return f"chunk {job.chunk}"
+    if isinstance(job, EncodeExtra):
+        return f"{job.codec} {job.chunk}"
     if isinstance(job, EncodeAudio):
         return f"audio {job.span}"
     return _STEPS.get(type(job))
@@ -145,6 +159,7 @@ _ATTEMPTS = {
     "probe": ProbeAsset.attempts,
     "warm": WarmStart.attempts,
     "chunk": EncodeChunk.attempts,
+    **{codec.name: EncodeExtra.attempts for codec in EXTRA_CODECS},
     "audio": EncodeAudio.attempts,
     "finish": FinishRendition.attempts,
     "thumbnail": TakeStill.attempts,

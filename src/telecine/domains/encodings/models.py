@@ -143,6 +143,17 @@ class Run(Base):
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 
 
+class MachineSpeed(Base):
+    """How fast a machine encodes for one viewer; see `speeds`."""
+
+    __tablename__ = "machine_speed"
+
+    host: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]  # of its processor and ffmpeg: another one is measured anew
+    px_per_s: Mapped[int] = mapped_column(BigInteger)
+    seen_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
 class Want(Base):
     """A segment that viewers wait for and nobody has stored; see `wants`."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from telecine.db.engine import Transaction
@@ -18,6 +18,7 @@ from telecine.domains.encodings.models import (
     Step,
 )
 from telecine.domains.sources.queries import Ingest, ingest_of, source_of
+from telecine.pipeline.extra import is_extra
 
 DELETED = "deleted"
 """The failure of an asset whose video was deleted while it was being probed."""
@@ -45,11 +46,16 @@ class SourceStatus:
     summary: dict[str, Any] = field(default_factory=dict)
 
 
+_NEWEST = (
+    select(Asset).where(Asset.video_id == bindparam("of")).order_by(Asset.epoch.desc()).limit(1)
+)
+_LOCKED_NEWEST = _NEWEST.with_for_update(key_share=True)
+
+
 async def current_asset(tx: Transaction, video_id: UUID, *, lock: bool = False) -> Asset | None:
     """Return the newest asset of a video; `lock` keeps others from changing it."""
-    newest = select(Asset).where(Asset.video_id == video_id).order_by(Asset.epoch.desc()).limit(1)
-    found = await tx.scalars(newest.with_for_update(key_share=True) if lock else newest)
-    return found.one_or_none()
+    newest = _LOCKED_NEWEST if lock else _NEWEST
+    return (await tx.scalars(newest, {"of": video_id})).one_or_none()
 
 
 async def shown_asset(tx: Transaction, video_id: UUID) -> Asset | None:
@@ -99,10 +105,20 @@ async def steps_of(tx: Transaction, asset_id: UUID) -> Sequence[Step]:
     return (await tx.scalars(rows)).all()
 
 
+def ladder(renditions: Sequence[Rendition]) -> list[Rendition]:
+    """Return the qualities that the API tells of, lowest first: H.264, without the sound."""
+    videos = [row for row in promised(renditions) if row.name != AUDIO]
+    return sorted(videos, key=lambda row: int(row.name[:-1]))
+
+
+def promised(renditions: Sequence[Rendition]) -> list[Rendition]:
+    """Return what every player needs: all but the ladder in other codecs."""
+    return [row for row in renditions if not is_extra(row.name)]
+
+
 def lowest(renditions: Sequence[Rendition]) -> Rendition | None:
-    """Return the smallest video rendition; None where there is only sound."""
-    videos = [row for row in renditions if row.name != AUDIO]
-    return min(videos, key=lambda row: int(row.name[:-1]), default=None)
+    """Return the smallest quality; None where there is only sound."""
+    return next(iter(ladder(renditions)), None)
 
 
 async def status(tx: Transaction, video_id: UUID, *, mp4_support: bool) -> SourceStatus:
@@ -128,9 +144,7 @@ async def status(tx: Transaction, video_id: UUID, *, mp4_support: bool) -> Sourc
 def quality_list(renditions: Sequence[Rendition], *, mp4_support: bool) -> list[Quality]:
     """Return one `hls` entry per quality, lowest first, and the `mp4` entry of the top."""
     audio = next((row for row in renditions if row.name == AUDIO), None)
-    videos = sorted(
-        (row for row in renditions if row.name != AUDIO), key=lambda row: int(row.name[:-1])
-    )
+    videos = ladder(renditions)
     if not videos:
         return [Quality("hls", "240p", audio.state)] if audio else []
     entries = [Quality("hls", row.name, joint_state(row, audio)) for row in videos]

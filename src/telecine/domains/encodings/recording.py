@@ -16,13 +16,16 @@ from telecine import clock
 from telecine.db.engine import Transaction
 from telecine.db.notify import notify
 from telecine.domains.encodings import queries
+from telecine.domains.encodings.completion import (
+    ask_for_checks,
+    ask_for_extras,
+    ask_for_storyboard,
+)
 from telecine.domains.encodings.jobs import (
     CheckAsset,
     EncodeAudio,
     EncodeChunk,
     FinishRendition,
-    MakeStoryboard,
-    SweepAsset,
     TakeStill,
     WarmStart,
 )
@@ -38,6 +41,7 @@ from telecine.domains.encodings.operations import BACKGROUND, MEDIA_CHANGED, NOR
 from telecine.domains.webhooks import events
 from telecine.domains.webhooks.operations import announce
 from telecine.jobs import queue
+from telecine.pipeline.extra import is_extra
 from telecine.pipeline.model import Plan
 
 PIECES_STORED = "telecine_pieces"
@@ -107,7 +111,7 @@ async def record_plan(
     asset.chunks = plan.arrived_chunks(asset.arrived, more=asset.growth == Growth.OPEN)
     rows = [
         _planned(asset, rendition.name, plan.pieces, facts.get(rendition.name))
-        for rendition in plan.renditions
+        for rendition in (*plan.renditions, *plan.extra)
     ]
     if plan.audio is not None:
         rows.append(_planned(asset, queries.AUDIO, plan.segments, facts.get(queries.AUDIO)))
@@ -117,9 +121,8 @@ async def record_plan(
     await announce(
         tx, asset.project_id, events.PLAYABLE, asset.public_id, {"videoId": asset.public_id}
     )
-    for row in rows:
-        if row.name != queries.AUDIO:
-            await announce_ready(tx, asset, rows, row)
+    for row in queries.ladder(rows):
+        await announce_ready(tx, asset, rows, row)
     await notify(tx, MEDIA_CHANGED, asset.public_id)
 
 
@@ -181,7 +184,7 @@ async def _enqueue_encodes(
         spans = [EncodeAudio(asset_id=asset.id, span=span) for span in range(audio_spans)]
         await queue.enqueue(tx, *spans[:1], priority=URGENT)
         await queue.enqueue(tx, *spans[1:], priority=NORMAL)
-    if any(not row.passthrough for row in rows if row.name != queries.AUDIO):
+    if any(not row.passthrough for row in queries.ladder(rows)):
         await queue.enqueue(tx, WarmStart(asset_id=asset.id), priority=NORMAL)
         asset.next_chunk = min(asset.chunks, CHUNK_WINDOW)
         chunks = [EncodeChunk(asset_id=asset.id, chunk=n) for n in range(asset.next_chunk)]
@@ -189,13 +192,7 @@ async def _enqueue_encodes(
     await ask_for_storyboard(tx, asset, rows)
     if all(row.passthrough for row in rows) and asset.growth != Growth.OPEN:
         await queue.enqueue(tx, CheckAsset(asset_id=asset.id), priority=BACKGROUND)
-
-
-async def ask_for_storyboard(tx: Transaction, asset: Asset, rows: Sequence[Rendition]) -> None:
-    """Ask for the storyboard if what it is made of is complete."""
-    lowest = queries.lowest(rows)
-    if lowest is not None and lowest.state == RenditionState.ENCODED:
-        await queue.enqueue(tx, MakeStoryboard(asset_id=asset.id), priority=BACKGROUND)
+    await ask_for_extras(tx, asset, rows)
 
 
 async def record_failure(tx: Transaction, asset_id: UUID, failure: str) -> None:
@@ -220,7 +217,8 @@ async def fail_renditions(tx: Transaction, asset_id: UUID, names: set[str], fail
         if row.name in names and row.state not in (RenditionState.ENCODED, RenditionState.FAILED):
             row.state = RenditionState.FAILED
             row.failure = failure
-            failed.append(row.name)
+            if not is_extra(row.name):
+                failed.append(row.name)
     if failed:
         await _announce_failed(tx, asset, failed, failure)
     await notify(tx, MEDIA_CHANGED, asset.public_id)
@@ -330,16 +328,16 @@ async def record_finished(
     await tx.execute(delete(Run).where(Run.rendition_id == rendition_id))
     await tx.flush()
     rows = await queries.renditions_of(tx, asset_id)
-    for row in rows:
-        if row.name != queries.AUDIO and rendition.name in (row.name, queries.AUDIO):
+    for row in queries.ladder(rows):
+        if rendition.name in (row.name, queries.AUDIO):
             await announce_ready(tx, asset, rows, row)
     if all(row.name == queries.AUDIO for row in rows):
         await _announce(tx, asset, "hls", "240p")
     if rendition == queries.lowest(rows):
         await ask_for_storyboard(tx, asset, rows)
-    if all(row.state == RenditionState.ENCODED for row in rows):
-        jobs = SweepAsset(asset_id=asset_id), CheckAsset(asset_id=asset_id)
-        await queue.enqueue(tx, *jobs, priority=BACKGROUND)
+    if not is_extra(rendition.name):
+        await ask_for_extras(tx, asset, rows)
+    await ask_for_checks(tx, asset, rows)
     await notify(tx, MEDIA_CHANGED, asset.public_id)
     return True
 
@@ -375,8 +373,7 @@ async def announce_ready(
     if queries.joint_state(video, audio) != RenditionState.ENCODED:
         return
     await _announce(tx, asset, "hls", video.name)
-    heights = [int(row.name[:-1]) for row in rows if row.name != queries.AUDIO]
-    if int(video.name[:-1]) == max(heights) and asset.options.get("mp4_support", True):
+    if video == queries.ladder(rows)[-1] and asset.options.get("mp4_support", True):
         await _announce(tx, asset, "mp4", video.name)
 
 

@@ -19,6 +19,10 @@ WANTED = "telecine_wanted"
 WANTED_S = 3
 """How long a want outlives the last viewer who renewed it."""
 
+OVERDUE_S = 2.5
+"""The newest want is served first, but those before it that have waited for so long: else
+somebody who seeks again and again keeps everybody else waiting."""
+
 LEASE_S = 5
 ATTEMPTS = 3
 _FORGOTTEN_S = 30
@@ -53,7 +57,9 @@ _CLAIM = text(
         SELECT rendition_id, segment FROM jit_want
          WHERE wanted_until > clock_timestamp() AND failure IS NULL
            AND (owner IS NULL OR lease_until < clock_timestamp())
-         ORDER BY asked_at DESC LIMIT 1 FOR UPDATE SKIP LOCKED)
+         ORDER BY CASE WHEN asked_at < clock_timestamp() - make_interval(secs => :overdue_s)
+                       THEN asked_at END,
+                  asked_at DESC LIMIT 1 FOR UPDATE SKIP LOCKED)
     RETURNING rendition_id, segment, asset_id, attempts
     """
 )
@@ -135,8 +141,9 @@ async def waiting(tx: Transaction) -> int:
 
 
 async def claim(tx: Transaction, owner: str) -> Lease | None:
-    """Take the newest want that nobody encodes, None if there is none."""
-    row = (await tx.execute(_CLAIM, {"owner": owner, "lease_s": LEASE_S})).one_or_none()
+    """Take the want that is served next, of those that nobody encodes; None: there is none."""
+    given = {"owner": owner, "lease_s": LEASE_S, "overdue_s": OVERDUE_S}
+    row = (await tx.execute(_CLAIM, given)).one_or_none()
     if row is None:
         return None
     rendition_id, segment, asset_id, attempt = row

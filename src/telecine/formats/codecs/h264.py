@@ -1,5 +1,6 @@
 """H.264 as MP4 carries it: `avcC` (ISO/IEC 14496-15, 5.3.3) and SPS (H.264, 7.3.2.1)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -15,6 +16,7 @@ __all__ = [
     "level_for",
     "parse_avcc",
     "parse_sps",
+    "record_of",
     "unescape",
 ]
 
@@ -102,6 +104,24 @@ def parse_avcc(body: bytes) -> AvcConfig:
     if not sets[0]:
         raise FormatError("avcC without a sequence parameter set")
     return AvcConfig(body[1], body[2], body[3], (body[4] & 3) + 1, sets[0], sets[1])
+
+
+def record_of(sps: Sequence[bytes], pps: Sequence[bytes]) -> bytes:
+    """Return an `avcC` of parameter sets (14496-15, 5.3.3.1), with lengths of four bytes.
+
+    Raises:
+        FormatError: there is no sequence parameter set, too many sets, or a broken one.
+    """
+    if not 0 < len(sps) < 32 or len(pps) > 255:
+        raise FormatError(f"{len(sps)} and {len(pps)} parameter sets")
+    told = parse_sps(sps[0])
+    record = b"\x01" + sps[0][1:4] + b"\xff" + bytes((0xE0 | len(sps),))
+    record += b"".join(len(each).to_bytes(2) + each for each in sps) + bytes((len(pps),))
+    record += b"".join(len(each).to_bytes(2) + each for each in pps)
+    if told.profile_idc in HIGH_PROFILES:
+        depth = 0xF8 | told.bit_depth - 8
+        record += bytes((0xFC | CHROMA.index(told.chroma), depth, depth, 0))
+    return record
 
 
 def codecs_string(config: AvcConfig) -> str:

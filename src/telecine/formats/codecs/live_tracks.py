@@ -3,7 +3,7 @@
 import struct
 from dataclasses import dataclass
 
-from telecine.formats.codecs import aac, h264
+from telecine.formats.codecs import aac, av1, h264, hevc
 from telecine.formats.errors import FormatError
 from telecine.formats.mp4.boxes import box
 
@@ -50,9 +50,10 @@ def video_format(codec: str, record: bytes, size_px: tuple[int, int]) -> TrackFo
         width_px, height_px = sps.width_px, sps.height_px
         name = h264.codecs_string(config)
     elif codec == "hvc1":
-        name = _hevc_name(record)
+        name = hevc.codecs_string(record)
+        width_px, height_px = _hevc_size_px(record) or size_px
     elif codec == "av01":
-        name = _av1_name(record)
+        name = av1.codecs_string(record)
     else:
         if len(record) == _LEAST_RECORD_BYTES["vp09"]:
             record = b"\x01\0\0\0" + record  # version and flags of the box
@@ -73,23 +74,13 @@ def video_format(codec: str, record: bytes, size_px: tuple[int, int]) -> TrackFo
     )
 
 
-def _hevc_name(record: bytes) -> str:
-    """Return the name by ISO/IEC 14496-15, E.3: "hvc1.1.6.L93.B0"."""
-    space = ("", "A", "B", "C")[record[1] >> 6]
-    compatibility = int(f"{int.from_bytes(record[2:6]):032b}"[::-1], 2)
-    tier = "H" if record[1] & 0x20 else "L"
-    name = f"hvc1.{space}{record[1] & 31}.{compatibility:X}.{tier}{record[12]}"
-    constraints = record[6:12].rstrip(b"\0")
-    return ".".join([name, *(f"{byte:X}" for byte in constraints)])
-
-
-def _av1_name(record: bytes) -> str:
-    """Return the name by the AV1 codec ISO media binding, 5: "av01.0.04M.08"."""
-    tier = "H" if record[2] & 0x80 else "M"
-    depth = 8
-    if record[2] & 0x40:
-        depth = 12 if record[2] & 0x20 else 10
-    return f"av01.{record[1] >> 5}.{record[1] & 31:02d}{tier}.{depth:02d}"
+def _hevc_size_px(record: bytes) -> tuple[int, int] | None:
+    """Return what the parameter sets of a record say; None: they come with the pictures."""
+    try:
+        sps = hevc.parse_sps(hevc.parse_hvcc(record).sps)
+    except FormatError:
+        return None
+    return sps.width_px, sps.height_px
 
 
 def audio_format(codec: str, record: bytes) -> TrackFormat:

@@ -23,7 +23,7 @@ class Track:
     stsd: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # freezing triples what it costs to make one
 class Sample:
     """One sample; times in ticks of its track. `offset`: from its dts to its pts, signed."""
 

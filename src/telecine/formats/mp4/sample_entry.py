@@ -4,7 +4,7 @@ import struct
 from dataclasses import dataclass
 from fractions import Fraction
 
-from telecine.formats.mp4.boxes import Box, Buffer, FormatError, find, iter_boxes, read
+from telecine.formats.mp4.boxes import Box, Buffer, FormatError, box, find, iter_boxes, read
 
 VIDEO_FIELDS_BYTES = 78
 AUDIO_FIELDS_BYTES = 28
@@ -61,6 +61,18 @@ def entry_box(stsd: Buffer, kind: bytes, *, video: bool) -> bytes | None:
         wave = _child(stsd, entry, b"wave")
         found = find(stsd, [kind], wave.body, wave.end) if wave else None
     return bytes(stsd[found.body : found.end]) if found else None
+
+
+def with_entry_box(stsd: Buffer, kind: bytes, body: bytes) -> bytes:
+    """Return an `stsd` body in which a box of the first video sample entry has another body."""
+    entry = first_entry(stsd, video=True)
+    boxes = [
+        box(kind, body) if each.kind == kind else bytes(stsd[each.start : each.end])
+        for each in iter_boxes(stsd, entry.children, entry.end)
+    ]
+    fields = bytes(stsd[entry.body : entry.children])
+    whole = box(entry.fourcc.encode("latin-1"), fields, *boxes)
+    return bytes(stsd[: entry.body - 8]) + whole + bytes(stsd[entry.end :])
 
 
 def _child(stsd: Buffer, entry: SampleEntry, kind: bytes) -> Box | None:

@@ -68,6 +68,15 @@ async def claim(db: Database, owner: str = "me") -> Lease | None:
         return await wants.claim(tx, owner)
 
 
+OVERDUE_S = 600.0
+
+
+@pytest.fixture(autouse=True)
+def slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing here is overdue only because a test takes its time."""
+    monkeypatch.setattr(wants, "OVERDUE_S", OVERDUE_S)
+
+
 async def later(db: Database, seconds: float) -> None:
     """Let it be that much later for all wants."""
     async with db.transaction() as tx:
@@ -87,6 +96,20 @@ async def test_the_newest_wish_comes_first(db: Database, wanted: Wanted) -> None
     assert not (await ask(db, at(wanted, 3), renewal=True)).is_new
     leases = [await claim(db) for _ in range(4)]
     assert [lease.segment if lease else None for lease in leases] == [2, 1, 3, None]
+
+
+async def test_who_has_waited_for_long_is_not_passed_over_for_ever(
+    db: Database, wanted: Wanted
+) -> None:
+    for segment in (1, 2):
+        await ask(db, at(wanted, segment))
+    async with db.transaction() as tx:
+        past = text("UPDATE jit_want SET asked_at = asked_at - make_interval(secs => :s)")
+        await tx.execute(past, {"s": OVERDUE_S})
+    for segment in (3, 4):
+        await ask(db, at(wanted, segment))
+    leases = [await claim(db) for _ in range(4)]
+    assert [lease.segment if lease else None for lease in leases] == [1, 2, 4, 3]
 
 
 async def test_asking_again_is_a_new_wish(db: Database, wanted: Wanted) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from telecine.domains.encodings import jobs
 from telecine.domains.encodings.handlers.audio import encode_audio_span
 from telecine.domains.encodings.handlers.bench import Bench
+from telecine.domains.encodings.handlers.extra import encode_extra
 from telecine.domains.encodings.handlers.failure import record_giving_up
 from telecine.domains.encodings.handlers.finish import finish_rendition, sweep_asset
 from telecine.domains.encodings.handlers.growing import grow_asset
@@ -25,6 +26,7 @@ _HANDLERS = {
     jobs.GrowAsset: grow_asset,
     jobs.WarmStart: warm_start,
     jobs.EncodeChunk: encode_chunk,
+    jobs.EncodeExtra: encode_extra,
     jobs.EncodeAudio: encode_audio_span,
     jobs.FinishRendition: finish_rendition,
     jobs.TakeStill: take_still,

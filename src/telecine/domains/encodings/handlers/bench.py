@@ -23,6 +23,7 @@ from telecine.ffmpeg.meter import Meter, metered
 from telecine.ffmpeg.runner import Brake, MediaError, Runner, RunnerError
 from telecine.jobs.worker import PermanentFailure
 from telecine.pipeline.codec import plan_from_json, probe_from_json
+from telecine.pipeline.encoders import Encoder
 from telecine.pipeline.model import Plan, Probe
 from telecine.pipeline.probe import Apart, Prober
 from telecine.pipeline.reader import SourceReader
@@ -58,6 +59,12 @@ class Bench:
     runner: Runner
     prober: Prober
     spool: Spool
+    hardware: Encoder | None = None
+    """What encodes H.264 in place of software, if it was seen to do that."""
+
+    extra_codecs: tuple[str, ...] = ()
+    """In which videos are encoded as well, beside H.264."""
+
     brake: Brake = field(default_factory=Brake)
     """Holds the ladder's encodes of this process while viewers wait for others."""
 

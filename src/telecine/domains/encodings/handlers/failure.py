@@ -12,6 +12,7 @@ from telecine.domains.encodings.handlers.bench import Bench
 from telecine.domains.encodings.jobs import (
     EncodeAudio,
     EncodeChunk,
+    EncodeExtra,
     FinishRendition,
     GrowAsset,
     MakeStoryboard,
@@ -25,6 +26,7 @@ from telecine.domains.encodings.recording import (
     record_storyboard,
 )
 from telecine.jobs.job import Job
+from telecine.pipeline.extra import codec_of
 
 log = structlog.get_logger()
 
@@ -43,7 +45,11 @@ async def record_giving_up(bench: Bench, job: Job, error: str) -> None:
                 await growing.replace(tx, *found)
         elif isinstance(job, EncodeChunk):
             rows = await queries.renditions_of(tx, job.asset_id)
-            names = {row.name for row in rows if row.name != queries.AUDIO and not row.passthrough}
+            names = {row.name for row in queries.ladder(rows) if not row.passthrough}
+            await fail_renditions(tx, job.asset_id, names, failure)
+        elif isinstance(job, EncodeExtra):
+            rows = await queries.renditions_of(tx, job.asset_id)
+            names = {row.name for row in rows if codec_of(row.name) == job.codec}
             await fail_renditions(tx, job.asset_id, names, failure)
         elif isinstance(job, EncodeAudio):
             await fail_renditions(tx, job.asset_id, {queries.AUDIO}, failure)

@@ -91,7 +91,7 @@ async def _begin(bench: Bench, asset: Asset, source: Source, detail: dict[str, A
     reader, apart = bench.source(source), await bench.apart(source, asset.look_from_bytes - 1)
     try:
         probed = await bench.prober.probe(reader, source.file_name, whole=False, apart=apart)
-        probed, plan = _planned(asset, probed)
+        probed, plan = _planned(bench, asset, probed)
     except NotYetError as error:
         detail["waits_for"] = error.detail
         return error.until_bytes
@@ -125,14 +125,14 @@ async def _begin(bench: Bench, asset: Asset, source: Source, detail: dict[str, A
     return reader.size_bytes + 1
 
 
-def _planned(asset: Asset, probed: Probed) -> tuple[Probed, Plan]:
+def _planned(bench: Bench, asset: Asset, probed: Probed) -> tuple[Probed, Plan]:
     """Return what is kept of a source, and the plan of it. Raises NotYetError."""
     if probed.probe.known_s is not None:
         if asset.options.get("clip_start_ms") or asset.options.get("clip_end_ms"):
             raise NotYetError("where a clip lies is known at the end", _NEVER)
-        return probed, grown_plan(probed.probe, plan_options(asset))
+        return probed, grown_plan(probed.probe, plan_options(bench, asset))
     probed = clip_probed(asset, probed)
-    plan = make_plan(probed.probe, plan_options(asset))
+    plan = make_plan(probed.probe, plan_options(bench, asset))
     try:
         samples = SampleIndex.from_bytes(memoryview(probed.sample_index or b""))
         return probed, replace(plan, segment_bytes=segment_bytes(plan, samples))
@@ -159,7 +159,7 @@ async def _go_on(bench: Bench, asset: Asset, source: Source, detail: dict[str, A
     if different is not None:
         detail["waits_for"] = f"the end: not the same {different} as before"
         return _NEVER
-    longer = grown_plan(probed.probe, plan_options(asset), plan)
+    longer = grown_plan(probed.probe, plan_options(bench, asset), plan)
     if longer.segments > plan.segments:
         await _lengthen(bench, asset, probed, longer, ended=False)
     detail["segments"] = longer.segments
@@ -201,7 +201,7 @@ async def _end(bench: Bench, asset: Asset, source: Source) -> None:
             probed = await bench.prober.probe(reader, source.file_name, given_rate=plan.frame_rate)
             different = disagreement(material.probe, probed.probe, plan)
             if different is None:
-                whole = grown_plan(probed.probe, plan_options(asset), plan)
+                whole = grown_plan(probed.probe, plan_options(bench, asset), plan)
                 if not await _lengthen(bench, asset, probed, whole, ended=True):
                     raise RunnerError("overtaken", "another look was recorded meanwhile")
         elif not await _is_as_promised(bench, asset, source):

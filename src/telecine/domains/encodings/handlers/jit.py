@@ -14,7 +14,7 @@ from telecine.domains.encodings.handlers.audio import encode_audio_span
 from telecine.domains.encodings.handlers.bench import Bench
 from telecine.domains.encodings.jobs import EncodeAudio
 from telecine.domains.encodings.models import Asset, AssetState, Rendition
-from telecine.domains.encodings.recording import StoredRun, record_runs
+from telecine.domains.encodings.recording import InitMismatch, StoredRun, record_runs
 from telecine.domains.encodings.remarks import remark
 from telecine.domains.encodings.wants import Lease
 from telecine.domains.sources.models import Source
@@ -114,7 +114,7 @@ class JitEncoder:
                 await self._watched(task)
         except* MediaError as errors:
             failure = _told(errors)
-        except* (RunnerError, StoreError, OSError) as errors:
+        except* (RunnerError, StoreError, OSError, InitMismatch) as errors:
             reason = _told(errors)
             log.warning("viewers' encode failed", reason=reason, asset=str(lease.asset_id))
             failure = reason if lease.attempt >= wants.ATTEMPTS else None
@@ -201,6 +201,8 @@ class JitEncoder:
     async def _encode_video(self, task: _Task, segment: int, end: int) -> None:
         material = await self._bench.material(task.asset)
         starts = task.plan.segment_pieces
+        init = task.rendition.init
+        known = {} if init is None else {task.rendition.name: init}
 
         async def store(piece: Piece) -> None:
             await self._store(task, piece)
@@ -219,6 +221,8 @@ class JitEncoder:
                 segment,
                 end,
                 watermarks=material.watermarks,
+                inits=known,
+                hardware=self._bench.hardware,
                 on_piece=store,
             )
         if any(result.concealed for result in encoded):

@@ -23,6 +23,7 @@ from telecine.domains.sources.models import Source
 from telecine.ffmpeg.runner import Progress
 from telecine.pipeline import encode
 from telecine.pipeline.encode import EncodedRendition
+from telecine.pipeline.extra import is_extra
 from telecine.pipeline.model import Plan
 from telecine.pipeline.per_title import better_crf, tuned
 
@@ -47,7 +48,7 @@ async def encode_chunk(bench: Bench, job: EncodeChunk) -> None:
         return  # comes again when its end has come
     async with bench.step(asset, f"chunk {job.chunk}") as detail:
         names = {rendition.name for rendition in plan.renditions if not rendition.passthrough}
-        await _fill(bench, asset, source, names, (first, end), detail, _NICENESS)
+        await fill(bench, asset, source, names, (first, end), detail, _NICENESS)
         if job.chunk == 0:
             detail["crf"] = await _learn(bench, asset, plan)
         async with bench.db.transaction() as tx:
@@ -86,10 +87,10 @@ async def warm_start(bench: Bench, job: WarmStart) -> None:
     names = {rungs[0], rungs[len(rungs) // 2]}
     async with bench.step(asset, "warm start") as detail:
         end = min(_WARM_SEGMENTS, bench.arrived(plan, source))
-        await _fill(bench, asset, source, names, (0, end), detail)
+        await fill(bench, asset, source, names, (0, end), detail)
 
 
-async def _fill(
+async def fill(
     bench: Bench,
     asset: Asset,
     source: Source,
@@ -116,6 +117,7 @@ async def _fill(
     if not missing:
         return
     rows = [row for row in rows if holes[row.id]]
+    extra = any(is_extra(row.name) for row in rows)
     first = bisect_right(plan.segment_pieces, min(missing)) - 1
     end = bisect_right(plan.segment_pieces, max(missing))
     async with bench.encodable(source, material) as reader:
@@ -129,6 +131,8 @@ async def _fill(
             first,
             end,
             watermarks=material.watermarks,
+            inits={row.name: row.init for row in rows if row.init is not None},
+            hardware=None if extra else bench.hardware,
             on_progress=_telling(detail, plan, first, end),
             brake=bench.brake,
             niceness=niceness,

@@ -43,7 +43,7 @@ async def _make_playable(bench: Bench, asset: Asset, source: Source) -> None:
     async with bench.step(asset, "probe") as detail:
         reader = bench.source(source)
         probed = clip_probed(asset, await bench.prober.probe(reader, source.file_name))
-        plan = make_plan(probed.probe, plan_options(asset))
+        plan = make_plan(probed.probe, plan_options(bench, asset))
         facts = await store_objects(bench, asset, probed, plan)
         async with bench.db.transaction() as tx:
             await record_plan(
@@ -59,7 +59,7 @@ async def _make_playable(bench: Bench, asset: Asset, source: Source) -> None:
                 await remark(tx, asset.id, explanations.CUT_OFF)
         detail |= {
             "container": probed.probe.container,
-            "qualities": [rendition.name for rendition in plan.renditions],
+            "qualities": [rendition.name for rendition in (*plan.renditions, *plan.extra)],
             "passthrough": [r.name for r in plan.renditions if r.passthrough],
             "obstacles": [*probed.probe.video_obstacles, *probed.probe.audio_obstacles],
             "truncated": probed.probe.truncated,
@@ -80,13 +80,14 @@ def clip_probed(asset: Asset, probed: Probed) -> Probed:
     return Probed(probe, None if kept is None else kept.to_bytes())
 
 
-def plan_options(asset: Asset) -> PlanOptions:
+def plan_options(bench: Bench, asset: Asset) -> PlanOptions:
     """Return what the owner's wishes mean for the planner."""
     options = asset.options
     return PlanOptions(
         limit_s=options.get("limit_s"),
         watermarked=bool(options.get("sandbox_mark")),
         watermarks=tuple(lengths.watermark(each) for each in options.get("watermarks", ())),
+        extra_codecs=bench.extra_codecs,
     )
 
 
