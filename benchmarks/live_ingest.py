@@ -1,6 +1,7 @@
 """CPU of the live process per publisher of 5 Mbps, recorded, and per target it is sent on to.
 
-Publishers and targets are processes of their own, over loopback; the CPU is that of the
+The same sockets are read without doing anything in the same run, which is what no server can do
+without. Publishers and targets are processes of their own, over loopback; the CPU is that of the
 process under test alone.
 """
 
@@ -86,11 +87,17 @@ async def _publish(port: int, key: str) -> None:
         await asyncio.sleep(max(0.0, begun_s + frame / FRAME_HZ - time.monotonic()))
 
 
-def publish(port: int, count: int) -> None:
+def publish_to(port: int, keys: list[str]) -> None:
+    """Publish 5 Mbps under each key until killed."""
+
     async def all_of_them() -> None:
-        await asyncio.gather(*(_publish(port, str(number)) for number in range(count)))
+        await asyncio.gather(*(_publish(port, key) for key in keys))
 
     uvloop.run(all_of_them())
+
+
+def publish(port: int, count: int) -> None:
+    publish_to(port, [str(number) for number in range(count)])
 
 
 async def _take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -114,7 +121,22 @@ def take(told: "multiprocessing.Queue[int]") -> None:
     uvloop.run(forever())
 
 
-async def measured(publishers: int, targets: tuple[Destination, ...], seconds: float) -> float:
+class Discarding(RtmpConnection):
+    """Reads the socket and drops what it reads once media comes: the least that it can cost."""
+
+    def data_received(self, data: bytes) -> None:
+        """Take what was read, until there is media."""
+        self._media_s = self._loop.time()
+        if self._broadcast is None or not self._broadcast.begun:
+            super().data_received(data)
+
+
+async def measured(
+    publishers: int,
+    targets: tuple[Destination, ...],
+    seconds: float,
+    connection: type[RtmpConnection] = RtmpConnection,
+) -> float:
     """Return the CPU of this process in percent of a core."""
     with tempfile.TemporaryDirectory() as folder:
         policy = OutboundPolicy.of(["127.0.0.0/8"], ports=RTMP_PORTS)
@@ -122,7 +144,7 @@ async def measured(publishers: int, targets: tuple[Destination, ...], seconds: f
             Memory(targets), LocalStore(Path(folder)), part_ms=200, window_s=60, policy=policy
         )
         loop = asyncio.get_running_loop()
-        door = await loop.create_server(partial(RtmpConnection, studio), "127.0.0.1", 0)
+        door = await loop.create_server(partial(connection, studio), "127.0.0.1", 0)
         port = door.sockets[0].getsockname()[1]
         child = multiprocessing.Process(target=publish, args=(port, publishers), daemon=True)
         child.start()
@@ -147,9 +169,13 @@ def main() -> None:
     sink.start()
     url = f"rtmp://127.0.0.1:{told.get()}/app"
     targets = tuple(Destination(str(n), url, f"key{n}") for n in range(given.targets))
+    least = uvloop.run(measured(given.publishers, (), given.seconds, Discarding))
     alone = uvloop.run(measured(given.publishers, (), given.seconds))
     sent_on = uvloop.run(measured(given.publishers, targets, given.seconds))
     sink.terminate()
+    print(
+        f"sockets alone {least / given.publishers:.3f} %, {alone / least:.2f} times that with all:"
+    )
     each = (sent_on - alone) / (given.publishers * given.targets)
     print(f"publishers {given.publishers}, 5 Mbps each: {alone / given.publishers:.3f} % of a core")
     print(f"targets {given.targets} of each: {each:.3f} % of a core for each target")

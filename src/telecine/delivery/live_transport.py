@@ -9,7 +9,7 @@ from telecine.formats.errors import FormatError
 from telecine.formats.mp4.interleaved import Shown, read_samples, read_tracks
 from telecine.formats.mp4.sample_entry import entry_box
 from telecine.formats.mpegts.muxer import CLOCK_HZ, Audio, Sample, Video, segment
-from telecine.live.beginnings import AUDIO_ID, VIDEO_ID
+from telecine.live.fragments import AUDIO_ID, VIDEO_ID
 from telecine.live.window import Window
 
 _CODECS = ("avc1.", "mp4a.40")

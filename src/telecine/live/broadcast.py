@@ -9,10 +9,11 @@ import structlog
 
 from telecine import clock, ids
 from telecine.formats.flv.packets import Coded, Packet, audio_packets, video_packets
+from telecine.live.journal import Journal, Left
 from telecine.live.ladder import Ladder, Rung, Transcoder
 from telecine.live.meter import Meter
-from telecine.live.model import SOURCE, Boundary, Output, Part, Place, Targets
-from telecine.live.packager import Packager
+from telecine.live.model import SOURCE, Boundary, Output, Part, Place, Position, Targets
+from telecine.live.packager import CONFIG_WAIT_MS, Packager
 from telecine.live.ports import Broadcasts, Stream
 from telecine.live.record import Recorder
 from telecine.live.relay import Relay
@@ -34,12 +35,15 @@ class Publisher(Protocol):
     def close(self, reason: str) -> None:
         """End it."""
 
+    def told(self) -> Mapping[str, Any]:
+        """Return which protocol it speaks, and how its connection is doing."""
+
 
 class Broadcast:
     """The media of one event and who takes it.
 
-    `window_ms`: how far viewers can go back. No media waits here: `push` cuts, stores and
-    wakes in one go.
+    `window_ms`: how far viewers can go back; `left`: what it goes on with, if its process was
+    killed. No media waits here: `push` cuts, stores and wakes in one go.
     """
 
     def __init__(
@@ -51,27 +55,36 @@ class Broadcast:
         window_ms: int,
         policy: OutboundPolicy,
         transcoder: Transcoder | None = None,
+        left: Left | None = None,
     ) -> None:
         self.stream = stream
-        self.session = ids.nonce()
-        self.source = Rendition(SOURCE, Window(self.session, window_ms))
+        history = None if left is None else left.history
+        window = Window(ids.nonce(), window_ms) if history is None else history.window(window_ms)
+        self.session = window.session
+        self.source = Rendition(SOURCE, window)
         self.renditions = {SOURCE: self.source}
         self.publisher: Publisher | None = None
-        self.event: UUID | None = None
+        self.event: UUID | None = None if left is None else left.event
         self.over = asyncio.Event()
-        self.begun_s = clock.monotonic_s()
+        self.begun_s = clock.monotonic_s() - (0.0 if left is None else left.lasted_s)
         self.interruptions = 0
         self._media_s = 0.0
         self._broadcasts = broadcasts
         self._store = store
         self._part_ms = part_ms
-        self._packager = Packager(part_ms)
+        self._packager = Packager(part_ms, Position() if history is None else history.position)
         self._transcoder = transcoder
         self._ladder: Ladder | None = None
         self._boundary: Boundary | None = None
         self._rung_recorders: list[Recorder] = []
         self._recorder = Recorder(
-            broadcasts, store, self.window, stream.public_id, kept=stream.record
+            broadcasts,
+            store,
+            window,
+            stream.public_id,
+            kept=stream.record,
+            journal=Journal(self.session) if history is None else history.journal(),
+            history=history,
         )
         self._meter = Meter()
         self._relay = Relay()
@@ -88,7 +101,7 @@ class Broadcast:
     @property
     def begun(self) -> bool:
         """Tell whether there was any media that could be used."""
-        return self._begun.is_set()
+        return self._begun.is_set() or self.event is not None
 
     @property
     def silent(self) -> bool:
@@ -111,9 +124,16 @@ class Broadcast:
         self._interrupt()
         return True
 
-    def expect(self, *, video: bool, audio: bool, size_px: tuple[int, int]) -> None:
+    def expect(
+        self,
+        *,
+        video: bool,
+        audio: bool,
+        size_px: tuple[int, int],
+        wait_ms: int = CONFIG_WAIT_MS,
+    ) -> None:
         """Take what the encoder says of its tracks."""
-        self._packager.expect(video=video, audio=audio, size_px=size_px)
+        self._packager.expect(video=video, audio=audio, size_px=size_px, wait_ms=wait_ms)
 
     def describe(self, values: Mapping[str, object]) -> None:
         """Take the encoder's own words on its tracks, for those who are sent the event."""
@@ -122,10 +142,13 @@ class Broadcast:
     def receive(self, video: bool, time_ms: int, body: bytes) -> None:
         """Take the body of an FLV tag. Raises FormatError."""
         packets = video_packets(body) if video else audio_packets(body)
-        pictures = [each for each in packets if each.video and isinstance(each, Coded)]
-        self._meter.take(clock.monotonic_s(), len(body), pictures=len(pictures))
-        if pictures and pictures[0].key:
-            self._meter.key(time_ms)
+        pictures = 0
+        for packet in packets:
+            if packet.video and isinstance(packet, Coded):
+                if packet.key and not pictures:
+                    self._meter.key(time_ms)
+                pictures += 1
+        self._meter.take(clock.monotonic_s(), len(body), pictures=pictures)
         tag, jumped = self._relay.place(video, time_ms, body, packets)
         if jumped:
             self.interruptions += 1
@@ -154,6 +177,7 @@ class Broadcast:
         now_s = clock.monotonic_s()
         bitrate_bps, frame_rate = self._meter.rates(now_s)
         return {
+            **(self.publisher.told() if self.publisher else {}),
             "publishing": self.publisher is not None,
             "silent_ms": round((now_s - self._media_s) * 1000),
             "lasting_s": round(now_s - self.begun_s, 1),
@@ -185,7 +209,8 @@ class Broadcast:
         await self._begun.wait()
         if not self.window.segments:
             return
-        self.event = await self._broadcasts.started(self.stream)
+        if self.event is None:
+            self.event = await self._broadcasts.started(self.stream)
         if self.event is None:
             self.end()
             if self.publisher is not None:
@@ -204,6 +229,7 @@ class Broadcast:
                 self._ladder.finish()
             await self._broadcasts.ended(self.event)
             await recording
+        await self._recorder.report()
         log.info("broadcast ended", stream=self.stream.public_id)
 
     async def forget(self) -> None:

@@ -24,6 +24,9 @@ IDLE_S = 30.0
 ASK_AGAIN_S = 0.3
 """How often an owner is asked for a stream that is not on the air while viewers wait."""
 
+KEPT_S = 60.0
+"""How long viewers keep what there was when its owner died: it may go on with the event."""
+
 ANSWER_S = 3.0
 _LIMIT_BYTES = 1 << 20
 
@@ -34,7 +37,30 @@ class Mirror:
     def __init__(self) -> None:
         self.window: Window | None = None
         self.asked = asyncio.Event()
+        self.there = asyncio.Event()  # whether there is a window
+        self.lost_s: float | None = None  # when its owner went away
         self.used_s = clock.monotonic_s()
+
+    def replace(self, fresh: Window) -> None:
+        """Take the window over that the owner tells of; those who wait go on there."""
+        before, self.window, self.lost_s = self.window, fresh, None
+        self.asked.set()
+        self.there.set()
+        if before is not None and before.session == fresh.session:
+            before.go_over(fresh)
+
+    def lose(self) -> None:
+        """Note that the owner said nothing of an end; it is being started again, perhaps."""
+        now_s = clock.monotonic_s()
+        if self.lost_s is None:
+            self.lost_s = now_s
+        elif now_s - self.lost_s > KEPT_S:
+            self.drop()
+
+    def drop(self) -> None:
+        """Note that the stream is not on the air."""
+        self.window = None
+        self.there.clear()
 
 
 class Edge:
@@ -64,6 +90,16 @@ class Edge:
         if not mirror.asked.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(mirror.asked.wait(), ANSWER_S)
+        return mirror.window
+
+    async def appearance(self, public_id: str, within_s: float) -> Window | None:
+        """Wait until a stream can be watched; None: nobody broadcast within the time."""
+        window = await self.window(public_id)
+        mirror = self._mirrors.get((public_id, SOURCE))
+        if window is not None or mirror is None:
+            return window
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(mirror.there.wait(), within_s)
         return mirror.window
 
     def mirrored(self, public_id: str) -> dict[str, Window]:
@@ -140,10 +176,10 @@ class Edge:
         question = frame("follow", stream=place[0], rendition=place[1], known=known)
         async with self._asking(question) as reader:
             async for head, data in _frames(reader, mirror):
-                if head["kind"] == "none":
-                    mirror.window = None
-                    return
-                if head["kind"] == "same":
+                if head["kind"] in ("none", "same"):
+                    mirror.lost_s = None
+                    if head["kind"] == "none":
+                        mirror.drop()
                     return
                 if head["kind"] == "event":
                     fresh = Window(head["session"], head["length_ms"], mirrored=True)
@@ -158,10 +194,9 @@ class Edge:
                 else:
                     fresh.take(told)
                 if fresh is not mirror.window and fresh.playable:
-                    mirror.window = fresh
-                    mirror.asked.set()
+                    mirror.replace(fresh)
         if fresh is None or not fresh.ended:
-            mirror.window = None  # its owner is gone
+            mirror.lose()
 
 
 async def _frames(

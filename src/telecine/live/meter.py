@@ -19,16 +19,18 @@ class Meter:
 
     def __init__(self) -> None:
         self._seconds: deque[_Second] = deque(maxlen=WINDOW_S + 1)
+        self._second = _Second(-1)  # the newest
         self._key_ms: int | None = None
         self.key_distance_ms: int | None = None
 
     def take(self, now_s: float, received_bytes: int, *, pictures: int) -> None:
         """Count the body of a tag."""
-        second = int(now_s)
-        if not self._seconds or self._seconds[-1].at_s != second:
-            self._seconds.append(_Second(second))
-        self._seconds[-1].received_bytes += received_bytes
-        self._seconds[-1].pictures += pictures
+        at_s, second = int(now_s), self._second
+        if second.at_s != at_s:
+            second = self._second = _Second(at_s)
+            self._seconds.append(second)
+        second.received_bytes += received_bytes
+        second.pictures += pictures
 
     def key(self, time_ms: int) -> None:
         """Note a key frame at a time of the encoder's."""

@@ -5,6 +5,11 @@ from fractions import Fraction
 
 MS = 1000
 
+TOLERANCE_MS = 3
+"""Encoders' milliseconds make six frames of 30 Hz last 199 to 201 ms."""
+
+SHORTEST_TARGET_S = 2
+
 SOURCE = "source"
 """The rendition that is what the encoder sends."""
 
@@ -53,6 +58,28 @@ class Targets:
 
     part_ms: int
     segment_s: int
+
+
+def first_targets(longest_part_ms: int, segment_ms: int) -> Targets:
+    """Return what an event promises whose first segment lasts `segment_ms`."""
+    longest_s = max(SHORTEST_TARGET_S, -(-segment_ms // 1000))
+    return Targets(longest_part_ms + TOLERANCE_MS, longest_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a packager has come: with this another one goes on.
+
+    `init`: the newest init segment, `inits`: how many there were; `msn`: of the next segment;
+    `sequence`: how many fragments there were; `end_ms`: of all that was written.
+    """
+
+    init: bytes = b""
+    inits: int = 0
+    msn: int = 0
+    sequence: int = 0
+    end_ms: int = 0
+    targets: Targets | None = None
 
 
 @dataclass(frozen=True, slots=True)

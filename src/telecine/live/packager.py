@@ -15,11 +15,19 @@ from telecine.formats.codecs.live_tracks import (
 )
 from telecine.formats.flv.packets import Coded, Config, Packet
 from telecine.formats.mp4.multitrack import Run, Sample, movie_fragment
-from telecine.live.beginnings import AUDIO_ID, VIDEO_ID, init_of
-from telecine.live.model import Boundary, Ended, Init, Output, Part, SegmentEnd, Targets, clock_step
-
-TOLERANCE_MS = 3
-"""Encoders' milliseconds make six frames of 30 Hz last 199 to 201 ms."""
+from telecine.live.fragments import AUDIO_ID, VIDEO_ID, init_of, split_off
+from telecine.live.model import (
+    TOLERANCE_MS,
+    Boundary,
+    Ended,
+    Init,
+    Output,
+    Part,
+    Position,
+    SegmentEnd,
+    clock_step,
+    first_targets,
+)
 
 CONFIG_WAIT_MS = 500
 """How long the configuration of a second track is waited for."""
@@ -35,12 +43,12 @@ SEGMENT_MS = 1000
 
 AUDIO_SEGMENT_MS = 2000
 LONGEST_SEGMENT_MS = 10_000
-_SHORTEST_TARGET_S = 2
 _LEAST_FIRST_PART = 0.75
 _DRIFT_MS = 200
 _MAX_EARLY = 2000
 _USUAL_FRAME_MS = 33
 _TICKS_MS = 120
+_BEGIN = Position()
 
 
 @dataclass(slots=True)
@@ -53,26 +61,28 @@ class _Held:
 
 
 class Packager:
-    """One rendition, sound and pictures together. `part_ms`: how long parts are to be."""
+    """One rendition, sound and pictures together.
 
-    def __init__(self, part_ms: int) -> None:
+    `part_ms`: how long parts are to be; `begin`: where another one was interrupted.
+    """
+
+    def __init__(self, part_ms: int, begin: Position = _BEGIN) -> None:
         self._part_ms = part_ms
-        self._targets: Targets | None = None
+        self._targets = begin.targets
         self._video: TrackFormat | None = None
         self._audio: TrackFormat | None = None
         self._expects_video = self._expects_audio = True
         self._size_px = (0, 0)
+        self._wait_ms = CONFIG_WAIT_MS
         self._early: list[tuple[int, Coded, int]] = []
         self._running = False
-        self._init = b""
-        self._inits = 0
-        self._msn = 0
-        self._sequence = 0
+        self._init, self._inits = begin.init, begin.inits
+        self._msn, self._sequence = begin.msn, begin.sequence
         self._longest_part_ms = self._shortest_part_ms = 0
-        self._discontinuity = False
+        self._discontinuity = begin.msn > 0
         self.begun: Boundary | None = None  # the newest segment
         self._clock_ms: int | None = None  # the encoder's, which does not wrap around
-        self._end_ms = 0  # of all that was written, on our timeline
+        self._end_ms = begin.end_ms  # of all that was written, on our timeline
         self._reset_clock()
 
     def _reset_clock(self) -> None:
@@ -99,9 +109,20 @@ class Packager:
         """Return the tracks that are being written."""
         return tuple(each for each in (self._video, self._audio) if each is not None)
 
-    def expect(self, *, video: bool, audio: bool, size_px: tuple[int, int]) -> None:
-        """Take what an encoder says of its tracks before it sends them."""
+    def expect(
+        self,
+        *,
+        video: bool,
+        audio: bool,
+        size_px: tuple[int, int],
+        wait_ms: int = CONFIG_WAIT_MS,
+    ) -> None:
+        """Take what an encoder says of its tracks before it sends them.
+
+        `wait_ms`: how far the second track may be behind the first.
+        """
         self._expects_video, self._expects_audio, self._size_px = video, audio, size_px
+        self._wait_ms = wait_ms
 
     def push(self, time_ms: int, packet: Packet, received_ms: int) -> Iterator[Output]:
         """Take a packet; yield what it completes.
@@ -159,7 +180,7 @@ class Packager:
         elif self._audio is None:
             return
         self._early.append((time_ms, packet, received_ms))
-        waited = abs(time_ms - self._early[0][0]) >= CONFIG_WAIT_MS
+        waited = abs(time_ms - self._early[0][0]) >= self._wait_ms
         ready = (self._audio is not None or not self._expects_audio or waited) and (
             self._has_key() or (self._video is None and (not self._expects_video or waited))
         )
@@ -330,7 +351,8 @@ class Packager:
         """End a part; sound that begins at or behind `until_ms` belongs to the next one."""
         runs, later, later_at = [], list[Sample](), 0
         if until_ms is not None:
-            later, later_at = self._split_sounds(until_ms)
+            until = until_ms * self._audio.timescale // 1000 if self._audio else 0
+            later, later_at = split_off(self._sounds, self._sounds_at, until)
         if self._pictures:
             first = self._pictures_at_ms * _TICKS_MS
             runs.append(Run(VIDEO_ID, first, self._pictures))
@@ -361,26 +383,12 @@ class Packager:
         self._part_length_ms = 0
         self._pictures, self._sounds, self._sounds_at = [], later, later_at
 
-    def _split_sounds(self, until_ms: int) -> tuple[list[Sample], int]:
-        """Take the sound off that begins too late; return it, and when it begins."""
-        if self._audio is None:
-            return [], 0
-        at, until = self._sounds_at, until_ms * self._audio.timescale // 1000
-        for count, sound in enumerate(self._sounds):
-            if at >= until:
-                later = self._sounds[count:]
-                del self._sounds[count:]
-                return later, at
-            at += sound.duration
-        return [], 0
-
     def _end_segment(self) -> Iterator[Output]:
         yield from self._end_part(ends=True)
         if not self._part_number:
             return
         if self._targets is None:
-            longest = max(_SHORTEST_TARGET_S, -(-self._segment_ms // 1000))
-            self._targets = Targets(self._longest_part_ms + TOLERANCE_MS, longest)
+            self._targets = first_targets(self._longest_part_ms, self._segment_ms)
             yield self._targets
         yield SegmentEnd(self._msn)
         self._msn += 1

@@ -18,7 +18,7 @@ _AFTER_JUMP_MS = 33
 _MOST_CONFIGS = 32
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # freezing triples what it costs to make one
 class Tag:
     """The body of an FLV tag, at a time of the event. `key`: pictures can begin with it."""
 
@@ -80,6 +80,9 @@ class Relay:
         self, video: bool, time_ms: int, body: bytes, packets: Sequence[Packet]
     ) -> tuple[Tag, bool]:
         """Return a tag on the timeline of the event, and whether the encoder's clock jumped."""
+        if len(packets) == 1 and not packets[0].track and isinstance(packets[0], Coded):
+            at_ms, jumped = self._advance(video, time_ms)  # as nearly all are
+            return Tag(video, at_ms, body, False, packets[0].video and packets[0].key), jumped
         configs = [each for each in packets if isinstance(each, Config)]
         self.multitrack |= any(each.track for each in packets)
         at_ms, jumped = self._time_ms, False
@@ -98,6 +101,8 @@ class Relay:
 
     def hand_on(self, tag: Tag) -> None:
         """Give a tag to all receivers."""
+        if not self._receivers:
+            return
         for receiver in tuple(self._receivers):
             receiver.take(tag)
 

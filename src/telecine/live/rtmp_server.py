@@ -1,7 +1,7 @@
 """The socket of an encoder that speaks RTMP: reads, bounds what it may delay, hands on."""
 
 import asyncio
-from typing import cast
+from typing import Any, cast
 
 import structlog
 
@@ -77,6 +77,12 @@ class RtmpConnection(asyncio.Protocol):
             stream = self._broadcast.stream.public_id if self._broadcast else None
             log.info("rtmp closed", peer=self._peer, stream=stream, reason=reason)
             self._transport.close()
+
+    def told(self) -> dict[str, Any]:
+        """Return which protocol it speaks."""
+        transport = self._transport
+        secure = transport is not None and transport.get_extra_info("sslcontext") is not None
+        return {"protocol": "rtmps" if secure else "rtmp"}
 
     def _handle(self, event: Event) -> None:
         if isinstance(event, Media):

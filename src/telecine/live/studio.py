@@ -5,8 +5,9 @@ import asyncio
 import structlog
 
 from telecine.live.broadcast import Broadcast, Publisher
+from telecine.live.journal import Left
 from telecine.live.ladder import Transcoder
-from telecine.live.ports import Broadcasts
+from telecine.live.ports import Broadcasts, Stream
 from telecine.net.policy import RTMP_PORTS, OutboundPolicy
 from telecine.storage.local import LocalStore
 
@@ -71,7 +72,21 @@ class Studio:
             self._cancel_expiry(event)
             event.attach(publisher)
             return event
-        event = Broadcast(
+        event = self._begin(stream)
+        event.attach(publisher)
+        self._spawn(event)
+        return event
+
+    def resume(self, left: Left) -> None:
+        """Go on with an event whose process was killed, if its encoder comes back in time."""
+        event = self._begin(left.stream, left)
+        wait_s = max(0.0, self._grace_s - left.quiet_s)
+        log.info("broadcast resumed", stream=left.stream.public_id, waits_s=round(wait_s, 1))
+        self._await(event, wait_s)
+        self._spawn(event)
+
+    def _begin(self, stream: Stream, left: Left | None = None) -> Broadcast:
+        event = self._events[stream.public_id] = Broadcast(
             stream,
             self._broadcasts,
             self._store,
@@ -79,18 +94,14 @@ class Studio:
             round(self._window_s * 1000),
             self._policy,
             self._transcoder,
+            left,
         )
-        self._events[stream.public_id] = event
-        event.attach(publisher)
-        self._spawn(event)
         return event
 
     def gone(self, event: Broadcast, publisher: Publisher) -> None:
         """Note that a connection was lost or ended its stream: it may come back."""
         if event.detach(publisher) and not event.over.is_set():
-            wait_s = self._grace_s if event.begun else 0.0
-            loop = asyncio.get_running_loop()
-            self._expiries[event] = loop.call_later(wait_s, self._expire, event)
+            self._await(event, self._grace_s if event.begun else 0.0)
 
     def complete(self, public_id: str) -> None:
         """End the event of a stream; its encoder gets a minute to stop by itself."""
@@ -130,6 +141,10 @@ class Studio:
         if not event.over.is_set():
             log.info("broadcast cut", stream=event.stream.public_id, reason="sandbox")
             self.complete(event.stream.public_id)
+
+    def _await(self, event: Broadcast, wait_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._expiries[event] = loop.call_later(wait_s, self._expire, event)
 
     def _expire(self, event: Broadcast) -> None:
         self._expiries.pop(event, None)

@@ -55,6 +55,7 @@ class Window:
         self.duration_ms = 0
         self.peak_bps = 0
         self.version = 0
+        self._successor: Window | None = None
         self._waiters: dict[tuple[int, int], asyncio.Future[None]] = {}
 
     def sibling(self) -> "Window":
@@ -120,6 +121,19 @@ class Window:
             future = self._waiters[key] = asyncio.get_running_loop().create_future()
         return future
 
+    @property
+    def newest(self) -> "Window":
+        """Return the window that this one went over into, or this one."""
+        found = self
+        while found._successor is not None:
+            found = found._successor
+        return found
+
+    def go_over(self, successor: "Window") -> None:
+        """Leave those who wait to a window that goes on with the same session."""
+        self._successor = successor
+        self._wake((1 << 62, 0))
+
     def _take_part(self, part: Part) -> None:
         if not self.segments or self.segments[-1].msn != part.msn:
             fresh = Segment(part.msn, part.init, part.discontinuity, part.received_ms)
@@ -137,9 +151,12 @@ class Window:
         last = self.segments[-1]
         last.ended = True
         size = sum(len(part.data) for part in last.parts)
-        self.peak_bps = max(self.peak_bps, size * 8000 // max(1, last.duration_ms))
+        self._note_rate(size, last.duration_ms)
         self._wake((last.msn + 1, -1))
         self._forget()
+
+    def _note_rate(self, size_bytes: int, duration_ms: int) -> None:
+        self.peak_bps = max(self.peak_bps, size_bytes * 8000 // max(1, duration_ms))
 
     def _end(self, _: Ended) -> None:
         self.ended = True
@@ -192,7 +209,9 @@ class Window:
             yield Ended()
 
     def restore(self, segment: Segment) -> None:
-        """Add an old segment that another window told of."""
+        """Add an old segment that another window told of, or a file."""
         self.segments.append(segment)
+        if segment.place is not None:
+            self._note_rate(segment.place.size_bytes, segment.duration_ms)
         self.duration_ms += segment.duration_ms
         self.version += 1

@@ -15,11 +15,15 @@ from telecine.domains.live_streams.restreams import Restream
 from telecine.domains.sources.models import Source
 from telecine.formats.mp4.multitrack import whole_fragments
 from tests.chaos.killing import child, is_live, kill
+from tests.chaos.test_live_death import media_ms
 from tests.fixtures.broadcasting import OnAir, live_clip, make_live_stream, publishing
 from tests.fixtures.server import TelecineServer, running_telecine
 from tests.fixtures.stored import stored_object
-from tests.fixtures.waiting import until
+from tests.fixtures.waiting import PATIENCE_S, until
 from tests.integration.live.test_on_air import streams_of
+from tests.integration.live.test_srt import refused
+
+PASSPHRASE = "a word of at least ten"
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -27,13 +31,14 @@ pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TelecineServer]:
     data = tmp_path_factory.mktemp("doors") / "data"
-    with running_telecine(data, {"TELECINE_OUTBOUND_ALLOW": "127.0.0.0/8"}) as (_, server):
+    settings = {"TELECINE_OUTBOUND_ALLOW": "127.0.0.0/8", "TELECINE_SRT_PASSPHRASE": PASSPHRASE}
+    with running_telecine(data, settings) as (_, server):
         yield server
 
 
 @pytest.fixture
 async def client(server: TelecineServer) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=server.base_url, timeout=30) as client:
+    async with httpx.AsyncClient(base_url=server.base_url, timeout=PATIENCE_S) as client:
         yield client
 
 
@@ -58,24 +63,25 @@ async def check_health(client: httpx.AsyncClient, stream: OnAir) -> None:
         health: dict[str, Any] = (await client.get(path, headers=operator(stream.server))).json()
         return health
 
-    async def steady() -> bool:
-        return bool((await told())["health"]["frameRate"] > 20)
+    async def steady() -> bool:  # an encoder that was late hurries for a while
+        health = (await told())["health"]
+        return bool(health["frameRate"] > 20 and 100_000 < health["bitrate"] < 2_000_000)
 
     await until(steady)
     found = await told()
     assert found["onAir"]
     health = found["health"]
     assert health["publishing"]
+    assert health["protocol"] == "rtmp"
     assert [each["type"] for each in health["tracks"]] == ["video", "audio"]
     assert (health["tracks"][0]["width"], health["tracks"][0]["height"]) == (320, 180)
     assert health["keyFrameDistanceMs"] == pytest.approx(1000, abs=40)
-    assert 100_000 < health["bitrate"] < 2_000_000
 
 
 async def test_where_encoders_publish_to(server: TelecineServer, client: httpx.AsyncClient) -> None:
     told = await client.get("/_/ingest", headers=operator(server))
     urls = [each["url"] for each in told.json()["data"]]
-    assert urls == [server.rtmp_url, server.rtmps_url]
+    assert urls == [server.rtmp_url, server.rtmps_url, f"{server.srt_url}?streamid="]
 
 
 async def test_an_event_is_sent_on_and_edits_act_while_it_is_on_the_air(
@@ -144,6 +150,39 @@ async def test_encoders_publish_by_rtmps(server: TelecineServer, client: httpx.A
     assert stream.key not in log
 
 
+async def test_srt_with_a_passphrase_and_sent_on_by_rtmp(
+    server: TelecineServer, client: httpx.AsyncClient
+) -> None:
+    second = await make_live_stream(server)
+    stream = await make_live_stream(server, Restream("second", server.rtmp_url, second.key))
+    url = f"{server.srt_url}?streamid={stream.key}"
+    assert "Password required" in await refused(url)
+    assert "Incorrect passphrase" in await refused(f"{url}&passphrase={PASSPHRASE[::-1]}")
+    # Keys change about once a second.
+    keys = "pbkeylen=32&kmrefreshrate=100&kmpreannounce=40&latency=2000000"
+    encrypted = f"{url}&passphrase={PASSPHRASE}&{keys}"
+    async with publishing(encrypted, live_clip(), form="mpegts"):
+
+        async def watched() -> bool:
+            return (await client.get(second.master_url)).status_code == 200
+
+        await until(watched)
+
+        async def changed() -> bool:
+            path = f"/_/live-streams/{stream.public_id}/health"
+            health = (await client.get(path, headers=operator(server))).json()["health"]
+            # Two seconds of latency, as a busy machine holds packets up.
+            assert health["interruptions"] == health["link"]["droppedPackets"] == 0
+            return bool(health["link"]["receivedPackets"] > 250)
+
+        await until(changed)
+    await stream.complete()
+    await second.complete()
+    log = server.log.read_text()
+    assert PASSPHRASE not in log
+    assert stream.key not in log
+
+
 async def test_the_newest_key_frame_is_the_thumbnail_while_on_the_air(
     server: TelecineServer, client: httpx.AsyncClient
 ) -> None:
@@ -186,10 +225,7 @@ async def test_a_killed_process_costs_one_part_of_the_recording(
         async def seen_ms() -> float:
             """Return how long the media is that a viewer has been told of."""
             text = (await client.get(stream.playlist_url)).text
-            told = re.findall(r"#EXTINF:([\d.]+)", text)
-            parts = text.rpartition(".m4s\n#EXT-X-PART")[2]  # those behind the last segment
-            told += re.findall(r"DURATION=([\d.]+)", f"#EXT-X-PART{parts}")
-            return sum(map(float, told)) * 1000
+            return media_ms(text)
 
         async def written() -> bool:
             fresh = [each for each in folder.rglob("*") if each.is_file() and each not in others]
@@ -198,6 +234,7 @@ async def test_a_killed_process_costs_one_part_of_the_recording(
         await until(written)
         before_ms = await seen_ms()
         kill(child(server.pid, is_live))
+    await stream.complete()  # its encoder has not come back
 
     async def source() -> Source | None:
         rows = (

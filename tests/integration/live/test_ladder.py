@@ -12,7 +12,7 @@ from tests.chaos.killing import descendants, kill, words
 from tests.fixtures.broadcasting import OnAir, live_clip, make_live_stream, publishing
 from tests.fixtures.media import FFMPEG
 from tests.fixtures.server import TelecineServer, running_telecine
-from tests.fixtures.waiting import until
+from tests.fixtures.waiting import PATIENCE_S, until
 from tests.integration.live.test_on_air import Viewer, recordings, streams_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
@@ -29,7 +29,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TelecineServer]
 
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(timeout=30) as client:
+    async with httpx.AsyncClient(timeout=PATIENCE_S) as client:
         yield client
 
 
@@ -55,7 +55,7 @@ def played(url: str) -> int:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
     return int(re.findall(r"frame=\s*(\d+)", done.stderr)[-1])
 
@@ -74,8 +74,8 @@ async def test_a_lower_quality_has_the_segments_of_the_source(
     for _ in range(2):
         async with publishing(stream.publish_url, live_clip()):
             await until(source_viewer.playable)
-            assert "_90p/index.m3u8" in (await client.get(stream.master_url)).text
             await until(offered)
+            assert "_90p/index.m3u8" in (await client.get(stream.master_url)).text
             await viewer.reload()
             await viewer.follow(8)
             # Who watches one quality is told how far the other one is.
@@ -119,7 +119,11 @@ async def test_viewers_of_the_source_do_not_notice_that_transcoding_fails(
         await viewer.reload()
         kill(*(pid for pid in descendants(server.pid) if "live_flv" in words(pid)))
         await until(lambda: answers(404))
-        assert "90p" not in (await client.get(stream.master_url)).text
+
+        async def left_out() -> bool:
+            return "90p" not in (await client.get(stream.master_url)).text
+
+        await until(left_out)
         await viewer.follow(8)
     await stream.complete()
     assert len(await recordings(client, stream)) == 1

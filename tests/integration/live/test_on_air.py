@@ -17,7 +17,7 @@ from telecine.formats.hls.check_live import check_live, check_live_update
 from tests.fixtures.broadcasting import OnAir, live_clip, make_live_stream, publishing
 from tests.fixtures.media import FFMPEG, make_clip
 from tests.fixtures.server import TelecineServer
-from tests.fixtures.waiting import until
+from tests.fixtures.waiting import PATIENCE_S, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -42,9 +42,16 @@ class Viewer:
         return answer.status_code == 200
 
     async def reload(self, **query: Any) -> str:
-        answer = await self._client.get(self._stream.playlist_url, params=query)
-        assert answer.status_code == 200, answer.text
-        text = answer.text
+        text = ""
+
+        async def come() -> bool:
+            nonlocal text
+            answer = await self._client.get(self._stream.playlist_url, params=query)
+            assert answer.status_code in (200, 503), answer.text
+            text = answer.text
+            return answer.status_code == 200  # else its encoder is late, on a busy machine
+
+        await until(come)
         assert check_live(text, self._begun_at) == [], text
         if self._before is not None and "_HLS_skip" not in query:
             assert check_live_update(self._before, text) == [], f"{self._before}\n{text}"
@@ -74,7 +81,7 @@ class Viewer:
 
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(timeout=30) as client:
+    async with httpx.AsyncClient(timeout=PATIENCE_S) as client:
         yield client
 
 
@@ -92,8 +99,9 @@ def streams_of(data: bytes) -> str:
             [str(FFMPEG), "-v", "info", "-nostdin", "-i", file.name, "-f", "null", "-"],
             capture_output=True,
             text=True,
-            check=True,
+            check=False,
         )
+    assert done.returncode == 0, done.stderr
     assert "rror" not in done.stderr, done.stderr
     return done.stderr
 
@@ -143,11 +151,20 @@ async def test_from_the_encoder_to_viewers_and_into_a_video(
         await until(lambda: _ended(viewer))
     streams_of(await viewer.media(viewer.text))
     (video_id,) = await recordings(client, stream)
-    hls = await client.get(f"{stream.server.base_url}/vod/{video_id}/hls/manifest.m3u8")
-    assert "avc1" in hls.text
-    started, ended, recorded = await events_of(stream)
-    assert (started, ended) == ("live-stream.broadcast.started", "live-stream.broadcast.ended")
-    assert recorded == "video.source.recorded"
+    url = f"{stream.server.base_url}/vod/{video_id}/hls/manifest.m3u8"
+
+    async def is_listed() -> bool:  # the process that is asked may hear of it last
+        return "avc1" in (await client.get(url)).text
+
+    await until(is_listed)
+
+    async def all_told() -> bool:
+        return len(await events_of(stream)) >= 3
+
+    await until(all_told)
+    started, *ends = await events_of(stream)
+    assert started == "live-stream.broadcast.started"
+    assert ends == ["live-stream.broadcast.ended", "video.source.recorded"]
 
 
 async def _ended(viewer: Viewer) -> bool:
@@ -171,7 +188,7 @@ async def test_who_comes_back_continues_the_event(client: httpx.AsyncClient, str
 async def refused(url: str) -> str:
     """Publish, and return what the encoder says when it is refused."""
     async with publishing(url, live_clip()) as encoder:
-        _, said = await asyncio.wait_for(encoder.communicate(), 30)
+        _, said = await asyncio.wait_for(encoder.communicate(), PATIENCE_S)
     assert encoder.returncode
     return re.sub(r"@ 0x\w+|rtmp://\S+", "", said.decode())
 
@@ -248,5 +265,5 @@ async def test_other_protocols_are_shown_the_door(telecine_server: TelecineServe
     host, _, port = telecine_server.rtmp_url.split("/")[2].rpartition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(b"GET / HTTP/1.1\r\n\r\n")
-    assert await asyncio.wait_for(reader.read(), 10) == b""
+    assert await asyncio.wait_for(reader.read(), PATIENCE_S) == b""
     writer.close()

@@ -15,7 +15,7 @@ from telecine.live.restream import Restreams
 from telecine.net.policy import RTMP_PORTS, OutboundPolicy
 from telecine.protocols.rtmp.session import Metadata, Unpublish
 from tests.fixtures.rtmp_target import RtmpTarget, rtmp_target
-from tests.fixtures.waiting import until
+from tests.fixtures.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.anyio
 
@@ -59,7 +59,7 @@ async def is_in(restreams: Restreams, state: str, index: int = 0) -> dict[str, A
         told = restreams.told()
         return len(told) > index and told[index]["state"] == state
 
-    await until(reached, within_s=20)
+    await until(reached)
     return restreams.told()[index]
 
 
@@ -193,5 +193,5 @@ async def test_what_does_not_speak_rtmp_is_told(relay: Relay) -> None:
 
 async def test_the_sandbox_sends_on_for_a_while_only(relay: Relay) -> None:
     restreams = Restreams("li1", relay, ALLOWED)
-    await asyncio.wait_for(restreams.run(0.01), 10)
+    await asyncio.wait_for(restreams.run(0.01), PATIENCE_S)
     assert restreams.told() == []

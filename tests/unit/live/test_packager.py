@@ -238,3 +238,17 @@ def test_a_screen_that_stands_still_keeps_its_sound() -> None:
     assert max(durations) <= 203
     whole = whole_fragments(b"".join(part.data for part in parts(outputs)))
     assert whole.size_bytes == sum(len(part.data) for part in parts(outputs))
+
+
+def test_sound_may_come_as_late_as_was_told() -> None:
+    packager = Packager(200)
+    packager.expect(video=True, audio=True, size_px=(0, 0), wait_ms=2000)
+    sent = [
+        (0, VIDEO),
+        *pictures(30, 1.5),
+        (0, AUDIO),
+        *sounds(1.5),
+        *pictures(30, 2, from_ms=1500),
+    ]
+    inits = [each for each in run(packager, sent) if isinstance(each, Init)]
+    assert [each.codecs for each in inits] == ["avc1.42c00d,mp4a.40.2"]

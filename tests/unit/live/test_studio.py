@@ -10,10 +10,13 @@ from telecine.formats.flv.packets import Coded, Config
 from telecine.formats.mp4.multitrack import whole_fragments
 from telecine.live import broadcast as broadcasts_module
 from telecine.live.broadcast import Broadcast
+from telecine.live.journal import Left, read
 from telecine.live.ports import RecordingPlace, Stream
+from telecine.live.recording_file import File
 from telecine.live.studio import Studio
 from telecine.storage.local import LocalStore
 from telecine.storage.store import OutOfSpace
+from tests.fixtures.waiting import until
 from tests.unit.live.test_packager import ASC, AVCC, merged, pictures, sounds
 
 pytestmark = pytest.mark.anyio
@@ -60,6 +63,9 @@ class Encoder:
 
     def close(self, reason: str) -> None:
         self.closed = reason
+
+    def told(self) -> dict[str, str]:
+        return {"protocol": "rtmp"}
 
 
 def feed(event: Broadcast, seconds: float = 4) -> None:
@@ -135,6 +141,68 @@ async def test_an_encoder_that_stays_away_ends_its_event(memory: Memory, tmp_pat
     await asyncio.wait_for(event.over.wait(), 5)
     await studio.close()
     assert memory.told == ["started", "ended", "recorded"]
+
+
+async def test_the_end_is_told_before_the_recording(
+    studio: Studio, memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told, closed = asyncio.Event(), asyncio.Event()
+    ended, close = memory.ended, File.close
+
+    async def held_up(event: UUID) -> None:
+        await closed.wait()  # the file is finished first
+        told.set()
+        await ended(event)
+
+    def noted(file: File) -> None:
+        close(file)
+        loop.call_soon_threadsafe(closed.set)
+
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(memory, "ended", held_up)
+    monkeypatch.setattr(File, "close", noted)
+    feed(await admitted(studio, Encoder()))
+    await studio.close()
+    assert told.is_set()
+    assert memory.told == ["started", "ended", "recorded"]
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+async def test_an_event_whose_process_was_killed(
+    studio: Studio, memory: Memory, tmp_path: Path, comes_back: bool
+) -> None:
+    event = await admitted(studio, Encoder())
+    feed(event)
+    await until(lambda: written(tmp_path, 3.5))
+    place = RecordingPlace(uuid4(), "live/0")
+    history = await asyncio.to_thread(read, tmp_path / place.key, place)
+    assert event.event is not None
+    # Nothing of the first one is closed: that is how it was killed.
+    quiet_s = 0.0 if comes_back else 60.0
+    after = Studio(memory, LocalStore(tmp_path), part_ms=200, window_s=60, grace_s=60)
+    after.resume(Left(memory.stream, event.event, history, 5.0, quiet_s))
+    resumed = after.event("li1")
+    assert resumed is not None
+    assert resumed.session == event.session
+    assert resumed.window.playable
+    if comes_back:
+        assert await admitted(after, Encoder()) is resumed
+        feed(resumed)
+        assert resumed.window.segments[-1].msn == event.window.segments[-1].msn + 4
+        assert after.on_air == ["li1"]
+    else:
+        await asyncio.wait_for(resumed.over.wait(), 5)
+    await after.close()
+    assert memory.told == ["started", "ended", "recorded"]
+    ((key, size, duration_s),) = memory.files
+    assert (tmp_path / key).stat().st_size == size
+    assert duration_s == pytest.approx(8 if comes_back else 4, abs=0.5)
+
+
+async def written(folder: Path, seconds: float) -> bool:
+    return any(
+        whole_fragments(each.read_bytes()).duration_s >= seconds for each in folder.rglob("0")
+    )
 
 
 async def test_the_key_is_free_at_once_after_completion(studio: Studio) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from telecine import clock, ids
 from telecine.db.engine import Transaction
@@ -40,14 +40,21 @@ class Finished:
 
 async def authorised(tx: Transaction, stream_key: str) -> tuple[LiveStream, str] | None:
     """Return the stream of a key and its project's environment; None: no such key."""
+    return await _usable(tx, LiveStream.key_digest == ids.digest(stream_key))
+
+
+async def continuable(tx: Transaction, event: Broadcast) -> tuple[LiveStream, str] | None:
+    """Return the stream of an event that may go on, as `authorised` does; None: it may not."""
+    if event.completed_at is not None:
+        return None
+    return await _usable(tx, LiveStream.id == event.live_stream_id)
+
+
+async def _usable(tx: Transaction, condition: ColumnElement[bool]) -> tuple[LiveStream, str] | None:
     rows = (
         select(LiveStream, Project.environment)
         .join(Project, Project.id == LiveStream.project_id)
-        .where(
-            LiveStream.key_digest == ids.digest(stream_key),
-            LiveStream.deleted_at.is_(None),
-            Project.suspended_at.is_(None),
-        )
+        .where(condition, LiveStream.deleted_at.is_(None), Project.suspended_at.is_(None))
     )
     found = (await tx.execute(rows)).one_or_none()
     return None if found is None else (found[0], found[1])

@@ -7,8 +7,8 @@ meanwhile, and whatever is written down twice is written down once.
 import asyncio
 import mmap
 import os
-from collections.abc import Awaitable, Callable
-from dataclasses import asdict
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TypeVar
 from uuid import UUID
@@ -16,13 +16,15 @@ from uuid import UUID
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from telecine import ids
+from telecine import clock, ids
 from telecine.db.engine import Database
 from telecine.domains.live_streams import broadcasting, restreams
 from telecine.domains.live_streams.broadcasting import SHORTEST_RECORDING, Finished
-from telecine.domains.live_streams.models import LiveStream, Recording
+from telecine.domains.live_streams.models import Broadcast, LiveStream, Recording
 from telecine.formats.errors import FormatError
 from telecine.formats.mp4.multitrack import Whole, whole_fragments
+from telecine.live import journal
+from telecine.live.journal import SUFFIX, JournalError, Left
 from telecine.live.ports import Destination, RecordingPlace, Stream
 from telecine.sealing import Sealer, SealError
 from telecine.storage.local import LocalStore
@@ -66,7 +68,9 @@ class StoredBroadcasts:
             return None
         if found is None:
             return None
-        row, environment = found
+        return self._stream(*found)
+
+    def _stream(self, row: LiveStream, environment: str) -> Stream:
         sandbox = broadcasting.is_sandbox(environment)
         return Stream(
             row.project_id,
@@ -146,32 +150,77 @@ class StoredBroadcasts:
         await _insist(lambda: self._drop(recording))
         await _insist(lambda: self._recordings.delete([key]))
 
-    async def recover(self) -> None:
-        """Finish what a process of this name left behind when it was killed."""
+    async def recover(self, grace_s: float = 0.0) -> list[Left]:
+        """Finish what a process of this name left behind when it was killed.
+
+        Events whose media ended less than `grace_s` ago are returned instead: they may go on.
+        """
         async with self._db.transaction() as tx:
             recordings = await broadcasting.unfinished_recordings(tx, self._node)
             events = await broadcasting.unfinished(tx, self._node)
+        found, spared = list[Left](), set[str]()
         for event in events:
-            await self.ended(event.id)
+            own = [row for row in recordings if row.broadcast_id == event.id]
+            left = await self._left(event, own, grace_s)
+            if left is None:
+                await self.ended(event.id)
+            else:
+                found.append(left)
+                spared |= {left.history.place.key, left.history.place.key + SUFFIX}
         for row in recordings:
-            path = self._recordings.local_path(row.key)
-            try:
-                whole = await asyncio.to_thread(_salvage, path)
-            except FormatError as error:
-                # It goes the way of any other file: whoever reads it says what it is.
-                log.warning("recording is damaged", object=row.key, reason=str(error))
-                whole = Whole(path.stat().st_size, SHORTEST_RECORDING.total_seconds())
-            except OSError as error:
-                await self._lose(row, f"The recording cannot be read: {error.strerror or error}.")
-                continue
-            if row.kept:
-                await self.recording_ended(row.id, row.key, whole.size_bytes, whole.duration_s)
-            await self.recording_dropped(row.id, row.key)
-        left = {entry.key async for entry in self._recordings.list(self._folder)}
+            if row.key not in spared:
+                await self._finish(row)
+        left_keys = {entry.key async for entry in self._recordings.list(self._folder)} - spared
         async with self._db.transaction() as tx:
             # What cannot be read today is all that there is of somebody's event.
-            left -= await broadcasting.unreadable(tx, left)
-        await self._recordings.delete(sorted(left))
+            left_keys -= await broadcasting.unreadable(tx, left_keys)
+        await self._recordings.delete(sorted(left_keys))
+        return found
+
+    async def _left(
+        self, event: Broadcast, recordings: Sequence[Recording], grace_s: float
+    ) -> Left | None:
+        """Return an event that may go on; None: nobody is to wait for its encoder."""
+        async with self._db.transaction() as tx:
+            stream = await broadcasting.continuable(tx, event)
+        for row in recordings:
+            path = self._recordings.local_path(row.key)
+            if stream is None or not path.with_name(path.name + SUFFIX).exists():
+                continue
+            try:
+                quiet_s = clock.unix_ms() / 1000 - path.stat().st_mtime
+                if quiet_s >= grace_s:
+                    return None
+                place = RecordingPlace(row.id, row.key)
+                history = await asyncio.to_thread(journal.read, path, place)
+            except (OSError, JournalError) as error:
+                log.warning("broadcast cannot go on", broadcast=str(event.id), reason=str(error))
+                return None
+            lasted_s = (clock.now() - event.started_at).total_seconds()
+            return Left(
+                _shortened(replace(self._stream(*stream), record=row.kept), lasted_s),
+                event.id,
+                history,
+                lasted_s,
+                max(0.0, quiet_s),
+            )
+        return None
+
+    async def _finish(self, row: Recording) -> None:
+        """Make the video of a recording whose event is over."""
+        path = self._recordings.local_path(row.key)
+        try:
+            whole = await asyncio.to_thread(_salvage, path)
+        except FormatError as error:
+            # It goes the way of any other file: whoever reads it says what it is.
+            log.warning("recording is damaged", object=row.key, reason=str(error))
+            whole = Whole(path.stat().st_size, SHORTEST_RECORDING.total_seconds())
+        except OSError as error:
+            await self._lose(row, f"The recording cannot be read: {error.strerror or error}.")
+            return
+        if row.kept:
+            await self.recording_ended(row.id, row.key, whole.size_bytes, whole.duration_s)
+        await self.recording_dropped(row.id, row.key)
 
     async def _drop(self, recording: UUID) -> None:
         async with self._db.transaction() as tx:
@@ -190,6 +239,19 @@ class StoredBroadcasts:
         async with self._store.writer(target) as writer:
             async for piece in self._recordings.stream(key):
                 await writer.write(piece)
+
+
+def _shortened(stream: Stream, lasted_s: float) -> Stream:
+    """Return a stream whose event has lasted for a while."""
+
+    def left(longest_s: float | None) -> float | None:
+        return None if longest_s is None else max(0.0, longest_s - lasted_s)
+
+    return replace(
+        stream,
+        longest_s=left(stream.longest_s),
+        longest_restream_s=left(stream.longest_restream_s),
+    )
 
 
 def _salvage(path: Path) -> Whole:

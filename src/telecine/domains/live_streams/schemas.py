@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from telecine.domains.live_streams.restreams import Restream
 from telecine.domains.videos.schemas import Flag, PlayerId
 from telecine.http.schemas import Pagination, Wire
+from telecine.http.services import IngestProtocol
 from telecine.http.text import NO_NUL, invalid
 
 MOST_RESTREAMS = 5
@@ -166,6 +167,20 @@ class TrackHealth(Wire):
     height: int | None = None
 
 
+class LinkHealth(Wire):
+    """How the way from an encoder that speaks SRT is doing; packets since it connected.
+
+    `lostPackets` were missing at first, `droppedPackets` of them for good. A packet that is
+    missing is waited for as long as `latencyMs`.
+    """
+
+    rtt_ms: float
+    latency_ms: int
+    received_packets: int
+    lost_packets: int
+    dropped_packets: int
+
+
 class Health(Wire):
     """How the event and its encoder are doing.
 
@@ -174,6 +189,8 @@ class Health(Wire):
     """
 
     publishing: bool
+    protocol: IngestProtocol | None = None
+    link: LinkHealth | None = None
     silent_ms: int
     lasting_s: float
     tracks: list[TrackHealth]
@@ -193,9 +210,12 @@ class LiveStreamHealth(Wire):
 
 
 class IngestAddress(Wire):
-    """Where encoders publish to; the stream key goes behind the URL."""
+    """Where encoders publish to; the stream key goes behind the URL.
 
-    protocol: Literal["rtmp", "rtmps"]
+    Behind a slash for RTMP and RTMPS, right behind it for SRT.
+    """
+
+    protocol: IngestProtocol
     url: str
 
 

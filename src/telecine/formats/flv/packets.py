@@ -37,7 +37,7 @@ class Config:
     record: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # freezing triples what it costs to make one
 class Coded:
     """One coded picture, or one packet of sound. `offset_ms`: from its dts to its pts."""
 

@@ -119,7 +119,8 @@ def decode_times(video: Video) -> list[int]:
     order = sorted(sample.pts for sample in video.samples)
     rank = {pts: index for index, pts in enumerate(order)}
     used = max((index - rank[s.pts] for index, s in enumerate(video.samples)), default=0)
-    told = parse_sps(video.config.sps[0]).max_reorder or 0
+    # Of all parameter sets: the next segment may use others, and must follow this one.
+    told = max((parse_sps(sps).max_reorder or 0) for sps in video.config.sps)
     ahead = max(used, told)
     early = [order[0] - (ahead - index) * video.frame_ticks for index in range(ahead)]
     return [*early, *order][: len(order)]

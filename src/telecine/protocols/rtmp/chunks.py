@@ -32,6 +32,7 @@ class _Stream:
     stream_id: int = 0
     extended: int | None = None
     body: bytearray | None = None
+    follows: bytes = b""  # the header of its further chunks, if that is one byte
 
 
 class ChunkReader:
@@ -65,8 +66,36 @@ class ChunkReader:
                     self._head = data[at:]
                     break
                 at = header_end
+                whole = self._read_whole(data, at, end, done)
+                if whole:
+                    at = whole
+                    continue
             at = self._read_body(view, at, end, done)
         return done
+
+    def _read_whole(self, data: bytes, at: int, end: int, done: list[Message]) -> int:
+        """Read a message at once that is all here, as most are; return 0 if it is not."""
+        stream, size = self._open, self._chunk_bytes
+        assert stream is not None  # noqa: S101 - the caller's condition
+        length = stream.length
+        further = (length - 1) // size if length else 0
+        stop = at + length + further
+        if stop > end or stream.body or stream.extended is not None:
+            return 0
+        if further:
+            step = size + 1
+            if data[at + size : stop : step] != stream.follows * further:
+                return 0  # other messages are between its chunks
+            pieces = [data[n : n + size] for n in range(at, stop - size, step)]
+            payload = b"".join((*pieces, data[at + further * step : stop]))
+        else:
+            payload = data[at:stop]
+        self._open = stream.body = None
+        message = Message(stream.kind, stream.timestamp_ms, stream.stream_id, payload)
+        if stream.kind < messages.AUDIO:
+            self._obey(message)
+        done.append(message)
+        return stop
 
     def _read_header(self, data: bytes, at: int, end: int) -> int | None:
         """Read a chunk's headers from `at`; return where its bytes begin, None: not all here."""
@@ -88,11 +117,7 @@ class ChunkReader:
             if end < fields_end + 4:
                 return None
         if stream is None:
-            if form > 1:
-                raise ProtocolError(f"a chunk stream begins with a header of type {form}")
-            if len(self._streams) >= MAX_STREAMS:
-                raise ProtocolError(f"more than {MAX_STREAMS} chunk streams")
-            stream = self._streams[number] = _Stream()
+            stream = self._new_stream(number, form)
         if form < 3:
             self._new_message(stream, data, at, form)
             at = fields_end + (4 if extended else 0)
@@ -105,6 +130,16 @@ class ChunkReader:
                 stream.timestamp_ms = (stream.timestamp_ms + stream.delta_ms) & 0xFFFFFFFF
         self._begin_chunk(stream)
         return at
+
+    def _new_stream(self, number: int, form: int) -> _Stream:
+        if form > 1:
+            raise ProtocolError(f"a chunk stream begins with a header of type {form}")
+        if len(self._streams) >= MAX_STREAMS:
+            raise ProtocolError(f"more than {MAX_STREAMS} chunk streams")
+        made = self._streams[number] = _Stream()
+        if number < 64:
+            made.follows = bytes([0xC0 | number])
+        return made
 
     def _new_message(self, stream: _Stream, data: bytes, at: int, form: int) -> None:
         if stream.body is not None:

@@ -22,6 +22,7 @@ WINDOW_BYTES = 2_500_000
 OUR_CHUNK_BYTES = 65_536
 _LEAST_WINDOW_BYTES = 65_536
 _MAX_AGGREGATED = 4096
+_TRACKS = frozenset({messages.AUDIO, messages.VIDEO})
 
 VIDEO_CODECS = ("avc1", "hvc1", "av01", "vp09")
 AUDIO_CODECS = ("mp4a", "Opus")
@@ -38,7 +39,7 @@ class Publish:
     key: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # freezing triples what it costs to make one
 class Media:
     """A message with sound or pictures: an FLV tag's body."""
 
@@ -95,6 +96,8 @@ class PublishSession:
 
     def to_send(self) -> bytes:
         """Return what is to be sent, and forget it."""
+        if not self._out:
+            return b""
         waiting = bytes(self._out)
         self._out.clear()
         return waiting
@@ -113,7 +116,11 @@ class PublishSession:
             data, self._handshake = self._handshake.trailing, None
         events: list[Event] = []
         for message in self._reader.feed(data):
-            events += self._take(message)
+            if self._accepted and message.kind in _TRACKS:
+                video = message.kind == messages.VIDEO
+                events.append(Media(video, message.timestamp_ms, message.payload))
+            else:
+                events += self._take(message)
         if self._received_bytes - self._acknowledged_bytes >= self._window_bytes // 2:
             self._acknowledged_bytes = self._received_bytes
             read = messages.number(self._received_bytes)
@@ -133,10 +140,6 @@ class PublishSession:
 
     def _take(self, message: Message) -> list[Event]:
         kind, payload = message.kind, message.payload
-        if kind in (messages.AUDIO, messages.VIDEO):
-            if not self._accepted:
-                return []
-            return [Media(kind == messages.VIDEO, message.timestamp_ms, payload)]
         if kind in (messages.COMMAND, messages.COMMAND_AMF3):
             return self._command(message)
         if kind in (messages.DATA, messages.DATA_AMF3):

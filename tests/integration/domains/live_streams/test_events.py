@@ -1,7 +1,10 @@
 """What a killed process left behind is finished at the next start."""
 
 import errno
+import os
 from pathlib import Path
+from typing import NamedTuple
+from uuid import UUID
 
 import pytest
 from sqlalchemy import select
@@ -9,11 +12,14 @@ from sqlalchemy import select
 from telecine.db.engine import Database
 from telecine.domains.live_streams import events, operations
 from telecine.domains.live_streams.events import StoredBroadcasts
-from telecine.domains.live_streams.models import Broadcast, Recording
+from telecine.domains.live_streams.models import Broadcast, LiveStream, Recording
 from telecine.domains.sources.arrivals import arrival_of
 from telecine.domains.sources.models import Source
+from telecine.live.journal import SUFFIX, Journal
 from telecine.live.model import Init, Part
 from telecine.live.packager import Packager
+from telecine.live.ports import Stream
+from telecine.live.recording_file import File
 from telecine.sealing import Sealer
 from telecine.storage.local import LocalStore
 from tests.fixtures.application import ProjectKeys
@@ -24,18 +30,33 @@ pytestmark = pytest.mark.anyio
 SEALER = Sealer(["secret"])
 
 
-async def test_a_recording_that_was_killed_becomes_a_video_of_its_whole_parts(
-    db: Database, project: ProjectKeys, tmp_path: Path
-) -> None:
-    store = LocalStore(tmp_path)
-    dead = StoredBroadcasts(db, store, store, "node", SEALER)
+class Begun(NamedTuple):
+    """An event on the air: `broadcasts` is what its process writes down by."""
+
+    store: LocalStore
+    broadcasts: StoredBroadcasts
+    row: LiveStream
+    stream: Stream
+    id: UUID
+
+
+async def begun(db: Database, project: ProjectKeys, folder: Path) -> Begun:
+    store = LocalStore(folder)
+    broadcasts = StoredBroadcasts(db, store, store, "node", SEALER)
     sealer = Sealer(["s" * 32])
     async with db.transaction() as tx:
         row = await operations.create(tx, project.production_id, sealer, {"name": "Live"})
-    stream = await dead.authorise(sealer.open(row.sealed_key, row.public_id))
+    stream = await broadcasts.authorise(sealer.open(row.sealed_key, row.public_id))
     assert stream is not None
-    event = await dead.started(stream)
+    event = await broadcasts.started(stream)
     assert event is not None
+    return Begun(store, broadcasts, row, stream, event)
+
+
+async def test_a_recording_that_was_killed_becomes_a_video_of_its_whole_parts(
+    db: Database, project: ProjectKeys, tmp_path: Path
+) -> None:
+    store, dead, _, _, event = await begun(db, project, tmp_path)
     place = await dead.recording_started(event, kept=True)
     sent = [(0, VIDEO), (0, AUDIO), *merged(pictures(30, 5, gop_s=1), sounds(5))]
     written = [each.data for each in run(Packager(200), sent) if isinstance(each, Init | Part)]
@@ -63,15 +84,7 @@ async def test_a_recording_that_was_killed_becomes_a_video_of_its_whole_parts(
 async def test_a_recording_that_cannot_be_read_is_kept_for_a_person(
     db: Database, project: ProjectKeys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = LocalStore(tmp_path)
-    dead = StoredBroadcasts(db, store, store, "node", SEALER)
-    sealer = Sealer(["s" * 32])
-    async with db.transaction() as tx:
-        row = await operations.create(tx, project.production_id, sealer, {"name": "Live"})
-    stream = await dead.authorise(sealer.open(row.sealed_key, row.public_id))
-    assert stream is not None
-    event = await dead.started(stream)
-    assert event is not None
+    store, dead, _, _, event = await begun(db, project, tmp_path)
     place = await dead.recording_started(event, kept=True)
     path = store.local_path(place.key)
     path.parent.mkdir(parents=True)
@@ -96,15 +109,7 @@ async def test_a_recording_that_cannot_be_read_is_kept_for_a_person(
 async def test_a_damaged_recording_goes_the_way_of_any_other_file(
     db: Database, project: ProjectKeys, tmp_path: Path
 ) -> None:
-    store = LocalStore(tmp_path)
-    dead = StoredBroadcasts(db, store, store, "node", SEALER)
-    sealer = Sealer(["s" * 32])
-    async with db.transaction() as tx:
-        row = await operations.create(tx, project.production_id, sealer, {"name": "Live"})
-    stream = await dead.authorise(sealer.open(row.sealed_key, row.public_id))
-    assert stream is not None
-    event = await dead.started(stream)
-    assert event is not None
+    store, dead, _, _, event = await begun(db, project, tmp_path)
     place = await dead.recording_started(event, kept=True)
     path = store.local_path(place.key)
     path.parent.mkdir(parents=True)
@@ -115,3 +120,51 @@ async def test_a_damaged_recording_goes_the_way_of_any_other_file(
         source = (await tx.scalars(select(Source))).one()
     assert source.failure is None
     assert await store.read(source.extents[0]["key"]) == damaged
+
+
+@pytest.mark.parametrize(
+    "why_not",
+    [None, "asked to end", "deleted", "away for too long", "no journal", "a broken journal"],
+)
+async def test_an_event_that_was_killed_may_go_on(
+    db: Database, project: ProjectKeys, tmp_path: Path, why_not: str | None
+) -> None:
+    store, dead, row, stream, event = await begun(db, project, tmp_path)
+    place = await dead.recording_started(event, kept=True)
+    lower = await dead.recording_started(event, kept=False)
+    File.create(store, lower, b"a lower quality")
+    journal, file = Journal("0" * 12), None
+    sent = [(0, VIDEO), (0, AUDIO), *merged(pictures(30, 5, gop_s=1), sounds(5))]
+    for output in run(Packager(200), sent):
+        if isinstance(output, Init):
+            file = File.create(store, place, output.data, journal.opening(output))
+        elif file is not None and isinstance(output, Part):
+            file.append(output, journal.part(output))
+    path = store.local_path(place.key)
+    if why_not == "asked to end":
+        async with db.transaction() as tx:
+            await operations.complete(tx, project.production_id, row.public_id)
+    elif why_not == "deleted":
+        async with db.transaction() as tx:
+            await operations.delete(tx, project.production_id, row.public_id)
+    elif why_not == "away for too long":
+        os.utime(path, (0, 0))
+    elif why_not == "no journal":
+        path.with_name(path.name + SUFFIX).unlink()
+    elif why_not is not None:
+        path.with_name(path.name + SUFFIX).write_bytes(b"{}\n")
+
+    left = await StoredBroadcasts(db, store, store, "node", SEALER).recover(60)
+    async with db.transaction() as tx:
+        running = (await tx.scalars(select(Broadcast))).one().ended_at is None
+        videos = [each.video_public_id for each in await tx.scalars(select(Recording))]
+    assert running == bool(left) == (why_not is None)
+    if why_not is None:
+        assert left[0].event == event
+        assert left[0].stream == stream
+        assert left[0].history.place == place
+        assert videos == [None, None]
+        assert {each.name for each in path.parent.iterdir()} == {path.name, path.name + SUFFIX}
+    else:
+        assert sum(each is not None for each in videos) == 1
+        assert not list(path.parent.iterdir())

@@ -103,3 +103,11 @@ def test_unfinished_messages_are_bounded_together() -> None:
         assert reader.feed(bytes([stream]) + begin) == []
     with pytest.raises(ProtocolError, match="too many unfinished"):
         reader.feed(b"\x06" + begin)
+
+
+@pytest.mark.parametrize("length", [0, 1, 127, 128, 129, 256, 300])
+def test_a_message_that_is_all_here_is_read_at_once(length: int) -> None:
+    first = Message(messages.VIDEO, 40, 1, bytes(range(200)) * 2)
+    second = Message(messages.VIDEO, 80, 1, b"\xc4" * length)  # which looks like headers
+    wire = b"".join(encode(each, 4, 128) for each in (first, second, first))
+    assert ChunkReader().feed(wire) == [first, second, first]

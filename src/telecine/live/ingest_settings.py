@@ -1,0 +1,26 @@
+"""The settings of where encoders publish to; a part of `telecine.settings`."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, Field, SecretStr
+
+
+class IngestSettings(BaseModel):
+    """The ports that encoders come to, and what they are protected by."""
+
+    rtmp_port: int = Field(1935, ge=0, le=65535, description="Port for RTMP; 0 takes a free one.")
+    rtmps_port: int = Field(1936, ge=0, le=65535, description="Port for RTMPS, likewise.")
+    rtmps_certificate: Path | None = Field(
+        default=None,
+        description="PEM file with the certificate of RTMPS and its chain, read again when it "
+        "changes; empty: self-signed, made at first start.",
+    )
+    rtmps_key: Path | None = Field(None, description="PEM file with that certificate's key.")
+    srt_port: int = Field(6200, ge=0, le=65535, description="UDP port for SRT, likewise.")
+    srt_passphrase: SecretStr | None = Field(
+        default=None,
+        min_length=10,
+        max_length=79,
+        description="What encoders must encrypt with that publish by SRT: 10 to 79 characters; "
+        "empty: they must not encrypt.",
+    )

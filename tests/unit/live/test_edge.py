@@ -1,0 +1,140 @@
+"""What viewers keep while the owner of an event dies and comes back."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from telecine import clock
+from telecine.live import edge as edges
+from telecine.live.edge import Edge
+from telecine.live.frames import frame, pack, read_frame
+from telecine.live.model import Output
+from telecine.live.packager import Packager
+from telecine.live.window import Window
+from tests.fixtures.waiting import until
+from tests.unit.live.test_packager import AUDIO, VIDEO, merged, pictures, run, sounds
+
+pytestmark = pytest.mark.anyio
+
+STREAM = "li1"
+
+
+def outputs() -> list[Output]:
+    sent = [(0, VIDEO), (0, AUDIO), *merged(pictures(30, 5, gop_s=1), sounds(5))]
+    return run(Packager(200), sent)
+
+
+@contextlib.asynccontextmanager
+async def owner(path: Path, session: str | None, told: Sequence[Output]) -> AsyncIterator[None]:
+    """Tell of an event, None: of there being none; then die without a word."""
+    writers: list[asyncio.StreamWriter] = []
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        await read_frame(reader)
+        if session is None:
+            writer.write(frame("none"))
+            writer.close()
+            return
+        head = frame("event", session=session, length_ms=60_000, discontinuities_gone=0, peak_bps=0)
+        writer.write(head + b"".join(map(pack, told)))
+
+    server = await asyncio.start_unix_server(connected, path)
+    yield
+    server.close()
+    path.unlink()
+    for writer in writers:
+        writer.transport.abort()
+
+
+@pytest.fixture
+async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
+    edge = Edge(tmp_path / "owner")
+    task = asyncio.ensure_future(edge.run())
+    await until(lambda: _runs(edge))
+    yield edge
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def _runs(edge: Edge) -> bool:
+    return edge._group is not None  # nothing else tells
+
+
+async def watched(edge: Edge) -> Window:
+    window = await edge.window(STREAM)
+    assert window is not None
+    return window
+
+
+async def test_viewers_keep_what_there_was_until_the_event_goes_on(
+    edge: Edge, tmp_path: Path
+) -> None:
+    made = outputs()
+    async with owner(tmp_path / "owner", "a" * 12, made[:-9]):
+        await until(lambda: _is_there(edge))
+        before = await watched(edge)
+        told = Window("a" * 12, 60_000)
+        for output in made[:-9]:
+            told.take(output)
+        await until(lambda: _has(before, told.edge))  # all of it
+        waiting = before.wait(*before.edge)
+    for _ in range(3):
+        assert await watched(edge) is before
+        await asyncio.wait({waiting}, timeout=0.4)
+    assert not waiting.done()
+    async with owner(tmp_path / "owner", "a" * 12, made):
+        await asyncio.wait_for(asyncio.shield(waiting), 30)  # wakes up in the window that goes on
+        after = await watched(edge)
+        assert after is not before
+        assert before.newest is after
+        await until(lambda: _has(after, before.edge))
+
+
+async def _has(window: Window, edge: tuple[int, int]) -> bool:
+    return window.edge >= edge
+
+
+async def _is_there(edge: Edge) -> bool:
+    return await edge.window(STREAM) is not None
+
+
+async def test_an_owner_that_has_no_event_is_believed(edge: Edge, tmp_path: Path) -> None:
+    async with owner(tmp_path / "owner", "a" * 12, outputs()):
+        await until(lambda: _is_there(edge))
+    async with owner(tmp_path / "owner", None, ()):
+
+        async def gone() -> bool:
+            return await edge.window(STREAM) is None
+
+        await until(gone)
+
+
+async def test_an_owner_that_stays_away_is_forgotten(
+    edge: Edge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with owner(tmp_path / "owner", "a" * 12, outputs()):
+        await until(lambda: _is_there(edge))
+    monkeypatch.setattr(edges, "KEPT_S", -clock.monotonic_s())
+
+    async def gone() -> bool:
+        return await edge.window(STREAM) is None
+
+    await until(gone)
+
+
+async def test_another_event_is_not_the_same(edge: Edge, tmp_path: Path) -> None:
+    made = outputs()
+    async with owner(tmp_path / "owner", "a" * 12, made):
+        await until(lambda: _is_there(edge))
+        before = await watched(edge)
+    async with owner(tmp_path / "owner", "b" * 12, made):
+
+        async def changed() -> bool:
+            return (await watched(edge)).session == "b" * 12
+
+        await until(changed)
+    assert before.newest is before
