@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+from uvicorn.protocols.utils import get_remote_addr
 
 BUFFER_BYTES = 1 << 20
 """A whole body; longer ones are sent piece by piece by the application."""
@@ -43,11 +44,19 @@ Shortcut = Callable[[bytes, memoryview], Answer | None]
 """Takes a request's target and room for a body. Returns the answer, None to leave the request
 to the application. Does not wait for anything."""
 
+Client = tuple[str, int] | None
+"""Address and port of whoever asks."""
+
+Overhear = Callable[[Client, bytes], None]
+"""Takes a client and its whole request, once it is answered, if the request has client data
+(CMCD): that changes no answer, so a shortcut is asked without it."""
+
 _REQUEST = re.compile(
     rb"GET (/[!-~]*) HTTP/1\.1\r\n"
     rb"(?:"
-    rb"(?!(?i:range|if-|content-length|transfer-encoding|expect|upgrade"
-    rb"|connection:[ \t]*(?!keep-alive[ \t]*\r)))"
+    rb"(?!(?i:range|if-|transfer-encoding|expect|upgrade"
+    # Possessive: or it would look for something else than `keep-alive` before the blank.
+    rb"|c(?:ontent-length|onnection:[ \t]*+(?!keep-alive[ \t]*+\r))))"
     rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n\0]*\r\n"
     rb")*\r\n"
 )
@@ -57,8 +66,9 @@ _REQUEST = re.compile(
 class AtOnce:
     """Tries the shortcut for the simplest of requests, on connections that are not behind."""
 
-    def __init__(self, shortcut: Shortcut) -> None:
+    def __init__(self, shortcut: Shortcut, overhear: Overhear | None = None) -> None:
         self._shortcut = shortcut
+        self._overhear = overhear
         self._buffer = bytearray(BUFFER_BYTES)
         self._dated: Sequence[tuple[bytes, bytes]] = ()
         self._begin = b""
@@ -73,24 +83,44 @@ class AtOnce:
         request = _REQUEST.fullmatch(data)
         if request is None or transport.get_write_buffer_size():
             return False
-        answer = self._shortcut(request[1], memoryview(self._buffer))
+        target, lowered = request[1], data.lower()
+        tells = b"cmcd" in lowered
+        if tells:
+            # Who asks is then told by a header, which counts or does not.
+            if self._overhear is None or b"\r\nx-forwarded-" in lowered:
+                return False
+            target = _without_client_data(target)
+        answer = self._shortcut(target, memoryview(self._buffer))
         if answer is None:
             return False
+        self._send(transport, answer, dated)
+        if tells and self._overhear is not None:
+            self._overhear(get_remote_addr(transport), data)
+        return True
+
+    def _send(
+        self, transport: asyncio.Transport, answer: Answer, dated: Sequence[tuple[bytes, bytes]]
+    ) -> None:
         if dated is not self._dated:
             lines = (name + b": " + value + b"\r\n" for name, value in dated)
             self._dated, self._begin = dated, b"".join((STATUS_LINE[200], *lines))
         head, body = self._begin + answer.head, answer.body
         if isinstance(body, Stretch):
             _send_file(transport, head, body)
-            return True
+            return
         if isinstance(body, bytes):
             transport.writelines([head, body])
-            return True
+            return
         transport.writelines([head, memoryview(self._buffer)[:body]])
         if transport.get_write_buffer_size():
             # The transport goes on with what its client was too slow for.
             self._buffer = bytearray(BUFFER_BYTES)
-        return True
+
+
+def _without_client_data(target: bytes) -> bytes:
+    path, _, query = target.partition(b"?")
+    others = [each for each in query.split(b"&") if each[:5] != b"CMCD="]
+    return path + b"?" + b"&".join(others) if others else path
 
 
 def _send_file(transport: asyncio.Transport, head: bytes, stretch: Stretch) -> None:

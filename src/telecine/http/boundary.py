@@ -20,21 +20,30 @@ class Delimiter:
     def __init__(self, boundary: bytes) -> None:
         self._wanted = b"\r\n--" + boundary
 
-    def clear_bytes(self, data: bytes) -> int:
+    def clear_bytes(self, data: bytes | memoryview) -> int:
         """Return how many of the first bytes are surely of the part, whatever follows."""
         found = find(data, self._wanted)
         if found >= 0:
             return found
-        last = data.rfind(b"\r", max(0, len(data) - len(self._wanted) + 1))
-        return last if last >= 0 and self._wanted.startswith(data[last:]) else len(data)
+        end = bytes(data[-len(self._wanted) + 1 :])
+        last = end.rfind(b"\r")
+        if last >= 0 and self._wanted.startswith(end[last:]):
+            return len(data) - len(end) + last
+        return len(data)
 
 
-def find(data: bytes, wanted: bytes) -> int:
-    """Return where `wanted` is in `data` for the first time, -1 if it is not."""
+def find(data: bytes | memoryview, wanted: bytes) -> int:
+    """Return where `wanted` is in `data` for the first time, -1 if it is not.
+
+    A view is one of bytes that may be written to.
+    """
     if _memmem is None or len(data) < _SHORT_BYTES:
-        return data.find(wanted)
+        return bytes(data).find(wanted)
     # The address first: a pointer to a temporary object would be of no use.
-    begin = ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value or 0
+    if isinstance(data, bytes):
+        begin = ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value or 0
+    else:
+        begin = ctypes.addressof(ctypes.c_char.from_buffer(data))
     found = _memmem(begin, len(data), wanted, len(wanted))
     return -1 if found is None else int(found) - begin
 

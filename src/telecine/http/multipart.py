@@ -11,6 +11,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, MultipartState, parse_options_header
 
 from telecine.http.boundary import Delimiter
+from telecine.http.direct import pieces_of
 from telecine.problems import Problem, problem
 from telecine.storage.store import OutOfSpace
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:  # the library defines this name for type checkers only
 MAX_FILE_BYTES = 200 * 1024 * 1024
 MAX_FIELDS = 20
 MAX_FIELD_BYTES = 64 * 1024
-_BATCH_BYTES = 1024 * 1024
+_BATCH_BYTES = 2 * 1024 * 1024
 _SHARED_BYTES = 12 * 1024 * 1024
 """What all bodies of a process may wait with together; but each writes one read at a time."""
 
@@ -97,31 +98,53 @@ def invalid_file(detail: str) -> Problem:
     )
 
 
+TooLarge = Callable[[int], Problem]
+"""Says what is wrong with a file that is larger than so many bytes."""
+
+
 async def receive_file(
-    request: Request, sink: Sink, *, max_bytes: int, announce: Announce | None = None
+    request: Request,
+    sink: Sink,
+    *,
+    max_bytes: int,
+    too_large: TooLarge = file_too_large,
+    announce: Announce | None = None,
 ) -> Upload:
     """Write the one file of a request to `sink`.
 
     The file is the part that has a file name, whatever its field is called; fields may
-    stand before or after it. `announce` is called before the sink gets anything. After
-    an error the rest of the body is read and dropped for a while, so that clients which
-    write first and read later get the answer.
+    stand before or after it. `announce` is called before the sink gets anything, and
+    before anything is found wrong with the form. After an error the rest of the body is
+    read and dropped for a while, so that clients which write first and read later get
+    the answer.
 
     Raises:
         Problem: no file, several, an empty or too large one, or a broken body.
         OutOfSpace: the sink's.
     """
-    boundary = _boundary(request)
-    stream = request.stream()
-    form = _Form(max_bytes)
+    stream = pieces_of(request, _batch_bytes)
+    form = _Form(max_bytes, too_large)
+    announced = _Announced(sink, form, announce)
+    try:
+        return await _received(stream, form, _boundary(request), announced)
+    except (Problem, OutOfSpace):
+        await _drain(stream)
+        raise
+
+
+async def _received(
+    stream: AsyncIterator[bytes | memoryview],
+    form: "_Form",
+    boundary: bytes | None,
+    sink: "_Announced",
+) -> Upload:
     try:
         if boundary is None:
             raise no_file()
-        announced = sink if announce is None else _Announced(sink, form, announce)
-        await _parse(stream, form, boundary, announced)
+        await _parse(stream, form, boundary, sink)
         return form.result()
-    except (Problem, OutOfSpace):
-        await _drain(stream)
+    except Problem:
+        await sink.announce()
         raise
 
 
@@ -131,7 +154,9 @@ def _boundary(request: Request) -> bytes | None:
     return boundary if kind == b"multipart/form-data" and boundary else None
 
 
-async def _parse(stream: AsyncIterator[bytes], form: "_Form", boundary: bytes, sink: Sink) -> None:
+async def _parse(
+    stream: AsyncIterator[bytes | memoryview], form: "_Form", boundary: bytes, sink: Sink
+) -> None:
     _parsed.add(form)
     try:
         parser = MultipartParser(boundary, form.callbacks())
@@ -144,8 +169,9 @@ async def _parse(stream: AsyncIterator[bytes], form: "_Form", boundary: bytes, s
                 clear_bytes = delimiter.clear_bytes(chunk)
                 form.on_part_data(chunk, 0, clear_bytes)
             if clear_bytes < len(chunk):
-                parser.write(chunk[clear_bytes:])
-            if form.waiting_bytes >= _batch_bytes():
+                parser.write(bytes(chunk[clear_bytes:]))
+            # A view's bytes are other ones when the next chunk is there.
+            if form.waiting_bytes >= _batch_bytes() or isinstance(chunk, memoryview):
                 await sink.write(*form.take())
     except FormParserError as error:
         raise invalid_file("The multipart body is malformed.") from error
@@ -157,10 +183,11 @@ async def _parse(stream: AsyncIterator[bytes], form: "_Form", boundary: bytes, s
 
 def _batch_bytes() -> int:
     """Return with how much to write: large batches cost less, many of them hold memory."""
-    return min(_BATCH_BYTES, max(_LEAST_BYTES, _SHARED_BYTES // len(_parsed)))
+    sharing = max(1, len(_parsed))  # a refused body is read on, but not parsed
+    return min(_BATCH_BYTES, max(_LEAST_BYTES, _SHARED_BYTES // sharing))
 
 
-async def _drain(stream: AsyncIterator[bytes]) -> None:
+async def _drain(stream: AsyncIterator[bytes | memoryview]) -> None:
     dropped = 0
     with anyio.move_on_after(_DRAIN_S):
         async for chunk in stream:
@@ -172,8 +199,9 @@ async def _drain(stream: AsyncIterator[bytes]) -> None:
 class _Form:
     """The state of a body between two calls of the parser."""
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self, max_bytes: int, too_large: TooLarge) -> None:
         self._max_bytes = max_bytes
+        self._too_large = too_large
         self._header_name = bytearray()
         self._header_value = bytearray()
         self._disposition = ""
@@ -258,7 +286,7 @@ class _Form:
         self._field = None
         self._file_name = clean_file_name(_text(file_name or b""))
 
-    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+    def on_part_data(self, data: bytes | memoryview, start: int, end: int) -> None:
         """Take bytes [start, end) of `data`: the next ones of the current part."""
         if self._field is not None:
             self._field_data += data[start:end]
@@ -267,7 +295,7 @@ class _Form:
             return
         self._size_bytes += end - start
         if self._size_bytes > self._max_bytes:
-            raise file_too_large(self._max_bytes)
+            raise self._too_large(self._max_bytes)
         self.waiting_bytes += end - start
         if end - start < _SMALL_BYTES:
             self._small += memoryview(data)[start:end]
@@ -295,16 +323,20 @@ _parsed: set[_Form] = set()
 class _Announced:
     """A sink that announces its file first."""
 
-    def __init__(self, sink: Sink, form: _Form, announce: Announce) -> None:
+    def __init__(self, sink: Sink, form: _Form, announce: Announce | None) -> None:
         self._sink = sink
         self._form = form
-        self._announce: Announce | None = announce
+        self._announce = announce
+
+    async def announce(self) -> None:
+        """Tell what is known of the file, once."""
+        announce, self._announce = self._announce, None
+        if announce is not None:
+            await announce(self._form.file_name, self._form.fields)
 
     async def write(self, *pieces: bytes | memoryview) -> None:
         """Append bytes."""
-        if self._announce is not None:
-            await self._announce(self._form.file_name, self._form.fields)
-            self._announce = None
+        await self.announce()
         await self._sink.write(*pieces)
 
 

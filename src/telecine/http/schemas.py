@@ -66,6 +66,7 @@ _DESCRIPTIONS = {
     404: "There is no such resource.",
     409: "The request conflicts with what is there, or with another one.",
     412: "The resource is not the one that `If-Match` names.",
+    416: "The range lies behind the end.",
     422: "The `Idempotency-Key` was used for another request.",
     429: "Too many requests.",
     507: "The storage is full.",

@@ -14,15 +14,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
+import httptools
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from telecine.http import acknowledged
+from telecine.http import acknowledged, direct
 from telecine.http.at_once import AtOnce
+from telecine.http.direct import DirectBody
 from telecine.http.lingering import Lingering
+from telecine.http.pace import Pace
 from telecine.problems import Problem, problem
 
 log = structlog.get_logger()
@@ -32,17 +35,13 @@ HEADERS_S = 5.0
 
 HEADERS_BYTES = 64 << 10
 BODY_CHECK_S = 5.0
-BODY_STALLS = 2
-"""So many checks in a row without a byte of a body that we are ready to read."""
-
-BODY_WINDOW_S = 30.0
-BODY_WINDOW_BYTES = 30 << 10
-"""A body must bring this much in each window: 1 KiB/s stops those who drip."""
-
 WRITE_STALL_S = 120.0
 """Without a client taking 48 KiB of an answer; a paused player asks anew by range."""
 
 KEEP_ALIVE_S = 65
+LAST_REQUEST_S = 1.0
+"""How long a server that stops waits for the request of a connection that was just made."""
+
 DRAIN_S = 15
 
 
@@ -75,8 +74,12 @@ class GuardedProtocol(HttpToolsProtocol):
         self._too_large = False
         self._ended_well: bool | None = None
         self._body_bytes = 0
-        self._window = _Window(0.0, 0)
+        self._parsed_bytes = 0  # of the body, by the parser
+        self._direct: DirectBody | None = None
+        self._pace = Pace(0.0, 0)
         self._lingering: Lingering | None = None
+        self._is_new = True  # nothing was asked yet
+        self._is_last = False  # the next request, or the one that is arriving
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Give the client `HEADERS_S` for its first request."""
@@ -97,7 +100,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._lingering is not None:
             self._lingering.drop(data)
             return
-        if self._at_once is not None and self._is_between():
+        if self._at_once is not None and self._is_between() and not self._is_last:
             dated = self.server_state.default_headers
             if self._at_once.answer(self.transport, data, dated):
                 self._note_answered()
@@ -114,7 +117,7 @@ class GuardedProtocol(HttpToolsProtocol):
         elif self._phase is _Phase.BODY:
             self._body_bytes += len(data)
             if self._deadline is None:
-                self._window = _Window(self.loop.time(), self._body_bytes)
+                self._pace = Pace(self.loop.time(), self._body_bytes)
                 self._arm(BODY_CHECK_S, self._check_body)
         elif self._deadline is None and self.timeout_keep_alive_task is None and self._is_idle():
             # Empty lines between requests: they ended uvicorn's keep-alive timer.
@@ -124,6 +127,7 @@ class GuardedProtocol(HttpToolsProtocol):
         """A request begins."""
         self._phase = _Phase.HEADERS
         self._header_bytes = 0
+        self._is_new = False
         super().on_message_begin()
         cast("dict[str, Any]", self.scope)[acknowledged.SCOPE_KEY] = self._delivered
 
@@ -135,11 +139,16 @@ class GuardedProtocol(HttpToolsProtocol):
             self._too_large = True
             raise _HeadersTooLarge
         self._phase = _Phase.BODY
-        self._body_bytes = 0
+        self._body_bytes = self._parsed_bytes = 0
         super().on_headers_complete()
+        if self._is_last:
+            self.cycle.keep_alive = False
+        take_over = functools.partial(self._receive_directly, self.cycle)
+        cast("dict[str, Any]", self.scope)[direct.SCOPE_KEY] = take_over
 
     def on_body(self, body: bytes) -> None:
         """A piece of its body: hand it on as it is, where uvicorn would copy it twice."""
+        self._parsed_bytes += len(body)
         if self.cycle.response_complete:
             return
         cycle = cast("Any", self.cycle)
@@ -157,6 +166,44 @@ class GuardedProtocol(HttpToolsProtocol):
         self._phase = _Phase.IDLE
         self._disarm()
         super().on_message_complete()
+
+    def _receive_directly(self, cycle: object, room: direct.Room) -> DirectBody | None:
+        """Have the rest of the body of `cycle` received without the parser."""
+        if cycle is not self.cycle or self._phase is not _Phase.BODY or self.cycle.body:
+            return None
+        lengths = [value for name, value in self.headers if name == b"content-length"]
+        left_bytes = int(lengths[0]) - self._parsed_bytes if lengths else 0
+        if left_bytes < direct.LEAST_BYTES:
+            return None
+        self._direct = DirectBody(self, left_bytes, room)
+        self._hand_over(self._direct)
+        return self._direct
+
+    def _hand_over(self, protocol: asyncio.BaseProtocol) -> None:
+        """Have another protocol receive; for the transport, that is another way of reading."""
+        self.pause_reading()
+        self.transport.set_protocol(protocol)
+        self.resume_reading()
+
+    def direct_received(self, size: int) -> bool:
+        """Bytes of the body came, not through the parser: tell whether they are wanted."""
+        self._body_bytes += size
+        return not self.cycle.response_complete
+
+    def direct_ended(self) -> None:
+        """The body is complete: take the connection back."""
+        self._direct = None
+        self.parser = httptools.HttpRequestParser(self)  # the old one still waits for it
+        self._hand_over(self)
+        self.on_message_complete()
+
+    def pause_reading(self) -> None:
+        """Leave what comes to the kernel."""
+        self.flow.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Receive again."""
+        self.flow.resume_reading()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what the parser refused."""
@@ -177,6 +224,19 @@ class GuardedProtocol(HttpToolsProtocol):
             self._write_deadline = None
         super().resume_writing()
 
+    def shutdown(self) -> None:
+        """Let the connection end with the request that is on its way, if there may be one.
+
+        A client that has just connected, or sent half a header, cannot know that we stop.
+        """
+        if not self._is_new and (self._phase is not _Phase.HEADERS or not self._is_idle()):
+            super().shutdown()
+            return
+        self._is_last = True
+        if self._is_new:
+            self._disarm()
+            self._arm(LAST_REQUEST_S, self._headers_late)
+
     async def _delivered(self) -> bool:
         if self.cycle.disconnected:
             return False  # before the answer was written
@@ -193,6 +253,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def _note_answered(self) -> None:
         """A request was answered at once: what uvicorn does of which it has not heard."""
         self.server_state.total_requests += 1
+        self._is_new = False
         self._answered_s = self.loop.time()
         if self._deadline is not None:
             self._disarm()
@@ -228,8 +289,8 @@ class GuardedProtocol(HttpToolsProtocol):
         """Every `BODY_CHECK_S`: go on waiting, or give the client up."""
         self._deadline = None
         if self.flow.read_paused or self.cycle.waiting_for_100_continue:
-            self._window = _Window(self.loop.time(), self._body_bytes)  # we are the slow side
-        elif self._window.is_too_slow(self.loop.time(), self._body_bytes):
+            self._pace = Pace(self.loop.time(), self._body_bytes)  # we are the slow side
+        elif self._pace.is_too_slow(self.loop.time(), self._body_bytes):
             self._refuse(_LATE_PROBLEM)
             return
         self._arm(BODY_CHECK_S, self._check_body)
@@ -251,6 +312,9 @@ class GuardedProtocol(HttpToolsProtocol):
             self.cycle.message_event.set()
         else:
             begun = False
+        if self._direct is not None:
+            self._direct.break_off()
+            self._hand_over(self)
         if begun:
             self.transport.abort()
             return
@@ -263,30 +327,6 @@ class GuardedProtocol(HttpToolsProtocol):
         )
         self.flow.resume_reading()
         self._lingering = Lingering(self.transport, self.loop)
-
-
-class _Window:
-    """How much of a body came in how much time."""
-
-    __slots__ = ("_begin_bytes", "_begin_s", "_last_bytes", "_stalls")
-
-    def __init__(self, begin_s: float, received: int) -> None:
-        self._begin_s = begin_s
-        self._begin_bytes = received
-        self._last_bytes = received
-        self._stalls = 0
-
-    def is_too_slow(self, now_s: float, received: int) -> bool:
-        """Compare with the last checks and, when it is over, with the window's begin."""
-        self._stalls = self._stalls + 1 if received == self._last_bytes else 0
-        self._last_bytes = received
-        if self._stalls >= BODY_STALLS:
-            return True
-        if now_s - self._begin_s < BODY_WINDOW_S:
-            return False
-        dripping = received - self._begin_bytes < BODY_WINDOW_BYTES
-        self._begin_s, self._begin_bytes = now_s, received
-        return dripping
 
 
 _LATE_PROBLEM = problem(408, "request-timeout", "The request did not arrive in time.")

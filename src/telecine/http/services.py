@@ -39,6 +39,9 @@ class PublicUrls:
         return asdict(self)
 
 
+IngestProtocol = Literal["rtmp", "rtmps", "srt"]
+"""What encoders speak."""
+
 LiveStatus = Callable[[str], Awaitable[Mapping[str, Any]]]
 """Tells how the event of a live stream is doing (`telecine.live.edge.Edge.status`)."""
 
@@ -67,7 +70,7 @@ class Services:
     disk_reserve_bytes: int = 0
     analytics_days: int = 30
     live_status: LiveStatus = _off_the_air
-    ingest: Mapping[Literal["rtmp", "rtmps"], str] = field(default_factory=dict)
+    ingest: Mapping[IngestProtocol, str] = field(default_factory=dict)
     operator_digest: bytes | None = None
     rate_limits: Mapping[str, RateLimits] = field(default_factory=dict)
     limiter: RateLimiter = field(default_factory=RateLimiter)

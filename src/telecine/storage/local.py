@@ -108,7 +108,8 @@ class LocalStore:
 
     def _create(self, staged: Path, key: str) -> int:
         with _errors(key):
-            self._stage.mkdir(parents=True, exist_ok=True)
+            self._make_root()
+            self._stage.mkdir(exist_ok=True)
             return os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
 
     @asynccontextmanager
@@ -212,7 +213,7 @@ class LocalStore:
 
     async def free_bytes(self) -> int:
         """Return the space left on the disk."""
-        self.root.mkdir(parents=True, exist_ok=True)
+        self._make_root()
         return shutil.disk_usage(self.root).free
 
     async def sweep_unfinished(self, before: datetime) -> Sequence[str]:
@@ -222,8 +223,14 @@ class LocalStore:
     def check_room(self) -> None:
         """Raise OutOfSpace where only the reserve is left."""
         with _errors("the store"):
-            self.root.mkdir(parents=True, exist_ok=True)
+            self._make_root()
             _check_room(self.root, self._reserve_bytes)
+
+    def _make_root(self) -> None:
+        """Make the folder of all objects, and its name durable: they are lost without it."""
+        if not self.root.is_dir():
+            for folder in _make_folders(self.root):
+                _sync_folder(folder)
 
     def _find_path(self, key: str) -> Path:
         return self.root / check_key(key)

@@ -9,11 +9,11 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from telecine.http import lingering, server
-from tests.fixtures.waiting import until
+from tests.fixtures.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.anyio
 
-END_S = 30
+END_S = PATIENCE_S
 """Far more than any limit below, and less than those that are put out of the way."""
 
 FOR_EVER_S = 1000.0
@@ -52,7 +52,7 @@ class Refused:
                 return True
             return False
 
-        await until(broken, within_s=END_S)
+        await until(broken)
 
     async def until_end(self) -> bytes:
         """Return everything until the server has closed its side."""
@@ -68,7 +68,7 @@ class Refused:
         async def gone() -> bool:
             return not self.running.server_state.connections
 
-        await until(gone, within_s=END_S)
+        await until(gone)
 
 
 async def never(_scope: Scope, _receive: Receive, _send: Send) -> None:

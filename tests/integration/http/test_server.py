@@ -3,24 +3,17 @@
 import asyncio
 import json
 import os
-import socket
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
 
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from telecine.http import server
+from telecine.http import pace, server
 from telecine.http.at_once import Answer, AtOnce, Stretch
+from tests.fixtures.raw_http import READ_S, answer, serving, status_of
 from tests.fixtures.waiting import until
 
 pytestmark = pytest.mark.anyio
-
-READ_S = 30
-"""Far more than any limit below: a test that waits so long has failed."""
-
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 @pytest.fixture(scope="module", params=["asyncio", "uvloop"])
@@ -33,14 +26,8 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]
 def quick_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "HEADERS_S", 0.3)
     monkeypatch.setattr(server, "BODY_CHECK_S", 0.1)
-    monkeypatch.setattr(server, "BODY_WINDOW_S", 0.5)
+    monkeypatch.setattr(pace, "WINDOW_S", 0.5)
     monkeypatch.setattr(server, "WRITE_STALL_S", 0.3)
-
-
-async def answer(send: Send, body: bytes = b"", status: int = 200) -> None:
-    headers = [(b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
 
 
 class Echo:
@@ -60,79 +47,6 @@ class Echo:
             if not message.get("more_body"):
                 break
         await answer(send, f"{scope['path']} {count}".encode())
-
-
-class Client:
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader, self.writer = reader, writer
-
-    def send(self, data: bytes) -> None:
-        self.writer.write(data)
-
-    async def until_end(self) -> bytes:
-        """Return everything until the server closes."""
-        async with asyncio.timeout(READ_S):
-            with suppress(ConnectionResetError):
-                return await self.reader.read()
-            return b""
-
-    async def reply(self) -> tuple[int, bytes]:
-        """Return the status and body of one answer with a length."""
-        async with asyncio.timeout(READ_S):
-            head = await self.reader.readuntil(b"\r\n\r\n")
-            lines = head.decode().lower().split("\r\n")
-            length = next(int(x.split(":")[1]) for x in lines if x.startswith("content-length"))
-            return int(lines[0].split()[1]), await self.reader.readexactly(length)
-
-    async def drip(self, data: bytes) -> bytes:
-        """Send byte by byte, faster than any stall limit, until the server closes."""
-        async with asyncio.TaskGroup() as group:
-            reading = group.create_task(self.reader.read())
-            for byte in data:
-                self.writer.write(bytes([byte]))
-                done, _ = await asyncio.wait([reading], timeout=0.05)
-                if done:
-                    return reading.result()
-            pytest.fail("the server took it all")
-
-
-@asynccontextmanager
-async def serving(
-    app: App, at_once: AtOnce | None = None
-) -> AsyncIterator[tuple[Callable[..., Awaitable[Client]], server.Server]]:
-    listener = socket.create_server(("127.0.0.1", 0))
-    port = listener.getsockname()[1]
-    started = asyncio.Event()
-    running = server.build(app, trusted_proxies=(), on_started=started.set, at_once=at_once)
-    clients: list[Client] = []
-
-    async def connect(receive_bytes: int = 0) -> Client:
-        sock = socket.socket()
-        if receive_bytes:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
-        sock.setblocking(False)
-        try:
-            await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", port))
-        except OSError:
-            sock.close()
-            raise
-        clients.append(Client(*await asyncio.open_connection(sock=sock)))
-        return clients[-1]
-
-    async with asyncio.TaskGroup() as group:
-        served = group.create_task(running.serve(sockets=[listener]))
-        await started.wait()
-        try:
-            yield connect, running
-        finally:
-            running.should_exit = True
-            for client in clients:
-                client.writer.close()
-            await served
-
-
-def status_of(answered: bytes) -> int:
-    return int(answered.split()[1])
 
 
 async def test_requests_follow_each_other_on_one_connection() -> None:
@@ -303,6 +217,42 @@ async def test_a_stop_lets_requests_finish_and_takes_no_new_ones() -> None:
         assert await client.reply() == (200, b"/ 0")
 
 
+@pytest.mark.parametrize("asked_before", [False, True])
+async def test_a_stop_answers_what_is_on_its_way(
+    asked_before: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "HEADERS_S", READ_S)
+    monkeypatch.setattr(server, "LAST_REQUEST_S", READ_S)
+    async with serving(Echo()) as (connect, running):
+        client = await connect()
+
+        async def is_accepted() -> bool:
+            return len(running.server_state.connections) == 1
+
+        await until(is_accepted)
+        if asked_before:  # a used connection is at its end, unless it asks already
+            client.send(b"GET /a HTTP/1.1\r\nhost: x\r\n\r\nGET /b HTTP/1.1\r\nhost:")
+            assert await client.reply() == (200, b"/a 0")
+        running.should_exit = True
+        async with asyncio.timeout(READ_S):
+            while True:
+                try:
+                    await connect()
+                except OSError:
+                    break
+        client.send(b" x\r\n\r\n" if asked_before else b"GET /b HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert await client.reply() == (200, b"/b 0")
+        assert await client.until_end() == b""
+
+
+async def test_a_stop_does_not_wait_for_who_asks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "HEADERS_S", READ_S)
+    async with serving(Echo()) as (connect, running):
+        client = await connect()
+        running.should_exit = True
+        assert await client.until_end() == b""
+
+
 class Counted:
     """A shortcut to targets that begin with `/at-once`: 500,000 bytes, other ones each time."""
 
@@ -326,6 +276,18 @@ class Counted:
 
     def body(self, count: int) -> bytes:
         return bytes([count % 256]) * self.SIZE
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [b"", b"Connection: keep-alive\r\n", b"connection:\t Keep-Alive \t\r\nCookie: range\r\n"],
+)
+async def test_what_players_send_is_answered_before_the_application(headers: bytes) -> None:
+    known = Counted()
+    async with serving(Echo(), AtOnce(known)) as (connect, _):
+        client = await connect()
+        client.send(b"GET /at-once HTTP/1.1\r\nHost: x\r\nAccept: */*\r\n%s\r\n" % headers)
+        assert await client.reply() == (200, known.body(1))
 
 
 @pytest.mark.parametrize("target", [b"/at-once", b"/at-once/file"])
@@ -354,6 +316,7 @@ async def test_what_is_known_is_answered_before_the_application(target: bytes) -
         b"GET /at-once HTTP/1.1\r\nRange: bytes=0-1\r\nconnection: close\r\n",
         b'GET /at-once HTTP/1.1\r\nIf-None-Match: "a"\r\nconnection: close\r\n',
         b"GET /at-once HTTP/1.1\r\nconnection:  keep-alive, close\r\n",
+        b"GET /at-once HTTP/1.1\r\nCMCD-Request: su\r\nconnection: close\r\n",
     ],
 )
 async def test_unusual_requests_go_to_the_application(request_head: bytes) -> None:
@@ -364,6 +327,53 @@ async def test_unusual_requests_go_to_the_application(request_head: bytes) -> No
         answered = await client.until_end()
     assert status_of(answered) == 200
     assert known.count == 0
+
+
+@pytest.mark.parametrize(
+    ("target", "header"),
+    [
+        (b"/at-once?CMCD=bl%3D100", b""),
+        (b"/at-once/file?CMCD=bl%3D100", b"Referer: http://x/\r\n"),
+        (b"/at-once", b"Cmcd-Request: su\r\n"),
+        (b"/at-once/file", b"CMCD-SESSION: sid=1\r\n"),
+    ],
+)
+async def test_what_players_tell_changes_no_answer(target: bytes, header: bytes) -> None:
+    known, overheard = Counted(), []
+    at_once = AtOnce(known, lambda client, request: overheard.append((client, request)))
+    async with serving(Echo(), at_once) as (connect, _):
+        client = await connect()
+        request = b"GET %s HTTP/1.1\r\nhost: x\r\n%s\r\n" % (target, header)
+        client.send(request)
+        assert await client.reply() == (200, known.body(1))
+        client.send(b"GET /at-once HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert await client.reply() == (200, known.body(2))
+    # By now: before the second request was answered.
+    [(whose, taken)] = overheard
+    assert whose is not None
+    assert whose[0] == "127.0.0.1"
+    assert taken == request
+
+
+async def test_other_parameters_stay_and_proxies_are_left_to_the_application() -> None:
+    asked: list[bytes] = []
+    overheard: list[bytes] = []
+
+    def shortcut(target: bytes, room: memoryview) -> Answer | None:
+        asked.append(target)
+        return None
+
+    at_once = AtOnce(shortcut, lambda client, request: overheard.append(request))
+    async with serving(Echo(), at_once) as (connect, _):
+        client = await connect()
+        for target, header in (
+            (b"/a?CMCD=x&avh=1&CMCD=y", b""),
+            (b"/a?CMCD=x", b"X-Forwarded-For: 1.2.3.4\r\n"),
+        ):
+            client.send(b"GET %s HTTP/1.1\r\nhost: x\r\n%s\r\n" % (target, header))
+            assert (await client.reply())[0] == 200
+    assert asked == [b"/a?avh=1"]
+    assert overheard == []  # the application takes what it answers itself
 
 
 @pytest.mark.parametrize("target", [b"/at-once", b"/at-once/file"])

@@ -8,6 +8,7 @@ import pytest
 
 from telecine.storage.open import open_store
 from telecine.storage.store import ObjectMissing, StoreError
+from tests.fixtures.waiting import PATIENCE_S
 
 pytestmark = [pytest.mark.anyio, pytest.mark.s3]
 
@@ -35,7 +36,7 @@ async def test_a_writer_learns_that_the_upload_has_failed(
                 await asyncio.sleep(0)
 
     with pytest.raises(StoreError):
-        await asyncio.wait_for(write_for_ever(), 60)
+        await asyncio.wait_for(write_for_ever(), PATIENCE_S)
 
 
 async def test_prefixes_are_separate(s3_environment: Mapping[str, str], bucket_url: str) -> None:
@@ -56,4 +57,4 @@ async def test_an_absent_server_is_an_error_of_the_store(bucket_url: str) -> Non
             "AWS_SECRET_ACCESS_KEY": "s",
         }
         with pytest.raises(StoreError):
-            await asyncio.wait_for(open_store(bucket_url, environment).read("a"), 60)
+            await asyncio.wait_for(open_store(bucket_url, environment).read("a"), PATIENCE_S)

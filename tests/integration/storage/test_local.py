@@ -13,6 +13,7 @@ import pytest
 from telecine import clock
 from telecine.storage.local import LocalStore
 from telecine.storage.store import OutOfSpace, StoreError
+from tests.fixtures.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.anyio
 
@@ -147,7 +148,7 @@ async def test_a_cancelled_write_keeps_its_descriptor_until_it_ends(
 
     def slow(descriptor: int, pieces: Sequence[bytes | memoryview]) -> int:
         begun.set()
-        go.wait(60)
+        go.wait(PATIENCE_S)
         results.append(write(descriptor, pieces))
         return results[-1]
 

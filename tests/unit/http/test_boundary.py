@@ -12,7 +12,7 @@ def any_search(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     if request.param == "own":
         monkeypatch.setattr(boundary, "_memmem", None)
     else:
-        monkeypatch.setattr(boundary, "_SHORT_BYTES", 0)
+        monkeypatch.setattr(boundary, "_SHORT_BYTES", 1)
         assert boundary._memmem is not None
 
 
@@ -24,6 +24,7 @@ def test_the_first_of_several_is_found() -> None:
     for at in (0, 1, 4095, 131_072, 300_000 - len(wanted)):
         data = noise[:at] + wanted + noise[at:] + wanted
         assert find(data, wanted) == at
+        assert find(memoryview(bytearray(data)), wanted) == at
     assert find(noise, wanted) == -1
     assert find(b"", wanted) == -1
     # A NUL ends no search, and neither does the end of a shorter object.
@@ -49,3 +50,4 @@ def test_the_first_of_several_is_found() -> None:
 )
 def test_what_may_begin_a_delimiter_is_not_clear(data: bytes, clear: int) -> None:
     assert Delimiter(b"XX").clear_bytes(data) == clear
+    assert Delimiter(b"XX").clear_bytes(memoryview(bytearray(data))) == clear

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from telecine.http import multipart
 from telecine.http.boundary import Delimiter
 from telecine.http.multipart import Announce, Upload, clean_file_name, receive_file
-from telecine.problems import Problem
+from telecine.problems import Problem, problem
 
 pytestmark = pytest.mark.anyio
 
@@ -128,13 +128,22 @@ async def test_a_file_is_announced_before_its_first_byte(
     assert b"".join(sink.writes) == b"12"
 
 
-@pytest.mark.parametrize("body", [form(NOTE), form(part(FILE, b""))])
-async def test_no_file_is_not_announced(body: bytes) -> None:
-    async def announce(*_: object) -> None:
-        pytest.fail("there is none")
+@pytest.mark.parametrize(
+    ("body", "name"), [(form(NOTE), ""), (form(NOTE, part(FILE, b"")), "a.mp4")]
+)
+async def test_who_is_told_of_a_form_objects_before_it_is_found_wrong(
+    body: bytes, name: str
+) -> None:
+    told: list[tuple[str, Mapping[str, str]]] = []
 
-    with pytest.raises(Problem):
+    async def announce(name: str, fields: Mapping[str, str]) -> None:
+        told.append((name, fields))
+        raise problem(404, "resource-not-found", "There is no such video.")
+
+    with pytest.raises(Problem) as caught:
         await receive(body, Memory(), announce=announce)
+    assert caught.value.status == 404
+    assert told == [(name, {"videoId": "vi1"})]
 
 
 async def test_a_body_may_arrive_byte_by_byte() -> None:
@@ -152,7 +161,7 @@ async def test_bytes_are_written_in_large_batches() -> None:
     sink = Memory()
     upload = await receive(body, sink, max_bytes=10**7)
     assert upload.size_bytes == 40 * 65_536
-    assert [len(write) for write in sink.writes] == [2**20, 2**20, 2**19]
+    assert [len(write) for write in sink.writes] == [2**21, 2**19]
 
 
 async def test_with_many_others_batches_are_small(monkeypatch: pytest.MonkeyPatch) -> None:

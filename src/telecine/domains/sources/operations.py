@@ -6,10 +6,12 @@ Every function here wants the source's row locked by its transaction (`queries.l
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import timedelta
+from typing import cast
 from uuid import UUID
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import BigInteger, Table, bindparam, case, delete, exists, insert, select, update
+from sqlalchemy.sql.dml import ReturningInsert
 
 from telecine import clock, ids
 from telecine.db.engine import Transaction
@@ -34,6 +36,49 @@ class Claim:
     key: str
     own_key: str
     place: Place | None
+
+
+_NOTED_EVERY = timedelta(minutes=1)
+"""How exactly a source tells when it last grew: what it is for are hours."""
+
+# What every part of an upload does is built once: to build it costs as much as to run it.
+_PARTS = cast("Table", Part.__table__)  # without the session's care for loaded objects
+
+
+def _claim_part() -> ReturningInsert[int | None]:
+    """Build the insertion of a part, which gets its place unless that is taken."""
+    told = {
+        name: bindparam(name, type_=_PARTS.c[name].type)
+        for name in ("id", "project_id", "source_id", "number", "own_key", "extents")
+    }
+    start, end = bindparam("start", type_=BigInteger), bindparam("end", type_=BigInteger)
+    taken = exists().where(
+        Part.source_id == told["source_id"], Part.place_start < end, Part.place_end > start
+    )
+    row = select(*told.values(), case((~taken, start)), case((~taken, end)))
+    names = [*told, "place_start", "place_end"]
+    return insert(_PARTS).from_select(names, row).returning(Part.place_start)
+
+
+_CLAIM_PART = _claim_part()
+_STORE_PART = (
+    update(_PARTS)
+    .where(Part.id == bindparam("claim"))
+    .values(
+        size_bytes=bindparam("bytes"),
+        stored_at=bindparam("at"),
+        extents=bindparam("lie_at"),
+        # What was claimed and is not needed is given back.
+        place_end=case((Part.place_start.is_not(None), Part.place_start + bindparam("bytes"))),
+    )
+    .returning(Part.id)
+)
+_MARK_ANSWERED = (
+    update(_PARTS)
+    .where(Part.source_id == bindparam("of"), Part.number == bindparam("part"))
+    .where(Part.stored_at.is_not(None))
+    .values(answered=True)
+)
 
 
 def new_key(prefix: str) -> str:
@@ -79,27 +124,21 @@ async def claim(
     all its bytes wins. But they never write to the same place.
     """
     place = place_of(mode, number, length_bytes, source.unit_bytes) if mode != Mode.WHOLE else None
-    if place is not None and await _taken(tx, source.id, place):
-        place = None
-    row = Part(
-        project_id=source.project_id,
-        source_id=source.id,
-        number=number,
-        own_key=new_key(source.prefix),
-        place_start=place.start if place else None,
-        place_end=place.end if place else None,
-        extents=[],
+    id_, own_key = ids.row_key(), new_key(source.prefix)
+    row = {
+        "id": id_,
+        "project_id": source.project_id,
+        "source_id": source.id,
+        "number": number,
+        "own_key": own_key,
+        "extents": [],
+        "start": None if place is None else place.start,
+        "end": None if place is None else place.end,
+    }
+    given = (await tx.execute(_CLAIM_PART, row)).scalar_one()
+    return Claim(
+        id_, source.id, mode, number, source.key, own_key, None if given is None else place
     )
-    tx.add(row)
-    await tx.flush()
-    return Claim(row.id, source.id, mode, number, source.key, row.own_key, place)
-
-
-async def _taken(tx: Transaction, source_id: UUID, place: Place) -> bool:
-    conflict = exists().where(
-        Part.source_id == source_id, Part.place_start < place.end, Part.place_end > place.start
-    )
-    return bool(await tx.scalar(select(conflict)))
 
 
 async def store(
@@ -118,16 +157,18 @@ async def store(
     `last`: no part follows it, so its size says nothing about the others. If it completes
     the source, its extents and size are set, and the caller makes of it what it wants to.
     """
-    size_bytes = sum(extent.size_bytes for extent in extents)
-    stored: dict[str, Any] = {"size_bytes": size_bytes, "stored_at": clock.now()}
-    if claimed.place is not None:
-        stored["place_end"] = claimed.place.start + size_bytes  # gives back what it did not need
-    stored["extents"] = [extent.as_json() for extent in extents]
-    recorded = update(Part).where(Part.id == claimed.id).values(stored).returning(Part.id)
-    (await tx.execute(recorded)).one()
+    size_bytes, now = sum(extent.size_bytes for extent in extents), clock.now()
+    stored = {
+        "claim": claimed.id,
+        "bytes": size_bytes,
+        "at": now,
+        "lie_at": [extent.as_json() for extent in extents],
+    }
+    (await tx.execute(_STORE_PART, stored)).one()
     source.mode = claimed.mode
     source.total = total if total is not None else source.total
-    source.updated_at = stored["stored_at"]
+    if now - source.updated_at > _NOTED_EVERY:
+        source.updated_at = now
     if claimed.mode == Mode.PARTS and source.unit_bytes is None and not last:
         source.unit_bytes = size_bytes
     after = None if held is None else held.plus(claimed.mode, source.total, size_bytes)
@@ -184,8 +225,4 @@ async def release(tx: Transaction, claimed: Claim) -> list[str]:
 
 async def mark_answered(tx: Transaction, source_id: UUID, number: int) -> None:
     """Record that the client knows of a stored part: a repetition is a mistake now."""
-    await tx.execute(
-        update(Part)
-        .where(Part.source_id == source_id, Part.number == number, Part.stored_at.is_not(None))
-        .values(answered=True)
-    )
+    await tx.execute(_MARK_ANSWERED, {"of": source_id, "part": number})

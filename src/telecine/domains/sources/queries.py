@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, func, select
+from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, func, select
 from sqlalchemy import cast as sql_cast
 
 from telecine.db.engine import Transaction
@@ -13,6 +13,22 @@ from telecine.domains.sources.models import Mode, Part, Source, SourceState
 from telecine.storage.extents import Extent, join
 
 _SIZE = sql_cast(func.coalesce(Part.size_bytes, 0), BigInteger)
+
+# What every part of an upload asks is built once: to build it costs as much as to run it.
+_SOURCE_OF = select(Source).where(Source.video_id == bindparam("video_id"))
+_LOCKED_SOURCE_OF = _SOURCE_OF.with_for_update().execution_options(populate_existing=True)
+
+
+def _held(last: ColumnElement[int]) -> Select[int, int | None, int, bool | None]:
+    size = func.coalesce(func.sum(Part.size_bytes), 0)
+    repeated = func.bool_or(Part.number == bindparam("number"))
+    return select(func.count(), func.max(last), size, repeated).where(
+        Part.source_id == bindparam("source_id"), Part.stored_at.is_not(None)
+    )
+
+
+_HELD_BYTES = _held(Part.number + _SIZE - 1)
+_HELD_PARTS = _held(Part.number.expression)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +81,8 @@ class Ingest:
 
 async def source_of(tx: Transaction, video_id: UUID, *, lock: bool = False) -> Source | None:
     """Return the source of a video, if it has one; `lock` keeps others from changing it."""
-    found = select(Source).where(Source.video_id == video_id)
-    if lock:
-        found = found.with_for_update().execution_options(populate_existing=True)
-    return (await tx.scalars(found)).one_or_none()
+    found = _LOCKED_SOURCE_OF if lock else _SOURCE_OF
+    return (await tx.scalars(found, {"video_id": video_id})).one_or_none()
 
 
 async def locked(tx: Transaction, source_id: UUID) -> Source | None:
@@ -79,20 +93,13 @@ async def locked(tx: Transaction, source_id: UUID) -> Source | None:
 
 async def held(tx: Transaction, source: Source, number: int = -1) -> Held:
     """Return what is stored of a source, and whether a part is under `number`."""
-    last: ColumnElement[int] = Part.number.expression
-    if source.mode == Mode.BYTES:
-        last = Part.number + _SIZE - 1
-    size = func.coalesce(func.sum(Part.size_bytes), 0)
-    row = await tx.execute(
-        select(func.count(), func.max(last), size, func.bool_or(Part.number == number)).where(
-            Part.source_id == source.id, Part.stored_at.is_not(None)
-        )
-    )
+    statement = _HELD_BYTES if source.mode == Mode.BYTES else _HELD_PARTS
+    row = await tx.execute(statement, {"source_id": source.id, "number": number})
     parts, highest, size_bytes, repeated = row.one()
     if parts == 0:
         return Held()
     mode = Mode(source.mode) if source.mode else None
-    return Held(mode, source.total, parts, int(highest or 0), int(size_bytes or 0), repeated)
+    return Held(mode, source.total, parts, int(highest or 0), int(size_bytes or 0), bool(repeated))
 
 
 async def stored_part(tx: Transaction, source_id: UUID, number: int) -> Part | None:

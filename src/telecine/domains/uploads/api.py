@@ -64,7 +64,7 @@ async def has_room(
 
     `target` is None where the video is not known yet: then what begins the file is first.
     """
-    given = content_range.parsed(request.headers.get(content_range.NAME))
+    given = content_range.parsed(content_range.header_of(request.headers))
     length = request.headers.get("content-length", "")
     request_bytes = int(length) if length.isascii() and length.isdigit() else 0
     need = Need.of(request_bytes, given)
@@ -85,14 +85,14 @@ def answer(request: Request, services: Services, arrived: Arrived) -> Response:
     """Return the video; once the client has it, it knows that the part is stored."""
 
     async def note() -> None:
-        async with services.db.transaction() as tx:
+        async with services.db.statement() as tx:
             await sources.mark_answered(tx, arrived.source_id, arrived.number)
 
     return Acknowledged(_document(request, services, arrived.row), note)
 
 
 def _document(request: Request, services: Services, row: VideoRow) -> JSONResponse:
-    given = content_range.parsed(request.headers.get(content_range.NAME))
+    given = content_range.parsed(content_range.header_of(request.headers))
     if given is not None and given.total is None and strict_python(request.headers) is not None:
         return JSONResponse(legacy.video_id(row.public_id), 201)
     return reply(request, services, row, 201)

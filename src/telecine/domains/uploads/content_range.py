@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar
 
+from starlette.datastructures import Headers
+
 from telecine.domains.sources.models import Mode
 from telecine.domains.sources.queries import Held
 from telecine.http import multipart
@@ -97,20 +99,11 @@ class ByteRange:
 
     def check_file(self, size_bytes: int, held: Held) -> None:
         """Raise Problem unless the file is the range, and the range may have that size."""
-        length = self.length_bytes
-        if size_bytes != length:
-            raise _of_bytes(
-                "range-mismatch",
-                "The size of the file you sent is different than the range length you set in the "
-                '"Content-Range" header.',
-                f"The file has {size_bytes} bytes, the range {length}.",
-            )
-        the_range = 'The range in the "Content-Range" header is'
-        if length > multipart.MAX_FILE_BYTES:
-            limit = str(multipart.MAX_FILE_BYTES)
-            raise _of_bytes("range-too-large", f"{the_range} too large.", limit)
-        if length < MIN_PART_BYTES and not self.is_last(held):
-            raise _of_bytes("range-too-small", f"{the_range} too small.", str(MIN_PART_BYTES))
+        if size_bytes != self.length_bytes:
+            raise _range_mismatch(str(size_bytes), self.length_bytes)
+        if size_bytes < MIN_PART_BYTES and not self.is_last(held):
+            title = 'The range in the "Content-Range" header is too small.'
+            raise _of_bytes("range-too-small", title, str(MIN_PART_BYTES))
 
 
 Range = PartRange | ByteRange
@@ -126,6 +119,30 @@ def _of_bytes(slug: str, title: str, detail: str | None = None) -> Problem:
 
 def _of_parts(slug: str, title: str, detail: str | None = None) -> Problem:
     return _error(f"by-part-{slug}", title, detail)
+
+
+def _range_mismatch(file_bytes: str, range_bytes: int) -> Problem:
+    title = (
+        "The size of the file you sent is different than the range length you set in the "
+        '"Content-Range" header.'
+    )
+    detail = f"The file has {file_bytes} bytes, the range {range_bytes}."
+    return _of_bytes("range-mismatch", title, detail)
+
+
+def too_large(given: Range | None, limit_bytes: int) -> Problem:
+    """The file has more bytes than one request may carry; how many is not known."""
+    if not isinstance(given, ByteRange):
+        return multipart.file_too_large(limit_bytes)
+    if given.length_bytes <= limit_bytes:
+        return _range_mismatch(f"more than {limit_bytes}", given.length_bytes)
+    title = 'The range in the "Content-Range" header is too large.'
+    return _of_bytes("range-too-large", title, str(limit_bytes))
+
+
+def header_of(headers: Headers) -> str | None:
+    """Return what a request says in the header; of two of them nobody knows which counts."""
+    return ", ".join(headers.getlist(NAME)) if NAME in headers else None
 
 
 def parse(value: str) -> Range:

@@ -10,7 +10,7 @@ from telecine.domains.sources import operations as sources
 from telecine.domains.sources.models import Mode
 from telecine.domains.sources.operations import Claim
 from telecine.domains.sources.receiving import same_bytes
-from telecine.domains.uploads import groups, ranged
+from telecine.domains.uploads import content_range, groups, ranged
 from telecine.domains.uploads.groups import Group
 from telecine.domains.uploads.ranged import Arrived, Begun, Target
 from telecine.domains.uploads.reception import (
@@ -25,8 +25,7 @@ from telecine.domains.uploads.reception import (
     invalid_token,
 )
 from telecine.domains.videos import operations as videos
-from telecine.http import multipart
-from telecine.http.multipart import Upload, receive_file
+from telecine.http.multipart import Upload
 from telecine.http.services import Services
 from telecine.problems import Problem, bad_request, invalid_attribute
 from telecine.storage.extents import Extents
@@ -42,12 +41,8 @@ async def receive(request: Request, services: Services, visit: Visit) -> Arrived
     delivery = Delivery(services, visit, reception)
     try:
         async with writers:
-            upload = await receive_file(
-                request,
-                reception,
-                max_bytes=multipart.MAX_FILE_BYTES,
-                announce=reception.announce,
-            )
+            given = content_range.parsed(visit.header)
+            upload = await ranged.receive_part(request, reception, given, reception.announce)
         return await delivery.settle(upload)
     except BaseException:
         with anyio.CancelScope(shield=True):

@@ -72,10 +72,9 @@ async def _bearer(request: Request, services: Services) -> Bearer:
 async def upload(request: Request, services: AppServices) -> Response:
     """Upload the file of a video, which is made of it unless `videoId` names one."""
     bearer = await _bearer(request, services)
-    header = request.headers.get(content_range.NAME)
-    given = None if header is None else content_range.parse(header)
     await has_room(request, services, bearer.identity, None)
     address = "" if request.client is None else request.client.host
     client = (address, *(request.headers.get(mark, "") for mark in _MARKS))
-    arrived = await delegated.receive(request, services, Visit(bearer, client, header, given))
+    visit = Visit(bearer, client, content_range.header_of(request.headers))
+    arrived = await delegated.receive(request, services, visit)
     return answer(request, services, arrived)

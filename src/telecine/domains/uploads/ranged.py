@@ -5,6 +5,7 @@ the bytes take; what could have changed meanwhile is checked again before record
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 from uuid import UUID
 
@@ -26,7 +27,7 @@ from telecine.domains.uploads.content_range import Range
 from telecine.domains.videos import operations as videos
 from telecine.domains.videos.queries import VideoRow
 from telecine.http import multipart
-from telecine.http.multipart import Upload, file_too_large, receive_file
+from telecine.http.multipart import Announce, Sink, Upload, file_too_large, receive_file
 from telecine.http.services import Services
 from telecine.problems import Problem, bad_request, invalid_attribute, problem
 from telecine.storage.extents import Extent, Extents
@@ -174,12 +175,12 @@ async def is_begun(services: Services, target: Target) -> bool:
 async def receive(request: Request, services: Services, target: Target) -> Arrived:
     """Take the file of a request. Raises Problem, and then nothing has changed."""
     async with services.db.transaction() as tx:
-        begun = await begin(tx, target, request.headers.get(content_range.NAME))
+        begun = await begin(tx, target, content_range.header_of(request.headers))
     if begun.claim is None:
         return await _receive_again(request, services, target, begun)
     try:
         async with receiving(services.store, begun.claim) as sink:
-            upload = await receive_file(request, sink, max_bytes=multipart.MAX_FILE_BYTES)
+            upload = await receive_part(request, sink, begun.given)
             check_fields(upload, target.video_id)
         async with services.db.transaction() as tx:
             outcome = await record(tx, target, begun.given, begun.claim, sink, upload.file_name)
@@ -190,6 +191,19 @@ async def receive(request: Request, services: Services, target: Target) -> Arriv
         with anyio.CancelScope(shield=True):
             await give_up(services, begun.claim)
         raise
+
+
+async def receive_part(
+    request: Request, sink: Sink, given: Range | None, announce: Announce | None = None
+) -> Upload:
+    """Write the file of a request to `sink`. Raises Problem."""
+    return await receive_file(
+        request,
+        sink,
+        max_bytes=multipart.MAX_FILE_BYTES,
+        too_large=partial(content_range.too_large, given),
+        announce=announce,
+    )
 
 
 async def overtaken(
@@ -216,7 +230,7 @@ async def _receive_again(
 ) -> Arrived:
     assert begun.repeated is not None  # noqa: S101 - the other case of `Begun`
     comparison = Comparison(extents_of(services, begun.repeated))
-    upload = await receive_file(request, comparison, max_bytes=multipart.MAX_FILE_BYTES)
+    upload = await receive_part(request, comparison, begun.given)
     check_fields(upload, target.video_id)
     if not comparison.same:
         raise collision(begun.given, begun.repeated)

@@ -17,7 +17,7 @@ from telecine.domains.encodings.operations import VideoRef
 from telecine.domains.sources import operations as sources
 from telecine.domains.sources.models import Source
 from telecine.domains.sources.receiving import Comparison, PartSink, receiving
-from telecine.domains.uploads import groups, ranged
+from telecine.domains.uploads import content_range, groups, ranged
 from telecine.domains.uploads.content_range import Range
 from telecine.domains.uploads.groups import Group
 from telecine.domains.uploads.ranged import Begun, Target
@@ -42,13 +42,17 @@ class Visit:
     """One request of a token's bearer.
 
     `client` are the marks by which clients are told apart; `header` is the request's
-    `Content-Range` and `given` what that says.
+    `Content-Range`.
     """
 
     bearer: Bearer
     client: tuple[str, ...]
     header: str | None
-    given: Range | None
+
+    @property
+    def given(self) -> Range | None:
+        """Return what the header says. Raises Problem: so asked only if no video is named."""
+        return None if self.header is None else content_range.parse(self.header)
 
     def target(self, video_id: str) -> Target:
         """Return a video of the token's project."""

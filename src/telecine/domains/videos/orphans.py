@@ -110,7 +110,7 @@ class Orphans:
     async def _unnamed(self, folder: _Folder, now: datetime) -> set[str]:
         """Return the keys of a folder that no row names; rows are read after the listing."""
         async with self._db.transaction() as tx:
-            named = await _named(tx, folder, now - _SETTLED_AFTER)
+            named = await _named(tx, folder, now)
             if named.deleted:
                 return set()  # its removal is a job
             found = {
@@ -156,7 +156,7 @@ def _is_known_kind(rest: str, folder: str, named: _Named) -> bool:
     return epoch not in named.epochs or epoch in named.writable
 
 
-async def _named(tx: Transaction, folder: _Folder, settled_before: datetime) -> _Named:
+async def _named(tx: Transaction, folder: _Folder, now: datetime) -> _Named:
     named = _Named()
     video = (
         await tx.execute(
@@ -173,16 +173,17 @@ async def _named(tx: Transaction, folder: _Folder, settled_before: datetime) -> 
     for asset in await tx.scalars(assets):
         named.epochs.add(asset.epoch)
         rows = await media.renditions_of(tx, asset.id)
-        if not _is_settled(rows, settled_before):
+        if not is_settled(rows, now):
             named.writable.add(asset.epoch)
     return named
 
 
-def _is_settled(rows: Collection[Rendition], before: datetime) -> bool:
+def is_settled(rows: Collection[Rendition], now: datetime) -> bool:
+    """Tell whether an asset with these renditions is no longer gone through by sweeps."""
     return bool(rows) and all(
         row.state == RenditionState.ENCODED
         and row.encoded_at is not None
-        and row.encoded_at < before
+        and row.encoded_at < now - _SETTLED_AFTER
         for row in rows
     )
 

@@ -85,10 +85,18 @@ async def video(
     discarded: bool = False,
 ) -> VideoRow | None:
     """Return a video of a project; `lock` keeps others from changing it."""
-    listed = _listed(project_id, discarded=discarded)
-    rows = select(*COLUMNS).where(*listed, Video.public_id == public_id)
-    found = (await tx.execute(rows.with_for_update() if lock else rows)).one_or_none()
+    values = {"project_id": project_id, "public_id": public_id}
+    rows = await tx.execute(_one_video(lock=lock, discarded=discarded), values)
+    found = rows.one_or_none()
     return None if found is None else VideoRow(*found)
+
+
+@cache
+def _one_video(*, lock: bool, discarded: bool) -> Select[Any]:
+    project_id = bindparam("project_id", type_=Video.project_id.type)
+    listed = _listed(project_id, discarded=discarded)
+    rows = select(*COLUMNS).where(*listed, Video.public_id == bindparam("public_id"))
+    return rows.with_for_update() if lock else rows
 
 
 async def page(

@@ -27,16 +27,22 @@ def issue(key: bytes, media_id: str, since: datetime) -> str:
 
 def verify(key: bytes, media_id: str, session: str, now: datetime) -> bool:
     """Tell whether we issued this session for this media, and it has not ended."""
+    end = end_of(key, media_id, session)
+    return end is not None and now < end
+
+
+def end_of(key: bytes, media_id: str, session: str) -> datetime | None:
+    """Return when a session ends that we issued for this media, None if we did not."""
     if len(session) != _CHARS:
-        return False
+        return None
     try:
         data = base64.b64decode(session.encode("ascii"), b"-_", validate=True)
     except (UnicodeEncodeError, binascii.Error):
-        return False
+        return None
     end, mac = data[:_TIME_BYTES], data[_TIME_BYTES:]
     if not ids.same(mac, _mac(key, media_id, end)):
-        return False
-    return now < datetime.fromtimestamp(int.from_bytes(end), UTC)
+        return None
+    return datetime.fromtimestamp(int.from_bytes(end), UTC)
 
 
 def _mac(key: bytes, media_id: str, end: bytes) -> bytes:

@@ -287,7 +287,7 @@ async def test_a_token_deleted_while_a_file_arrives(
 
 BAD_FORMS: list[tuple[list[bytes], str]] = [
     ([], "uploaded-file-no-file"),
-    ([field_part("videoId", "vi1")], "uploaded-file-no-file"),
+    ([field_part("note", "nothing else")], "uploaded-file-no-file"),
     ([file_part("a", b"1"), file_part("b", b"2")], "uploaded-file-multiple-files"),
     ([file_part("a", b"")], "uploaded-file-empty"),
     ([file_part("a", b"x" * 2000)], "uploaded-file-too-large"),

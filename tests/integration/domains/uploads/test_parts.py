@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from telecine import clock
+from telecine.domains.sources.models import Part
 from telecine.domains.uploads import content_range
 from tests.integration.domains.uploads.sending import Uploads
 
@@ -164,6 +165,38 @@ async def test_what_does_not_fit_changes_nothing(
     await uploads.accept(b"aaaa", "part 1/*")
     await uploads.accept(b"c", "part 3/3")
     assert await uploads.content() == b"aaaabbbbc"
+
+
+async def test_ten_thousand_parts_become_one_file_and_one_more_is_refused(
+    uploads: Uploads,
+) -> None:
+    """Nearly all of them are put there, as if they had come: the rest is sent."""
+    await uploads.accept(b"aaaa", "part 1/*")
+    source, most = await uploads.source(), content_range.MAX_PARTS
+    middle = b"".join(b"%04d" % number for number in range(2, most))
+    key = f"{source.prefix}source/middle"
+    await uploads.services.store.put(key, middle)
+    async with uploads.db.transaction() as tx:
+        tx.add_all(
+            Part(
+                project_id=source.project_id,
+                source_id=source.id,
+                number=number,
+                own_key=key,
+                extents=[{"key": key, "offset": offset, "size": 4}],
+                size_bytes=4,
+                stored_at=clock.now(),
+            )
+            for offset, number in zip(range(0, len(middle), 4), range(2, most), strict=True)
+        )
+    slug = f"{SLUG}-by-part-part-too-high-allowed"
+    assert await uploads.refuse(slug, b"bbbb", f"part {most + 1}/*") == str(most)
+    slug = f"{SLUG}-by-part-total-parts-too-high"
+    assert await uploads.refuse(slug, b"bbbb", f"part {most}/{most + 1}") == str(most)
+    await uploads.accept(b"z", f"part {most}/{most}")
+    assert await uploads.content() == b"aaaa" + middle + b"z"
+    slug = "video-source-already-uploaded"
+    await uploads.refuse(slug, b"bbbb", f"part {most + 1}/{most + 1}")
 
 
 async def test_a_total_is_kept(uploads: Uploads) -> None:

@@ -1,5 +1,9 @@
 """Uploads that do not fit are refused before anything of them is stored."""
 
+import errno
+import os
+from collections.abc import Sequence
+
 import httpx
 import pytest
 
@@ -63,3 +67,23 @@ async def test_a_full_disk_refuses_and_accepts_again_when_there_is_room(
         assert int(reply.headers["retry-after"]) > 0
     await uploads.accept(b"a" * 4996, "bytes 4-4999/5000")
     assert len(await uploads.content()) == 5000
+
+
+async def test_a_disk_that_fills_in_the_middle_loses_nothing_and_the_upload_goes_on(
+    uploads: Uploads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await uploads.accept(b"aaaa", "part 1/3")
+    held = await uploads.ingest()
+
+    def fail(descriptor: int, pieces: Sequence[bytes | memoryview]) -> int:
+        del descriptor, pieces
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "writev", fail)
+        refused(await uploads.send(b"bbbb", "part 2/3"), 507, "insufficient-storage")
+    assert await uploads.ingest() == held
+    assert await uploads.claims() == 0
+    await uploads.accept(b"bbbb", "part 2/3")
+    await uploads.accept(b"c", "part 3/3")
+    assert await uploads.content() == b"aaaabbbbc"

@@ -19,6 +19,7 @@ from telecine.domains.videos.operations import create_video, reference, remove
 from telecine.domains.videos.orphans import Orphans
 from telecine.formats.mp4.fragment import Samples, moof, read_moof
 from telecine.pipeline.stored_index import StoredIndex, StoredPiece
+from telecine.processes.fsck import compared
 from telecine.storage.extents import Extent
 from telecine.storage.store import Store
 from tests.fixtures.application import make_project
@@ -281,3 +282,22 @@ async def test_two_workers_may_sweep_at_once(house: House) -> None:
     assert await house.orphans.sweep(house.now) == 3
     assert await other.sweep(house.now) == 0
     assert await house.keys() == set()
+
+
+async def test_the_doctor_knows_what_sweeps_will_remove(house: House) -> None:
+    """A job that was killed between an object and its row leaves what is no fault."""
+    video = await house.new_video()
+    asset = await house.planned(video)
+    long_ago = clock.now() - timedelta(days=3)
+    await house.rendition(asset, encoded_at=clock.now())
+    pictures = {objects.still_key(asset.prefix), objects.storyboard_key(asset.prefix)}
+    await house.put(*pictures)
+    report = await compared(house.db, house.store)
+    assert (report.problems, report.unsettled) == ([], 2)
+    stray = objects.run_key(asset.prefix, "240p", 0)  # the end of the ladder looked for those
+    await house.put(stray)
+    assert [each.key for each in (await compared(house.db, house.store)).problems] == [stray]
+    async with house.db.transaction() as tx:
+        await tx.execute(update(Rendition).values(encoded_at=long_ago))
+    found = {each.key for each in (await compared(house.db, house.store)).problems}
+    assert found == {stray, *pictures}
