@@ -31,10 +31,14 @@ SHARED_HEADERS: tuple[Header, ...] = (
     (b"timing-allow-origin", b"*"),
     (b"x-content-type-options", b"nosniff"),
 )
+_ASKED_WITH = (
+    *(b"Range", b"X-Token-Session", b"Content-Type"),
+    *(b"CMCD-Request", b"CMCD-Object", b"CMCD-Status", b"CMCD-Session"),
+)
 PREFLIGHT_HEADERS: tuple[Header, ...] = (
     *SHARED_HEADERS,
     (b"access-control-allow-methods", b"GET, HEAD, OPTIONS"),
-    (b"access-control-allow-headers", b"Range, X-Token-Session, Content-Type"),
+    (b"access-control-allow-headers", b", ".join(_ASKED_WITH)),
     (b"access-control-max-age", b"86400"),
 )
 

@@ -35,6 +35,7 @@ from telecine.delivery.transport import TransportView
 from telecine.delivery.wishes import NotStoredYet
 from telecine.domains.encodings.models import RenditionState
 from telecine.domains.encodings.queries import AUDIO
+from telecine.pipeline.extra import is_extra
 from telecine.problems import Problem, not_found, problem
 from telecine.storage.store import ObjectMissing, Store, StoreError
 
@@ -46,12 +47,12 @@ _PATH = re.compile(
     rf"/vod/(?P<id>vi[0-9A-Za-z]{{1,64}})(?:/token/(?P<token>{CREDENTIAL}))?(?P<rest>/.*)?"
 )
 _OLD_PAGE = re.compile(r"/vi[0-9A-Za-z]{22}/?")  # `/videos` is the API
-_SEGMENT = re.compile(r"/hls/(?P<quality>[0-9a-z]{1,8})/(?P<epoch>\d{1,9})-(?P<n>\d{1,9})\.m4s")
+_SEGMENT = re.compile(r"/hls/(?P<quality>[0-9a-z-]{1,12})/(?P<epoch>\d{1,9})-(?P<n>\d{1,9})\.m4s")
 _TRANSPORT = re.compile(
     r"/hls/(?P<quality>[0-9a-z]{1,8})/video-(?P<epoch>\d{1,9})-(?P<n>\d{1,9})\.ts"
 )
-_INIT = re.compile(r"/hls/(?P<quality>[0-9a-z]{1,8})/init-(?P<epoch>\d{1,9})\.mp4")
-_VARIANT = re.compile(r"/hls/(?P<quality>\d{1,4}p)/manifest\.m3u8")
+_INIT = re.compile(r"/hls/(?P<quality>[0-9a-z-]{1,12})/init-(?P<epoch>\d{1,9})\.mp4")
+_VARIANT = re.compile(r"/hls/(?P<quality>\d{1,4}p(?:-[0-9a-z]{1,6})?)/manifest\.m3u8")
 _MASTER = re.compile(r"/hls/manifest\.m3u8")
 _AUDIO = re.compile(rf"/hls/{AUDIO}/{AUDIO}\.m3u8")
 _SESSION = "/session"
@@ -245,6 +246,8 @@ class Delivery:
         asset = request.media.asset
         if asset is None or found["quality"] not in asset.renditions:
             return None
+        if request.transport and is_extra(found["quality"]):
+            return None  # MPEG-TS is made of H.264 only
         body = playlists.video(asset, transport=request.transport)
         return self._playlist(request, body, complete=asset.complete)
 

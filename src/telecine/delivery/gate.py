@@ -170,9 +170,22 @@ class Gate:
                 return None
         return sessions.issue(self._key, media_id, now)
 
-    def is_session(self, media_id: str, session: str) -> bool:
-        """Tell whether a session opens a private media now, wherever the viewer comes from."""
-        return sessions.verify(self._key, media_id, session, clock.now())
+    def session_end(self, media_id: str, session: str) -> datetime | None:
+        """Return until when a session opens a private media, None if it is not one of ours."""
+        return sessions.end_of(self._key, media_id, session)
+
+    def signed_end(self, media: Guarded, token: str) -> datetime | None:
+        """Return until when a signed token opens a private media for anybody.
+
+        None if that cannot be told at once: `admit` can.
+        """
+        signature = Signature.parse(token)
+        if signature is None or signature.is_bound:
+            return None
+        secret = self._signers.known(media.project_id).get(signature.key_id)
+        if secret is None or not signature.verify(secret, media.public_id, clock.now()):
+            return None
+        return signature.expires_at
 
     def public_session(self, media_id: str) -> str:
         """Return a session for a public video: clients may ask for one, nobody needs it."""
@@ -205,7 +218,8 @@ class Gate:
         brought += [
             value.decode("latin-1") for name, value in scope["headers"] if name == SESSION_HEADER
         ]
-        good = (each for each in brought if self.is_session(media_id, each))
+        now = clock.now()
+        good = (each for each in brought if sessions.verify(self._key, media_id, each, now))
         return next(good, None)
 
     def _viewer(self, scope: Scope) -> bytes:

@@ -59,6 +59,9 @@ _SESSION = "/session"
 _PATIENCE_TARGETS = 3
 """A playlist that does not come within three target durations never does (6.2.5.2)."""
 
+_WAITING_ROOM_S = 10.0
+"""How long the answer to a player is held back that waits for a stream to begin."""
+
 _MEDIA = b"video/mp4"
 _ONCE = b"public, max-age=1"
 _VARY: Header = (b"vary", b"accept-encoding")
@@ -177,6 +180,8 @@ class LiveDelivery:
     ) -> Answer:
         rendition = matched.groupdict().get("rendition", SOURCE)
         window = await self._edge.window(stream.public_id, rendition)
+        if window is None and handler == self._master and _waits(scope):
+            window = await self._edge.appearance(stream.public_id, _WAITING_ROOM_S)
         # A token is not used up by what is not there: players ask until somebody broadcasts.
         there = window is not None or handler == self._thumbnail
         admission = await self._gate.admit(scope, stream, token) if there else None
@@ -221,6 +226,7 @@ class LiveDelivery:
         asked = _wanted(query)
         if asked is not None and not window.ended and not await _come(window, *asked):
             return Answer(503, headers=((b"retry-after", b"1"),))
+        window = window.newest
         rendered = self._rendered.setdefault(window, Rendered())
         packed = any(
             name == b"accept-encoding" and b"gzip" in value
@@ -251,7 +257,7 @@ class LiveDelivery:
         part = window.part(*place)
         if part is None and place == window.edge and not window.ended:
             await _arrival(window, *place)  # what the playlist hinted at
-            part = window.part(*place)
+            part = window.newest.part(*place)
         if part is None:
             return None
         return Answer(200, _MEDIA, [part.data], request.cached(IMMUTABLE))
@@ -311,6 +317,11 @@ class LiveDelivery:
         return Answer(200, b"image/jpeg", [picture], request.cached(b"public, max-age=5"))
 
 
+def _waits(scope: Scope) -> bool:
+    """Tell whether a player wants its answer once there is something to play."""
+    return b"wait=1" in scope["query_string"].split(b"&")
+
+
 def _wanted(query: dict[str, str]) -> tuple[int, int | None] | None:
     """Return what a playlist is to have (6.2.5.2). Raises Problem 400."""
     msn, part = query.get("_HLS_msn"), query.get("_HLS_part")
@@ -344,6 +355,7 @@ async def _come(window: Window, msn: int, part: int | None) -> bool:
                 if window.holds(msn, part):
                     return True
                 await asyncio.shield(window.wait(msn, part))
+                window = window.newest
     except TimeoutError:
         return False
     return True

@@ -17,7 +17,7 @@ from telecine.delivery.texts import TextView
 from telecine.domains.captions import queries as texts
 from telecine.domains.captions.models import Caption
 from telecine.domains.chapters.models import Chapter
-from telecine.domains.encodings import objects, queries
+from telecine.domains.encodings import objects, queries, speeds
 from telecine.domains.encodings.models import Asset, AssetState, Growth, Rendition, RenditionState
 from telecine.domains.players import queries as players
 from telecine.domains.players.queries import ShownTheme
@@ -25,6 +25,7 @@ from telecine.domains.sources.models import Source, SourceState
 from telecine.domains.sources.queries import arrived_extents, source_of
 from telecine.domains.videos.delivered import DeliveredVideo, delivered_video
 from telecine.pipeline.codec import plan_from_json
+from telecine.pipeline.extra import is_extra
 from telecine.pipeline.model import Plan
 from telecine.storage.extents import Extent, Extents
 from telecine.storage.store import Store
@@ -63,6 +64,8 @@ class AssetView:
     plan: Plan
     source: Extents
     renditions: Mapping[str, RenditionView]
+    """What viewers can ask for: beside the ladder, only what is stored."""
+
     still_key: str | None
     storyboard_key: str | None
     storyboard_offsets: Sequence[int] | None
@@ -72,6 +75,8 @@ class AssetView:
     """How many segments can be served: all of the plan, unless the source still arrives."""
 
     growth: str | None = None
+    viewer_px_per_s: int | None = None
+    """What is encoded for a viewer who waits, in pixels a second; None: not measured yet."""
 
     @property
     def is_open(self) -> bool:
@@ -81,7 +86,9 @@ class AssetView:
     @property
     def complete(self) -> bool:
         """Tell whether nothing will change any more."""
-        return not self.is_open and all(rendition.stored for rendition in self.renditions.values())
+        planned = all(rendition.name in self.renditions for rendition in self.plan.extra)
+        stored = all(rendition.stored for rendition in self.renditions.values())
+        return planned and stored and not self.is_open
 
     def etag(self, name: str, item: str) -> bytes:
         """Return the validator of what is made of a rendition, and changes with the epoch."""
@@ -191,6 +198,7 @@ class MediaCache:
                 media = Media(video, None, _stage(source, asset), theme, captions, chapters)
                 return self._keep(generation, public_id, media)
             rows = await queries.renditions_of(tx, asset.id)
+            viewer_px_per_s = await speeds.slowest_px_per_s(tx)
             extents = [] if source is None else await arrived_extents(tx, source)
         plan = await self._plan(asset)
         stored = Extents(self._store, [Extent.from_json(extent) for extent in extents])
@@ -202,13 +210,14 @@ class MediaCache:
             prefix=asset.prefix,
             plan=plan,
             source=stored,
-            renditions={row.name: _view(row) for row in rows},
+            renditions={row.name: _view(row) for row in rows if _is_served(row)},
             still_key=asset.still_key,
             storyboard_key=asset.storyboard_key,
             storyboard_offsets=asset.storyboard_offsets,
             revision=asset.revision,
             arrived=plan.arrived_segments(stored.size_bytes if is_open else None),
             growth=asset.growth,
+            viewer_px_per_s=viewer_px_per_s,
         )
         return self._keep(
             generation, public_id, Media(video, view, Stage.READY, theme, captions, chapters)
@@ -242,6 +251,10 @@ async def _captions(tx: Transaction, video: DeliveredVideo) -> list[TextView]:
 async def _chapters(tx: Transaction, video: DeliveredVideo) -> list[TextView]:
     rows = await texts.tracks(tx, Chapter, video.project_id, video.id)
     return [TextView.of(row) for row in rows]
+
+
+def _is_served(row: Rendition) -> bool:
+    return not is_extra(row.name) or row.state == RenditionState.ENCODED
 
 
 def _view(row: Rendition) -> RenditionView:

@@ -23,6 +23,7 @@ from telecine.formats.hls.playlist import (
     render_media,
 )
 from telecine.pipeline.model import TIMESCALE, Plan, VideoRendition
+from telecine.pipeline.pace import in_time
 
 MEDIA_TYPE = b"application/vnd.apple.mpegurl"
 
@@ -37,14 +38,15 @@ _BOXES_SHARE = Fraction(102, 100)  # moof and mdat headers of 2 s pieces, at 240
 
 
 def master(asset: AssetView, captions: Sequence[TextView] = (), *, transport: bool = False) -> str:
-    """Return the master playlist: every planned rendition, whatever is stored.
+    """Return the master playlist: every rendition that can be watched, whatever is stored.
 
     With `transport` its children list MPEG-TS, which has the sound in every variant.
     """
     plan = asset.plan
     query = _TRANSPORT_QUERY if transport else ""
     audio_bps = _audio_bps(asset)
-    variants = [_variant(asset, r, audio_bps, transport=transport) for r in _order(asset)]
+    listed = [*_order(asset), *([] if transport else _extra(asset))]
+    variants = [_variant(asset, r, audio_bps, transport=transport) for r in listed]
     media = []
     if plan.audio is not None and variants and not transport:
         media.append(
@@ -81,20 +83,39 @@ def master(asset: AssetView, captions: Sequence[TextView] = (), *, transport: bo
 
 
 def _order(asset: AssetView) -> list[VideoRendition]:
-    """Put first what a player should start with.
+    """Return what is listed, first what a player should start with.
+
+    A rendition that no machine makes as fast as it is watched is listed once it is stored.
 
     While the ladder is young that is the rendition which is certainly there; later
     the middle one, which starts quickly on any line.
     """
-    renditions = list(asset.plan.renditions)
+    ready = [r for r in asset.plan.renditions if _is_there(asset.renditions[r.name])]
+    renditions = [
+        rendition
+        for rendition in asset.plan.renditions
+        if rendition in ready or in_time(asset.plan, rendition, asset.viewer_px_per_s)
+    ]
     if not renditions:
         return []
-    ready = [r for r in renditions if _is_there(asset.renditions[r.name])]
     if len(ready) == len(renditions) or not ready:
         first = renditions[len(renditions) // 2]
     else:
         first = ready[-1]
     return [first, *(rendition for rendition in reversed(renditions) if rendition != first)]
+
+
+def _extra(asset: AssetView) -> list[VideoRendition]:
+    """Return the codecs beside H.264 of which every rung is stored, best rung first.
+
+    Players pick a codec once and stay with it, so one with half of its rungs would keep them
+    from the others. H.264 comes before them for those that do not look at CODECS.
+    """
+    rungs: dict[str, list[VideoRendition]] = {}
+    for rendition in asset.plan.extra:
+        rungs.setdefault(rendition.codec, []).insert(0, rendition)
+    whole = [each for each in rungs.values() if all(r.name in asset.renditions for r in each)]
+    return [rendition for each in whole for rendition in each]
 
 
 def _is_there(rendition: RenditionView) -> bool:

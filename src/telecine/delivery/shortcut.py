@@ -2,18 +2,21 @@
 
 What the application would answer to the same request, header by header; everything that
 needs a look elsewhere (lists of sites, a range, a disk, the database) is left to it. A private
-video is not looked up either: its session proves itself.
+video is not looked up either: its session or its signed token proves itself.
 """
 
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
 
+from telecine import clock
 from telecine.delivery import answers
 from telecine.delivery.answers import Header
 from telecine.delivery.body import open_cached, read_cached
-from telecine.delivery.gate import SESSION_HEADER
+from telecine.delivery.gate import SESSION_HEADER, Guarded
 from telecine.delivery.media import Media, MediaCache
 from telecine.delivery.parts import Part, StoredRange, body_size
 from telecine.delivery.segments import Segments
@@ -21,16 +24,21 @@ from telecine.domains.encodings.queries import AUDIO
 from telecine.http.at_once import Answer, Stretch
 from telecine.storage.store import ObjectMissing, Store
 
-_TARGET = re.compile(rb"/vod/(vi[0-9A-Za-z]{1,64})/hls/([0-9a-z]{1,8})/(\d{1,9})-(\d{1,9})\.m4s")
-_IN_SESSION = re.compile(
-    rb"(/vod/(vi[0-9A-Za-z]{1,64}))/token/[0-9a-f-]{36}(/hls/[^?]+)\?avh=([0-9A-Za-z_-]{28})"
-)
+_TARGET = re.compile(rb"/vod/(vi[0-9A-Za-z]{1,64})/hls/([0-9a-z-]{1,12})/(\d{1,9})-(\d{1,9})\.m4s")
+_IN_TOKEN = re.compile(rb"(/vod/(vi[0-9A-Za-z]{1,64}))/token/[0-9a-f-]{36}")
+_SIGNED = re.compile(rb"(/vod/(vi[0-9A-Za-z]{1,64}))/token/(sk[0-9A-Za-z_~-]{1,100})")
+_OF_SESSION = re.compile(rb"avh=([0-9A-Za-z_-]{28})")
+_IN_FOLDER = b"/hls/"
+_IN_TOKEN_FOLDER = b"/token/"
 _PRIVATE = b" "
 """Before the keys of private segments: no target has it, so nothing else leads to them."""
 
 _KEPT = 1024
 _BODIES_BYTES = 8 << 20
 """Bodies that are put together of many reads are kept while they are asked for again."""
+
+_SESSIONS = 4096
+"""So many sessions are kept as verified: a MAC a segment would be a tenth of its cost."""
 
 _SENT_FROM_FILE_BYTES = 16 << 10  # less is copied for less than the calls cost
 
@@ -63,6 +71,19 @@ class _Known:
     body: bytes | None = None
 
 
+class _Opened(NamedTuple):
+    """What a session or a signed token opens.
+
+    A token does so only while its video is what `media` says: that is forgotten with every
+    change of a project and its keys.
+    """
+
+    folder: bytes
+    header: bytes
+    end: datetime
+    media: Media | None = None
+
+
 class SegmentShortcut:
     """Answers with headers and body of a segment (`http.at_once.Shortcut`)."""
 
@@ -71,10 +92,13 @@ class SegmentShortcut:
         cache: MediaCache,
         segments: Segments,
         store: Store,
-        is_session: Callable[[str, str], bool],
+        session_end: Callable[[str, str], datetime | None],
+        signed_end: Callable[[Guarded, str], datetime | None],
     ) -> None:
-        """`is_session` tells whether a session (its second argument) opens a private video."""
-        self._is_session = is_session
+        """`session_end` and `signed_end` tell until when a session or token opens a video."""
+        self._session_end = session_end
+        self._signed_end = signed_end
+        self._opened: dict[tuple[bytes, bytes], _Opened] = {}
         self._cache = cache
         self._segments = segments
         self._store = store
@@ -84,17 +108,53 @@ class SegmentShortcut:
 
     def __call__(self, target: bytes, room: memoryview) -> Answer | None:
         """Return the answer, None where there is none at once."""
-        found = _IN_SESSION.fullmatch(target) if b"?" in target else None
-        if found is None:
+        path, _, query = target.partition(b"?")
+        if not query and _IN_TOKEN_FOLDER not in target:
             return self._answer(target, room)
-        folder, public_id, file, session = found.groups()
-        if not self._is_session(public_id.decode(), session.decode()):
+        place, slash, file = path.partition(_IN_FOLDER)
+        opened = self._opened.get((place, query))
+        if opened is None or not self._holds(opened):
+            opened = self._open(place, query) if query else self._open_signed(place)
+        if opened is None or opened.end <= clock.now():
             return None
-        answer = self._answer(_PRIVATE + folder + file, room)
-        if answer is None:
+        answer = self._answer(opened.folder + slash + file, room)
+        return None if answer is None else Answer(answer.head[:-2] + opened.header, answer.body)
+
+    def _open(self, place: bytes, query: bytes) -> _Opened | None:
+        """Look at the session of a request below `place`."""
+        below, session = _IN_TOKEN.fullmatch(place), _OF_SESSION.fullmatch(query)
+        if below is None or session is None:
             return None
-        head = b"%s%s: %s\r\n\r\n" % (answer.head[:-2], SESSION_HEADER, session)
-        return Answer(head, answer.body)
+        end = self._session_end(below[2].decode(), session[1].decode())
+        if end is None:
+            return None
+        header = b"%s: %s\r\n\r\n" % (SESSION_HEADER, session[1])
+        return self._opens((place, query), below[1], header, end)
+
+    def _open_signed(self, place: bytes) -> _Opened | None:
+        below = _SIGNED.fullmatch(place)
+        media = None if below is None else self._cache.kept(below[2].decode())
+        if below is None or media is None:
+            return None
+        end = self._signed_end(media.video, below[3].decode())
+        return None if end is None else self._opens((place, b""), below[1], b"\r\n", end, media)
+
+    def _holds(self, opened: _Opened) -> bool:
+        media = opened.media
+        return media is None or self._cache.kept(media.video.public_id) is media
+
+    def _opens(
+        self,
+        by: tuple[bytes, bytes],
+        folder: bytes,
+        header: bytes,
+        end: datetime,
+        media: Media | None = None,
+    ) -> _Opened:
+        if len(self._opened) >= _SESSIONS:
+            self._opened.clear()  # they prove themselves again
+        opened = self._opened[by] = _Opened(_PRIVATE + folder, header, end, media)
+        return opened
 
     def _answer(self, target: bytes, room: memoryview) -> Answer | None:
         known = self._known.get(target)

@@ -21,6 +21,9 @@ class SigningKeys(Protocol):
     async def of(self, project_id: UUID) -> Mapping[str, str]:
         """Return the keys of a project."""
 
+    def known(self, project_id: UUID) -> Mapping[str, str]:
+        """Return those that are in memory: none, if the project's were not asked for lately."""
+
 
 class Signers:
     """Signing keys by project. Keeps nothing while changes may be missed."""
@@ -51,6 +54,10 @@ class Signers:
                 self._known.clear()
             self._known[project_id] = opened
         return opened
+
+    def known(self, project_id: UUID) -> Mapping[str, str]:
+        """Return the secrets of a project's keys, as far as they are in memory."""
+        return self._known.get(project_id, {})
 
     def forget_all(self) -> None:
         """Read all keys anew."""

@@ -1,4 +1,5 @@
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -7,9 +8,10 @@ from uuid import UUID
 import pytest
 from starlette.types import Message
 
+from telecine import clock
 from telecine.delivery import answers, shortcut
 from telecine.delivery.answers import Answer
-from telecine.delivery.gate import named
+from telecine.delivery.gate import Guarded, named
 from telecine.delivery.media import AssetView, MediaCache, RenditionView
 from telecine.delivery.parts import Part, StoredRange
 from telecine.delivery.segments import Segments
@@ -21,9 +23,11 @@ pytestmark = pytest.mark.anyio
 
 HOST = (b"host", b"media.example")
 SESSION = "A" * 28
+SESSION_END = datetime(2121, 1, 1, tzinfo=UTC)
 IN_SESSION = (
     b"/vod/viABC/token/00000000-0000-4000-8000-000000000000/hls/%s/2-7.m4s?avh=" + SESSION.encode()
 )
+SIGNED = b"/vod/viABC/token/skAB~4102444800~~~code/hls/%s/2-7.m4s"
 SEGMENT = b"/vod/viABC/hls/360p/2-7.m4s"
 PARTS: list[Part] = [b"moof", StoredRange("film", 3, 5)]
 
@@ -50,15 +54,22 @@ class Viewed:
             storyboard_offsets=None,
             arrived=9,
         )
-        self.video = SimpleNamespace(public=True, access=None)
+        self.video = SimpleNamespace(public=True, access=None, public_id="viABC")
         self.media: object = SimpleNamespace(asset=self.asset, video=self.video)
         self.parts: list[Part] | None = PARTS
         self.answer = SegmentShortcut(
             cast("MediaCache", SimpleNamespace(kept=lambda public_id: self.media)),
             cast("Segments", SimpleNamespace(known=lambda *which: self.parts)),
             self.store,
-            lambda public_id, session: (public_id, session) == ("viABC", SESSION),
+            lambda *which: SESSION_END if which == ("viABC", SESSION) else None,
+            self.signed_end,
         )
+        self.signing_keys = {"skAB"}
+
+    def signed_end(self, media: Guarded, token: str) -> datetime | None:
+        key, _, rest = token.partition("~")
+        known = key in self.signing_keys and media is self.video and rest == "4102444800~~~code"
+        return SESSION_END if known else None
 
     def changed(self) -> None:
         """Something about the video changes, as the process is told."""
@@ -87,9 +98,11 @@ async def viewed(tmp_path: Path) -> Viewed:
     return viewed
 
 
-@pytest.mark.parametrize("public", [True, False])
+@pytest.mark.parametrize("opened_by", ["nothing", "session", "signature"])
 @pytest.mark.parametrize("name", ["360p", "audio"])
-async def test_it_says_what_the_application_would(viewed: Viewed, name: str, public: bool) -> None:
+async def test_it_says_what_the_application_would(
+    viewed: Viewed, name: str, opened_by: str
+) -> None:
     sent: list[Message] = []
 
     async def send(message: Message) -> None:
@@ -97,10 +110,16 @@ async def test_it_says_what_the_application_would(viewed: Viewed, name: str, pub
 
     kind = b"audio/mp4" if name == "audio" else b"video/mp4"
     etag = viewed.asset.etag(name, "7")
+    public = opened_by == "nothing"
     cache = answers.IMMUTABLE if public else answers.PRIVATE
-    answer = named(Answer(200, kind, PARTS, cache, etag, ranges=True), None if public else SESSION)
+    session = SESSION if opened_by == "session" else None
+    answer = named(Answer(200, kind, PARTS, cache, etag, ranges=True), session)
     viewed.video.public = public
-    target = b"/vod/viABC/hls/%s/2-7.m4s" if public else IN_SESSION
+    target = {
+        "nothing": b"/vod/viABC/hls/%s/2-7.m4s",
+        "session": IN_SESSION,
+        "signature": SIGNED,
+    }[opened_by]
     await answers.send_answer({"method": "GET", "headers": [HOST]}, send, viewed.store, answer)
     head, _, body = viewed(target % name.encode()).partition(b"\r\n\r\n")
     headers = [tuple(line.split(b": ", 1)) for line in head.split(b"\r\n")]
@@ -174,7 +193,9 @@ async def test_what_is_private_unknown_or_elsewhere_is_the_applications(viewed: 
     assert viewed() == b""
 
 
-async def test_a_session_opens_a_private_video(viewed: Viewed) -> None:
+async def test_a_session_opens_a_private_video(
+    viewed: Viewed, monkeypatch: pytest.MonkeyPatch
+) -> None:
     viewed.video.public = False
     target = IN_SESSION % b"360p"
     assert viewed(target).endswith(b"\r\n\r\nmoof34567")
@@ -190,9 +211,35 @@ async def test_a_session_opens_a_private_video(viewed: Viewed) -> None:
         SEGMENT,
     ):
         assert viewed(other) == b"", other
+    with monkeypatch.context() as later:
+        later.setattr(clock, "now", lambda: SESSION_END)
+        assert viewed(target) == b"", "it has ended"
+    assert viewed(target)
     viewed.video.access = object()
     viewed.changed()
     assert viewed(target) == b""
     viewed.video.access, viewed.video.public = None, True
     viewed.changed()
     assert viewed(target) == b"", "of a public video nothing is private"
+
+
+async def test_a_signed_token_opens_a_private_video_until_its_key_is_deleted(
+    viewed: Viewed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewed.video.public = False
+    target = SIGNED % b"360p"
+    for _ in range(2):
+        assert viewed(target).endswith(b"\r\n\r\nmoof34567")
+    for other in (
+        target.replace(b"skAB", b"skAC"),
+        target.replace(b"~~~", b"~192.0.2.1~~"),
+        target.replace(b"code", b"core"),
+        target + b"?x=1",
+    ):
+        assert viewed(other) == b"", other
+    with monkeypatch.context() as later:
+        later.setattr(clock, "now", lambda: SESSION_END)
+        assert viewed(target) == b"", "it has ended"
+    viewed.signing_keys.clear()
+    viewed.changed()  # as all media of a project are with its keys
+    assert viewed(target) == b""
