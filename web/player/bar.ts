@@ -188,7 +188,7 @@ export class ControlBar {
   }
 
   private refreshSpeed(): void {
-    const rate = this.video.playbackRate;
+    const { rate } = this.player;
     this.speed.root.hidden = this.player.media.live;
     if (this.speed.root.dataset['rate'] === String(rate)) return;
     this.speed.root.dataset['rate'] = String(rate);

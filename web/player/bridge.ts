@@ -104,7 +104,7 @@ export class Bridge {
       getMuted: () => video.muted,
       getLoop: () => player.options.loop,
       getCurrentTime: () => video.currentTime,
-      getPlaybackRate: () => video.playbackRate,
+      getPlaybackRate: () => player.rate,
       getVolume: () => video.volume,
       getDuration: () => (player.media.live ? player.endS - player.beginS : video.duration),
       getVideoSize: () => this.videoSize(),

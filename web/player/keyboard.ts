@@ -20,8 +20,8 @@ export function keyActions(
     video.muted = false;
   };
   const faster = (steps: number) => () => {
-    const at = RATES.indexOf(video.playbackRate);
-    video.playbackRate = RATES[at + steps] ?? video.playbackRate;
+    const at = RATES.indexOf(player.rate);
+    video.playbackRate = RATES[at + steps] ?? player.rate;
   };
   const actions = new Map<string, () => void>([
     [' ', () => player.toggle()],

@@ -1,4 +1,5 @@
 import Hls, { type ErrorData, type HlsConfig } from 'hls.js';
+import { CatchUp, LIVE_WITHIN_S } from './catchup';
 import { describe, isNamed } from './failures';
 import type { Media } from './media';
 import type { Options } from './options';
@@ -15,12 +16,14 @@ const STAGE = 'telecine-stage';
 const OFFLINE = 'offline';
 const POLL_FIRST_MS = 1000;
 const POLL_LONGEST_MS = 5000;
+/** An answer that took so long was held back until there was something to tell. */
+const HELD_MS = 2000;
 /** Enough to start at once; more would be wasted on those who never press play. */
 const BUFFER_BEFORE_PLAY_S = 6;
 const BUFFER_S = 30;
 const RECOVERY_PAUSE_MS = 5000;
-/** Whoever is this near to the newest picture of a live stream sees it live. */
-const LIVE_WITHIN_S = 15;
+/** How much later a live stream is shown after each stall: one part, not the engine's second. */
+const STALL_COSTS_S = 0.2;
 
 /**
  * Plays one media after the other in a `<video>`; knows nothing about what it looks like.
@@ -41,11 +44,14 @@ export class Player extends EventTarget {
   isInterlude = false;
   /** Runs before the first picture, as advertisements do. */
   beforeFirstPlay: (() => Promise<void>) | null = null;
+  private readonly catchUp: CatchUp;
   private opening: Promise<void> | null = null;
   private pollTimer: number | undefined;
   private pollDelayMs = POLL_FIRST_MS;
   private recoveredAtMs = Number.NEGATIVE_INFINITY;
   private playRequested = false;
+  /** Where the viewer wants to be in a media whose length is not known yet. */
+  private awaitedS: number | null = null;
 
   constructor(
     readonly video: HTMLVideoElement,
@@ -53,6 +59,7 @@ export class Player extends EventTarget {
     public options: Options,
   ) {
     super();
+    this.catchUp = new CatchUp(video, () => (this.media.live ? this.hls : null));
     this.adopt();
     video.addEventListener('timeupdate', () => this.onTimeUpdate());
     video.addEventListener('play', () => {
@@ -62,6 +69,8 @@ export class Player extends EventTarget {
     video.addEventListener('loadedmetadata', () => {
       if (this.isReady) return;
       this.isReady = true;
+      if (this.awaitedS !== null) this.seek(this.awaitedS);
+      this.awaitedS = null;
       this.tell('ready');
     });
     video.addEventListener('error', () => {
@@ -98,6 +107,7 @@ export class Player extends EventTarget {
     this.pollDelayMs = POLL_FIRST_MS;
     this.hls?.destroy();
     this.hls = null;
+    this.awaitedS = null;
     this.video.pause();
     this.video.removeAttribute('src');
     this.video.load();
@@ -130,8 +140,12 @@ export class Player extends EventTarget {
     else this.video.pause();
   }
 
-  /** Moves to `timeS`, kept inside what can be played. */
+  /** Moves to `timeS`, kept inside what can be played, once that is known. */
   seek(timeS: number): void {
+    if (!this.isReady) {
+      this.awaitedS = timeS;
+      return;
+    }
     this.video.currentTime = Math.min(Math.max(timeS, this.beginS), this.endS);
   }
 
@@ -152,6 +166,11 @@ export class Player extends EventTarget {
   get isAtLiveEdge(): boolean {
     const newestS = this.hls?.liveSyncPosition ?? this.endS;
     return this.video.currentTime > newestS - LIVE_WITHIN_S;
+  }
+
+  /** How fast the viewer wants it; a live stream may be a little faster, to catch up. */
+  get rate(): number {
+    return this.catchUp.viewersRate;
   }
 
   /** Goes to what is shown right now. */
@@ -205,6 +224,7 @@ export class Player extends EventTarget {
     const { options, video, media } = this;
     this.playRequested = options.autoplay;
     this.opening = null;
+    this.catchUp.watch(media.live);
     if (options.muted) video.muted = true;
     video.loop = options.loop && options.endS === null;
     if (media.poster === null || options.hidePoster) video.removeAttribute('poster');
@@ -232,7 +252,13 @@ export class Player extends EventTarget {
       this.onPlayable();
     });
     hls.on(Hls.Events.LEVELS_UPDATED, () => this.tell('qualitieschange'));
-    hls.on(Hls.Events.LEVEL_SWITCHED, () => this.tell('qualitychange'));
+    let codecs: string | undefined;
+    hls.on(Hls.Events.LEVEL_SWITCHED, (_, { level }) => {
+      const before = codecs;
+      codecs = hls.levels[level]?.codecSet;
+      if (codecs !== before) this.tell('qualitieschange');
+      this.tell('qualitychange');
+    });
     // Captions are drawn by us, from tracks that stay hidden.
     hls.subtitleDisplay = false;
     hls.loadSource(this.media.hls);
@@ -244,6 +270,7 @@ export class Player extends EventTarget {
       maxBufferLength: this.playRequested ? BUFFER_S : BUFFER_BEFORE_PLAY_S,
       startPosition: fromS ?? -1,
       capLevelToPlayerSize: this.options.maxQualityPx === null,
+      liveSyncOnStallIncrease: STALL_COSTS_S,
     };
   }
 
@@ -270,7 +297,10 @@ export class Player extends EventTarget {
 
   private async ask(init?: RequestInit): Promise<[number, string | null]> {
     try {
-      const answer = await fetch(this.media.hls, init);
+      const url = new URL(this.media.hls, location.href);
+      // The server answers as soon as somebody broadcasts, or after a while.
+      if (this.stage === OFFLINE) url.searchParams.set('wait', '1');
+      const answer = await fetch(url, init);
       return [answer.status, answer.headers.get(STAGE)];
     } catch (error) {
       if (!(error instanceof TypeError)) throw error;
@@ -309,13 +339,15 @@ export class Player extends EventTarget {
     this.stage = status === 404 ? OFFLINE : (stage ?? this.stage);
     this.setState('waiting');
     this.pollTimer = window.setTimeout(() => void this.askAgain(), this.pollDelayMs);
-    this.pollDelayMs = Math.min(this.pollDelayMs * 1.5, POLL_LONGEST_MS);
+    this.pollDelayMs = Math.min(Math.max(this.pollDelayMs * 1.5, POLL_FIRST_MS), POLL_LONGEST_MS);
   }
 
   private async askAgain(): Promise<void> {
     const { media } = this;
+    const askedMs = performance.now();
     const [status, stage] = await this.ask({ cache: 'no-store' });
     if (media !== this.media) return; // another one was loaded meanwhile
+    if (performance.now() - askedMs > HELD_MS) this.pollDelayMs = 0;
     // A network that is away now may be back at the next try.
     if (this.isPending(status) || status >= 500 || status === 0) this.poll(status, stage);
     else if (status !== 200) this.fail(describe(status));
