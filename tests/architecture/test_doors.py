@@ -24,7 +24,8 @@ STARTS_PROGRAMS = {
     "ffmpeg/binary",  # asks an ffmpeg for its version
     "ffmpeg/child",  # starts the launcher
     "ffmpeg/launcher",  # becomes ffmpeg, confined
-    "processes/child",  # the supervisor's children
+    "processes/spawning",  # the zygote
+    "processes/zygote",  # becomes the supervisor's children
 }
 PROGRAM_CALLS = {
     "asyncio.create_subprocess_exec",
@@ -43,6 +44,7 @@ KEEPS_TASKS_ITSELF = {
     "live/edge",  # reads a frame while it looks whether anybody watches
     "live/origin",  # the end of an event or of an edge, whichever comes first
     "live/rtmp_server",  # an admission, which ends with its connection
+    "live/srt_server",  # likewise
     "live/studio",  # events, which outlive their connections; ended by `close`
     "delivery/wishes",  # a block that lives in a generator, where groups must not
 }

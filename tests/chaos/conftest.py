@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from telecine.db.embedded import running_url
+from telecine.processes.restarts import DEATHS
 from tests.chaos import killing
 from tests.fixtures.customer import Customer
 from tests.fixtures.server import TelecineProcess, telecine
@@ -31,6 +32,7 @@ class Victim:
 
     def start(self) -> None:
         """Start, also on what a killed Telecine left; keys stay what they were."""
+        self._api_deaths = 0
         self._process = TelecineProcess(self.data, {**self._settings, **self._keys})
         started = self._process.wait_until_ready()
         self._keys = {
@@ -57,10 +59,22 @@ class Victim:
         return self._process.log.read_text(errors="replace")
 
     def kill_everything(self) -> None:
-        """Take the supervisor first, so that it restarts nothing."""
-        killing.kill(self.supervisor, *killing.descendants(self.supervisor))
+        """Cut the power: nothing is started again, nobody can answer that a part is missing."""
+        killing.kill_family(self.supervisor)
         self._process.process.wait()
         self.stop()
+
+    def kill_api(self) -> None:
+        """Kill what answers requests."""
+        self._api_deaths += 1
+        pids = killing.descendants(self.supervisor)
+        killing.kill(*(pid for pid in pids if killing.is_api(pid)))
+
+    def spare(self) -> None:
+        """Start anew in time: a supervisor gives up when a child dies too often in a minute."""
+        if self._api_deaths >= DEATHS - 2:
+            self.stop()
+            self.start()
 
     @contextlib.contextmanager
     def locked(self, video_id: str) -> Iterator[None]:

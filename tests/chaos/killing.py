@@ -30,16 +30,24 @@ def words(pid: int) -> list[str]:
         return []
 
 
+def name(pid: int) -> str:
+    """Return what a process calls itself, nothing once it has ended."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
 def is_worker(pid: int) -> bool:
-    return "telecine.processes.entry" in words(pid) and "worker" in words(pid)
+    return name(pid).startswith("worker-")
 
 
 def is_live(pid: int) -> bool:
-    return "telecine.processes.entry" in words(pid) and "live" in words(pid)
+    return name(pid).startswith("live-")
 
 
 def is_api(pid: int) -> bool:
-    return "telecine.processes.entry" in words(pid) and "api" in words(pid)
+    return name(pid).startswith("api-")
 
 
 def is_postmaster(pid: int) -> bool:
@@ -47,14 +55,26 @@ def is_postmaster(pid: int) -> bool:
 
 
 def child(supervisor: int, wanted: Callable[[int], bool]) -> int:
-    """Return the first child of that kind."""
-    return next(pid for pid in children(supervisor) if wanted(pid))
+    """Return the first process of that kind."""
+    return next(pid for pid in descendants(supervisor) if wanted(pid))
 
 
 def kill(*pids: int) -> None:
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+
+
+def kill_family(pid: int) -> None:
+    """Kill a process and all below it such that none sees another's end, as in a power cut."""
+    held: list[int] = []
+    # The kernel's list of children is exact only of a process that is held still.
+    while found := [each for each in (pid, *descendants(pid)) if each not in held]:
+        for each in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(each, signal.SIGSTOP)
+        held += found
+    kill(*held)
 
 
 @contextlib.contextmanager

@@ -6,12 +6,11 @@ import httpx
 import pytest
 
 from telecine.domains.uploads.tus.body import CHECKPOINT_BYTES
-from tests.chaos import killing
 from tests.chaos.conftest import Victim
 from tests.chaos.test_sudden_death import assert_nothing_is_lost, clip
 from tests.fixtures.media import padded
 from tests.fixtures.stored import database_of, stored_source
-from tests.fixtures.waiting import until
+from tests.fixtures.waiting import PATIENCE_S, until
 
 pytestmark = [
     pytest.mark.anyio,
@@ -64,12 +63,13 @@ async def test_an_upload_goes_on_after_the_sudden_death_of_its_server(
         await until(old_enough)
         yield content[CHECKPOINT_BYTES + 1 :][: 2 << 20]
         await until(recorded)
-        for pid in [pid for pid in killing.children(victim.supervisor) if killing.is_api(pid)]:
-            killing.kill(pid)
+        victim.kill_api()
         yield content[CHECKPOINT_BYTES + 1 + (2 << 20) :]
 
     auth = httpx.BasicAuth(victim.server.production_key, "")
-    async with httpx.AsyncClient(base_url=victim.server.base_url, auth=auth, timeout=60) as client:
+    async with httpx.AsyncClient(
+        base_url=victim.server.base_url, auth=auth, timeout=PATIENCE_S
+    ) as client:
         length = {"Content-Length": str(len(content))}
         with pytest.raises(httpx.TransportError):
             await client.patch(

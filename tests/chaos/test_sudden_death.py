@@ -17,7 +17,7 @@ from tests.chaos.conftest import Victim
 from tests.fixtures.customer import Customer, finished
 from tests.fixtures.growing import Growing
 from tests.fixtures.media import REPRODUCIBLE, barcode_mp4, frame_numbers, make_clip
-from tests.fixtures.waiting import until
+from tests.fixtures.waiting import PATIENCE_S, until
 
 pytestmark = [
     pytest.mark.anyio,
@@ -59,11 +59,6 @@ def chunks(customer: Customer, video_id: str, *states: str) -> list[dict[str, ob
 def upload_all(victim: Victim) -> dict[str, int]:
     """Upload every clip; return how many frames each video has."""
     return {victim.customer.upload(clip(frames)): frames for frames in FRAMES}
-
-
-def kill_api(victim: Victim) -> None:
-    for pid in [pid for pid in killing.children(victim.supervisor) if killing.is_api(pid)]:
-        killing.kill(pid)
 
 
 async def assert_nothing_is_lost(victim: Victim, videos: dict[str, int]) -> None:
@@ -125,9 +120,9 @@ async def test_workers_die_while_their_source_arrives(victim: Victim) -> None:
 async def test_a_killed_api_process_is_replaced(victim: Victim, moment: Moment) -> None:
     videos = upload_all(victim)
     await moment(victim, next(iter(videos)))
-    kill_api(victim)
+    victim.kill_api()
     # The supervisor holds the socket: the next request waits, and is not refused.
-    with httpx.Client(base_url=victim.server.base_url, timeout=60) as stranger:
+    with httpx.Client(base_url=victim.server.base_url, timeout=PATIENCE_S) as stranger:
         assert stranger.get("/healthz").status_code == 200
     await assert_nothing_is_lost(victim, videos)
 
@@ -153,7 +148,7 @@ async def test_an_upload_that_broke_off_can_be_sent_again(victim: Victim) -> Non
     def broken_off() -> Iterator[bytes]:
         yield OPENING
         yield data[: len(data) // 2]
-        kill_api(victim)
+        victim.kill_api()
         yield data[len(data) // 2 :]
         yield CLOSING
 
@@ -172,7 +167,7 @@ async def test_a_file_that_was_stored_but_never_recorded_is_swept(victim: Victim
     def held_back() -> Iterator[bytes]:
         yield OPENING
         yield media.read_bytes()
-        assert locked.wait(60)
+        assert locked.wait(PATIENCE_S)
         yield CLOSING
 
     def send() -> httpx.Response:
@@ -191,7 +186,7 @@ async def test_a_file_that_was_stored_but_never_recorded_is_swept(victim: Victim
         with victim.locked(video_id):
             locked.set()
             await until(stored)
-            kill_api(victim)
+            victim.kill_api()
             assert isinstance(lost.exception(), httpx.TransportError)
     assert victim.customer.send(video_id, media).status_code == 201
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 from tests.fixtures.media import AAC, REPRODUCIBLE, X264, make_clip
 from tests.fixtures.server import TelecineServer
+from tests.fixtures.waiting import PATIENCE_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,9 @@ def base_url(telecine_server: TelecineServer) -> str:
 def operator(telecine_server: TelecineServer) -> Iterator[httpx.Client]:
     """The operator API."""
     headers = {"Authorization": f"Bearer {telecine_server.operator_key}"}
-    with httpx.Client(base_url=telecine_server.base_url, headers=headers, timeout=30) as client:
+    with httpx.Client(
+        base_url=telecine_server.base_url, headers=headers, timeout=PATIENCE_S
+    ) as client:
         yield client
 
 
@@ -64,7 +67,7 @@ def tenant(make_tenant: MakeTenant, request: pytest.FixtureRequest) -> Tenant:
 @pytest.fixture(scope="module")
 def api(base_url: str, tenant: Tenant) -> Iterator[httpx.Client]:
     """An API client with the module's key."""
-    with httpx.Client(base_url=base_url, auth=(tenant.key, ""), timeout=30) as client:
+    with httpx.Client(base_url=base_url, auth=(tenant.key, ""), timeout=PATIENCE_S) as client:
         yield client
 
 

@@ -15,12 +15,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures.waiting import PATIENCE_S
+
 ROOT = Path(__file__).parents[2]
 TOOLS = ROOT / ".tools"
 CACHE = ROOT / "tests" / ".cache" / "clients"
 REQUIRE_ALL = "TELECINE_REQUIRE_ALL"
 
-INSTALL_LIMIT_S = 240
+LIMIT_S = 2 * PATIENCE_S
+"""Programs of others do much in one run, some install themselves first."""
 
 
 def missing(reason: str) -> None:
@@ -57,12 +60,11 @@ def run(
     *,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
-    limit_s: float = INSTALL_LIMIT_S,
 ) -> str:
     """Run a program and return what it printed, which is also the reason of a failure."""
     words = [str(word) for word in argv]
     done = subprocess.run(
-        words, cwd=cwd, env=env, capture_output=True, text=True, timeout=limit_s, check=False
+        words, cwd=cwd, env=env, capture_output=True, text=True, timeout=LIMIT_S, check=False
     )
     if done.returncode:
         pytest.fail(

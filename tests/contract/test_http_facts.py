@@ -8,6 +8,7 @@ import pytest
 
 from tests.contract.conftest import Tenant, accepted
 from tests.contract.openapi_facts import METHODS, Document
+from tests.fixtures.waiting import PATIENCE_S
 
 UNKNOWN = "viAAAAAAAAAAAAAAAAAAAAAA"
 ALL_METHODS = {method.upper() for method in METHODS}
@@ -88,6 +89,7 @@ def test_browsers_may_send_what_the_uploader_sends(base_url: str, path: str) -> 
             "Access-Control-Request-Method": "POST",
             "Access-Control-Request-Headers": "authorization,content-range,av-origin-client",
         },
+        timeout=PATIENCE_S,
     )
     assert reply.status_code == 204
     assert reply.content == b""
@@ -181,12 +183,15 @@ def test_the_video_of_the_documentation(api: httpx.Client) -> None:
 def test_a_video_without_a_source_is_not_there_yet(
     base_url: str, video: dict[str, Any], api: httpx.Client
 ) -> None:
-    reply = httpx.get(f"{base_url}/vod/{video['videoId']}/hls/manifest.m3u8")
+    reply = httpx.get(f"{base_url}/vod/{video['videoId']}/hls/manifest.m3u8", timeout=PATIENCE_S)
     assert reply.status_code == 202
     assert reply.content == b""
     assert "content-type" not in reply.headers
     assert reply.headers["access-control-allow-origin"] == "*"
-    assert httpx.get(f"{base_url}/vod/{UNKNOWN}/hls/manifest.m3u8").status_code == 404
+    assert (
+        httpx.get(f"{base_url}/vod/{UNKNOWN}/hls/manifest.m3u8", timeout=PATIENCE_S).status_code
+        == 404
+    )
     status = accepted(api.get(f"/videos/{video['videoId']}/status"))
     assert status["ingest"] is None
     assert status["encoding"]["playable"] is False

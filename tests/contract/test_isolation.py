@@ -15,6 +15,7 @@ import pytest
 
 from tests.contract.conftest import MakeTenant, Tenant, accepted
 from tests.contract.openapi_facts import Document
+from tests.fixtures.waiting import PATIENCE_S, until_now
 
 PROJECT, OPERATOR = "apiKey", "operatorKey"
 
@@ -79,7 +80,7 @@ def _session(owner: httpx.Client, video_id: str) -> str:
     ping = {"emitted_at": now, "session": session, "events": []}
     session_id = accepted(owner.post("/vod", json=ping))["session"]
     path = f"/analytics/sessions/{session_id}/events"
-    assert any(owner.get(path).is_success for _ in range(10_000))  # it is stored in a moment
+    until_now(lambda: owner.get(path).is_success)  # it is stored in a moment
     return str(session_id)
 
 
@@ -111,7 +112,9 @@ class Operations:
 
 @pytest.fixture(scope="module")
 def operations(base_url: str, image: Path) -> Operations:
-    return Operations(Document(accepted(httpx.get(f"{base_url}/openapi.json"))), image)
+    return Operations(
+        Document(accepted(httpx.get(f"{base_url}/openapi.json", timeout=PATIENCE_S))), image
+    )
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +130,7 @@ def stranger(
     request: pytest.FixtureRequest, base_url: str, make_tenant: MakeTenant, sandbox_key: str
 ) -> Iterator[httpx.Client]:
     key = sandbox_key if "environment" in request.param else make_tenant("stranger").key
-    with httpx.Client(base_url=base_url, auth=(key, ""), timeout=30) as client:
+    with httpx.Client(base_url=base_url, auth=(key, ""), timeout=PATIENCE_S) as client:
         yield client
 
 
@@ -219,7 +222,7 @@ def test_bad_credentials_open_no_operation(
 ) -> None:
     resources = make_resources(api, operations.image)
     headers = {} if header is None else {"Authorization": header}
-    with httpx.Client(base_url=base_url, headers=headers, timeout=30) as nobody:
+    with httpx.Client(base_url=base_url, headers=headers, timeout=PATIENCE_S) as nobody:
         for method, path, given in operations.of(PROJECT):
             body = operations.request(method, path, given)
             reply = nobody.request(method, path.format(**resources, **WORDS), **body)
@@ -235,7 +238,7 @@ def test_bad_credentials_are_told_before_a_bad_body(
     base_url: str, api: httpx.Client, operations: Operations
 ) -> None:
     resources = make_resources(api, operations.image)
-    with httpx.Client(base_url=base_url) as nobody:
+    with httpx.Client(base_url=base_url, timeout=PATIENCE_S) as nobody:
         for path in ("/videos", f"/videos/{resources['videoId']}/source"):
             assert nobody.post(path, content=b"{").status_code == 401
 
@@ -259,6 +262,7 @@ def test_only_the_operator_uses_the_operators_operations(
                 base_url + path.format(**resources, **WORDS),
                 headers={} if header is None else {"Authorization": header},
                 **operations.request(method, path, given),
+                timeout=PATIENCE_S,
             )
             assert reply.status_code == 401, f"{method} {path} {header}"
 
@@ -268,12 +272,15 @@ def test_an_access_token_opens_what_its_key_opens(
 ) -> None:
     token = accepted(api.post("/auth/api-key", json={"apiKey": tenant.key}))["access_token"]
     headers = {"Authorization": f"Bearer {token}"}
-    with httpx.Client(base_url=base_url, headers=headers, timeout=30) as bearer:
+    with httpx.Client(base_url=base_url, headers=headers, timeout=PATIENCE_S) as bearer:
+        resources: dict[str, str] = {}
         for method, path, given in operations.of(PROJECT):
-            resources = make_resources(api, operations.image)
+            resources = resources or make_resources(api, operations.image)
             body = operations.request(method, path, given)
             reply = bearer.request(method, path.format(**resources, **WORDS), **body)
             assert reply.status_code != 401, f"{method} {path}"
+            if method == "DELETE":
+                resources = {}  # the next one is to find what it asks for
 
 
 def test_a_revoked_key_and_its_tokens_open_nothing(
@@ -281,19 +288,24 @@ def test_a_revoked_key_and_its_tokens_open_nothing(
 ) -> None:
     tenant = make_tenant("revoked")
     path = f"/_/projects/{tenant.project_id}/keys"
-    issued = accepted(httpx.post(f"{base_url}/auth/api-key", json={"apiKey": tenant.key}))
+    issued = accepted(
+        httpx.post(f"{base_url}/auth/api-key", json={"apiKey": tenant.key}, timeout=PATIENCE_S)
+    )
     for key in accepted(operator.get(path))["data"]:
         if key["environment"] == "production":
             assert operator.delete(f"{path}/{key['apiKeyId']}").status_code == 204
     # Never used before, so no process remembers them.
     bearer = {"Authorization": f"Bearer {issued['access_token']}"}
-    assert httpx.get(f"{base_url}/videos", auth=(tenant.key, "")).status_code == 401
-    assert httpx.get(f"{base_url}/videos", headers=bearer).status_code == 401
+    assert (
+        httpx.get(f"{base_url}/videos", auth=(tenant.key, ""), timeout=PATIENCE_S).status_code
+        == 401
+    )
+    assert httpx.get(f"{base_url}/videos", headers=bearer, timeout=PATIENCE_S).status_code == 401
     for path, body in (
         ("/auth/api-key", {"apiKey": tenant.key}),
         ("/auth/refresh", {"refreshToken": issued["refresh_token"]}),
     ):
-        reply = httpx.post(base_url + path, json=body)
+        reply = httpx.post(base_url + path, json=body, timeout=PATIENCE_S)
         assert reply.status_code == 400
         assert reply.json()["type"].endswith("/authentication-invalid-user-credentials")
 

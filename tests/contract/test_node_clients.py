@@ -25,4 +25,4 @@ def test_the_life_of_a_video(
     node = packages.node_program("node")
     folder = packages.node_package(package, version)
     argv = [node, SCRIPTS / script, folder, version, base_url, tenant.key, clip, image]
-    packages.run(argv, env=packages.node_environment(), limit_s=150)
+    packages.run(argv, env=packages.node_environment())

@@ -8,13 +8,16 @@ import pytest
 
 from tests.contract.differences import DIFFERENCES
 from tests.contract.openapi_facts import Document, Operation, reference
+from tests.fixtures.waiting import PATIENCE_S
 
 REFERENCE = json.loads((Path(__file__).parent / "reference_operations.json").read_text())
 
 
 @pytest.fixture(scope="module")
 def document(base_url: str) -> Document:
-    return Document(httpx.get(f"{base_url}/openapi.json").raise_for_status().json())
+    return Document(
+        httpx.get(f"{base_url}/openapi.json", timeout=PATIENCE_S).raise_for_status().json()
+    )
 
 
 def differences(wanted: Operation, ours: Operation) -> Iterator[str]:

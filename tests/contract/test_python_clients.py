@@ -20,7 +20,7 @@ def walk(base_url: str, key: str, wanted: str, files: list[Path], client: Path |
         environment["PYTHONPATH"] = str(client)
     for program in (WALK, VIEWING):
         argv = [sys.executable, program, base_url, key, wanted, *files]
-        packages.run(argv, env=environment, limit_s=150)
+        packages.run(argv, env=environment)
 
 
 def test_the_newest_client(base_url: str, tenant: Tenant, clip: Path, image: Path) -> None:
@@ -43,7 +43,6 @@ def test_the_newest_client_on_what_older_ones_do_not_have(
     packages.run(
         [sys.executable, RESTORE, base_url, tenant.key, version("api.video"), image],
         env=dict(os.environ),
-        limit_s=150,
     )
 
 

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from tests.contract.conftest import Tenant, accepted
+from tests.fixtures.waiting import PATIENCE_S
 
 REFERENCE = "https://docs.api.video/reference/"
 REQUIRED = {"type": REFERENCE + "attribute-required", "title": "This attribute is required."}
@@ -213,30 +214,34 @@ def test_unknown_orders(api: httpx.Client, name: str) -> None:
 
 
 def test_tokens_for_keys(base_url: str, tenant: Tenant) -> None:
-    issued = accepted(httpx.post(f"{base_url}/auth/api-key", json={"apiKey": tenant.key}))
+    issued = accepted(
+        httpx.post(f"{base_url}/auth/api-key", json={"apiKey": tenant.key}, timeout=PATIENCE_S)
+    )
     assert issued.keys() == {"token_type", "expires_in", "access_token", "refresh_token"}
     assert issued["token_type"] == "Bearer"
     assert issued["expires_in"] > 60
     # As the browser uploader asks: text/plain, cross-origin.
     body = json.dumps({"refreshToken": issued["refresh_token"]})
     headers = {"Content-Type": "text/plain", "Origin": "https://example.com"}
-    reply = httpx.post(f"{base_url}/auth/refresh", content=body, headers=headers)
+    reply = httpx.post(
+        f"{base_url}/auth/refresh", content=body, headers=headers, timeout=PATIENCE_S
+    )
     renewed = accepted(reply)
     assert reply.headers["access-control-allow-origin"] == "*"
     assert renewed["refresh_token"] != issued["refresh_token"]
     bearer = {"Authorization": f"Bearer {renewed['access_token']}"}
-    assert httpx.get(f"{base_url}/videos", headers=bearer).status_code == 200
+    assert httpx.get(f"{base_url}/videos", headers=bearer, timeout=PATIENCE_S).status_code == 200
 
 
 @pytest.mark.parametrize(
     ("path", "name"), [("/auth/api-key", "apiKey"), ("/auth/refresh", "refreshToken")]
 )
 def test_wrong_keys_and_refresh_tokens(base_url: str, path: str, name: str) -> None:
-    assert refused(httpx.post(base_url + path, json={name: "unknown"})) == {
+    assert refused(httpx.post(base_url + path, json={name: "unknown"}, timeout=PATIENCE_S)) == {
         "type": REFERENCE + "authentication-invalid-user-credentials",
         "title": "The user credentials were incorrect.",
         "name": "",
         "status": 400,
     }
-    missing = refused(httpx.post(base_url + path, json={}))
+    missing = refused(httpx.post(base_url + path, json={}, timeout=PATIENCE_S))
     assert {**REQUIRED, "name": name}.items() <= missing.items()

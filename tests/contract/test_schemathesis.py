@@ -29,8 +29,8 @@ CHECKS = [
     response_schema_conformance,
 ]
 
-EXAMPLES = 15
-"""Requests per operation, mode and test: some thousand, in less than a minute."""
+EXAMPLES = 10
+"""Requests per operation, mode and test: some thousand, in a minute or two."""
 
 bounded = settings(
     max_examples=EXAMPLES,

@@ -45,8 +45,6 @@ def test_the_node_snippet_signs(tmp_path: Path) -> None:
     script.write_text(
         f"{snippet('js')}\nfor (const each of [{given}]) console.log(signed(...each));\n"
     )
-    output = packages.run(
-        [packages.node_program("node"), script], env=packages.node_environment(), limit_s=30
-    )
+    output = packages.run([packages.node_program("node"), script], env=packages.node_environment())
     for token, bound in zip(output.split(), BOUND, strict=True):
         check(token, *bound)

@@ -10,6 +10,8 @@ import pytest
 
 from tests.contract import packages
 from tests.contract.conftest import Tenant
+from tests.contract.resending import upload_token
+from tests.contract.upload_ways import TUS_JS, TUSPY
 from tests.fixtures.media import padded
 from tests.fixtures.server import TelecineServer
 from tests.fixtures.stored import stored_source
@@ -27,10 +29,10 @@ def file(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run_node(server: TelecineServer, key: str, scenario: str, file: Path) -> dict[str, Any]:
-    folder = packages.node_package("tus-js-client", "4.3.1")
+    folder = packages.node_package("tus-js-client", TUS_JS)
     script = SCRIPTS / "node" / "tus_client.cjs"
     argv = [packages.node_program("node"), script, folder, server.base_url, key, scenario, file]
-    printed = packages.run(argv, env=packages.node_environment(), limit_s=120)
+    printed = packages.run(argv, env=packages.node_environment())
     found: dict[str, Any] = json.loads(printed.strip().splitlines()[-1])
     return found
 
@@ -77,9 +79,22 @@ def test_tus_js_client_gives_up(
     run_node(telecine_server, tenant.key, "terminated", file)
 
 
+def run_python(script: str, *words: object) -> str:
+    environment = {**os.environ, "PYTHONPATH": str(packages.python_package("tuspy", TUSPY))}
+    argv = [sys.executable, SCRIPTS / "python" / script, *words]
+    return packages.run(argv, env=environment).strip().splitlines()[-1]
+
+
 def test_tuspy(telecine_server: TelecineServer, tenant: Tenant, file: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(packages.python_package("tuspy", "1.1.0"))}
-    script = SCRIPTS / "python" / "tus.py"
-    argv = [sys.executable, script, telecine_server.base_url, tenant.key, file]
-    url = packages.run(argv, env=environment, limit_s=120).strip().splitlines()[-1]
+    url = run_python("tus.py", telecine_server.base_url, tenant.key, file)
     assert_stored(telecine_server, url, file)
+
+
+@pytest.mark.parametrize("credentials", ["key", "token"])
+def test_tuspy_in_one_request(
+    telecine_server: TelecineServer, tenant: Tenant, file: Path, credentials: str
+) -> None:
+    token = upload_token(telecine_server, tenant.key)
+    key = tenant.key if credentials == "key" else f":{token}"
+    url = run_python("tus_retry.py", telecine_server.base_url, key, file, FILE_BYTES)
+    assert_stored(telecine_server, url.partition("?")[0], file)

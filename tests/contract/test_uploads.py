@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from tests.contract.conftest import accepted
+from tests.fixtures.waiting import PATIENCE_S
 
 REFERENCE = "https://docs.api.video/reference/"
 
@@ -130,6 +131,8 @@ SEVERAL = (
         ([(VIDEO_ID, b"vi1")], *NO_FILE),
         ([(FILE % (b"file", b"a"), b"")], "uploaded-file-empty", "The uploaded file is empty."),
         ([(FILE % (b"a", b"a"), b"x"), (FILE % (b"b", b"b"), b"y")], *SEVERAL),
+        # What is wrong shows in its first bytes, and the rest is dropped.
+        ([(FILE % (b"a", b"a"), b"x"), (FILE % (b"b", b"b"), bytes(8 << 20))], *SEVERAL),
     ],
 )
 @pytest.mark.parametrize("resource", ["source", "thumbnail"])
@@ -213,14 +216,14 @@ def test_thumbnails_are_known_by_their_content(
         send(api, path, multipart((FILE % (b"still", b"still") + OCTETS, image.read_bytes())))
     )
     assert video["source"]["uri"] == source
-    shown = httpx.get(video["assets"]["thumbnail"])
+    shown = httpx.get(video["assets"]["thumbnail"], timeout=PATIENCE_S)
     assert shown.headers["content-type"] == "image/jpeg"
     assert shown.content.startswith(b"\xff\xd8\xff")
     for name, wrong in ((b"still.jpg", content), (b"still.jpg", b"no image"), (b"a.gif", b"GIF8")):
         problem = refused(send(api, path, multipart((FILE % (b"file", name), wrong))))
         assert problem["type"] == REFERENCE + "uploaded-file-extension-invalid"
         assert problem["title"] == "Only [jpeg, jpg, JPG, JPEG] extensions are supported."
-    assert httpx.get(video["assets"]["thumbnail"]).content == shown.content
+    assert httpx.get(video["assets"]["thumbnail"], timeout=PATIENCE_S).content == shown.content
 
 
 @pytest.mark.parametrize("timecode", ["00:00:00", "00:00:00.5", "00:00:00:12", "00:15:22.05", "01"])

@@ -4,13 +4,20 @@ import hashlib
 import json
 import os
 import sys
-from importlib.metadata import version
+from itertools import repeat
 from pathlib import Path
 
 import pytest
 
 from tests.contract import packages
 from tests.contract.conftest import Tenant
+from tests.contract.upload_ways import (
+    NEWEST_NODE,
+    NEWEST_PYTHON,
+    NODE_SDK,
+    OLDER_NODE,
+    OLDER_PYTHON,
+)
 from tests.fixtures.media import padded
 from tests.fixtures.server import TelecineServer
 from tests.fixtures.stored import stored_source
@@ -53,18 +60,18 @@ def run_python(
         environment["PYTHONPATH"] = str(client)
     script = SCRIPTS / "python" / "uploads.py"
     argv = [sys.executable, script, server.base_url, key, wanted, files]
-    return packages.run(argv, env=environment, limit_s=150)
+    return packages.run(argv, env=environment)
 
 
 def test_the_newest_python_client(
     telecine_server: TelecineServer, tenant: Tenant, files: Path
 ) -> None:
-    wanted = version("api.video")
+    wanted = NEWEST_PYTHON
     printed = run_python(telecine_server, tenant.key, wanted, files, None)
     check_store(telecine_server, files, printed, 8)
 
 
-@pytest.mark.parametrize("wanted", ["1.3.0", "1.2.8", "1.2.0"])
+@pytest.mark.parametrize("wanted", OLDER_PYTHON)
 def test_older_python_clients(
     telecine_server: TelecineServer, tenant: Tenant, files: Path, wanted: str
 ) -> None:
@@ -77,11 +84,9 @@ def test_older_python_clients(
 @pytest.mark.parametrize(
     ("package", "wanted", "script", "videos"),
     [
-        ("@api.video/nodejs-client", "2.6.8", "uploads_client.cjs", 9),
-        ("@api.video/nodejs-client", "2.2.9", "uploads_client.cjs", 7),
-        ("@api.video/nodejs-client", "2.1.1", "uploads_client.cjs", 7),
-        ("@api.video/nodejs-sdk", "1.10.4", "uploads_sdk.cjs", 2),
-        ("@api.video/nodejs-sdk", "2.0.1", "uploads_sdk.cjs", 3),
+        ("@api.video/nodejs-client", NEWEST_NODE, "uploads_client.cjs", 9),
+        *[("@api.video/nodejs-client", old, "uploads_client.cjs", 7) for old in OLDER_NODE],
+        *zip(repeat("@api.video/nodejs-sdk"), NODE_SDK, repeat("uploads_sdk.cjs"), (3, 2)),
     ],
 )
 def test_node_clients(
@@ -97,5 +102,5 @@ def test_node_clients(
     node = packages.node_program("node")
     path = SCRIPTS / "node" / script
     argv = [node, path, folder, wanted, telecine_server.base_url, tenant.key, files]
-    printed = packages.run(argv, env=packages.node_environment(), limit_s=150)
+    printed = packages.run(argv, env=packages.node_environment())
     check_store(telecine_server, files, printed, videos)

@@ -13,7 +13,7 @@ from tests.fixtures.media import padded
 from tests.fixtures.proxy import proxy_to
 from tests.fixtures.server import TelecineServer
 from tests.fixtures.stored import database_of, lose_answer, stored_source
-from tests.fixtures.waiting import until
+from tests.fixtures.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.anyio
 
@@ -37,7 +37,7 @@ async def send(
 ) -> httpx.Response:
     """Send a file as a client of its own, with a connection of its own."""
     headers = {} if content_range is None else {"Content-Range": content_range}
-    async with httpx.AsyncClient(base_url=base_url, auth=(key, ""), timeout=60) as client:
+    async with httpx.AsyncClient(base_url=base_url, auth=(key, ""), timeout=PATIENCE_S) as client:
         url = f"/videos/{video_id}/source"
         return await client.post(url, files={"file": ("clip.mp4", data)}, headers=headers)
 

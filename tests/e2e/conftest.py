@@ -7,9 +7,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
+from tests.fixtures.media import barcode_mp4
 from tests.fixtures.server import TelecineServer
+from tests.fixtures.waiting import PATIENCE_S
 
 FLAGS = (
     "--no-sandbox",
@@ -24,6 +26,9 @@ FLAGS = (
 
 Upload = Callable[[Path, str], str]
 
+PATIENCE_MS = 1000 * PATIENCE_S
+expect.set_options(timeout=PATIENCE_MS)
+
 
 def chromium() -> str:
     """Return the browser; without one the test is skipped, or fails where all must run."""
@@ -36,8 +41,9 @@ def chromium() -> str:
     return found
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def browser() -> AsyncIterator[Browser]:
+    """One for all tests of a file: each opens pages that share nothing with others."""
     executable = chromium()
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=executable, args=list(FLAGS))
@@ -48,7 +54,7 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest.fixture
 async def page(browser: Browser) -> AsyncIterator[Page]:
     page = await browser.new_page(viewport={"width": 800, "height": 450})
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(PATIENCE_MS)
     yield page
     await page.close()
 
@@ -56,8 +62,14 @@ async def page(browser: Browser) -> AsyncIterator[Page]:
 @pytest.fixture(scope="session")
 def api(telecine_server: TelecineServer) -> Iterator[httpx.Client]:
     auth = (telecine_server.production_key, "")
-    with httpx.Client(base_url=telecine_server.base_url, auth=auth, timeout=60) as client:
+    with httpx.Client(base_url=telecine_server.base_url, auth=auth, timeout=PATIENCE_S) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def wide_video(upload: Upload) -> str:
+    """The id of a video of ten seconds in three qualities, for tests that change nothing of it."""
+    return upload(barcode_mp4(frames=300, width_px=854, height_px=480), "Controls & <b>titles</b>")
 
 
 @pytest.fixture(scope="session")

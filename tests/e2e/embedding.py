@@ -9,7 +9,7 @@ from typing import Any
 from playwright.async_api import Browser, Frame, Page, Route, async_playwright
 
 from tests.contract import packages
-from tests.e2e.conftest import FLAGS, chromium
+from tests.e2e.conftest import FLAGS, PATIENCE_MS, chromium
 from tests.fixtures.waiting import until
 
 ORIGIN = "http://shop.example"
@@ -97,6 +97,14 @@ class Embedded:
         await until(enough)
         return await self.heard(name)
 
+    async def hears_last(self, name: str, expected: object) -> None:
+        """Wait until an event has come as expected, and no other one behind it."""
+
+        async def came() -> bool:
+            return (await self.heard(name))[-1:] == [expected]
+
+        await until(came)
+
     @property
     def frame(self) -> Frame:
         """The player's page."""
@@ -116,6 +124,7 @@ class Embedded:
 async def page_with(browser: Browser, library: str) -> AsyncIterator[Page]:
     """Open a page of another site that has loaded a script."""
     page = await browser.new_page(viewport={"width": 900, "height": 950})
+    page.set_default_timeout(PATIENCE_MS)
 
     async def serve(route: Route) -> None:
         if route.request.url.endswith("/library.js"):

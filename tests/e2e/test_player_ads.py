@@ -9,9 +9,8 @@ import httpx
 import pytest
 from playwright.async_api import Browser, Page, Route, expect
 
-from tests.e2e.conftest import Upload
 from tests.e2e.embedding import embed, near_browser, page_with, sdk
-from tests.e2e.test_player_look import becomes, open_with, pixel
+from tests.e2e.player_page import becomes, open_with, pixel
 from tests.fixtures.media import barcode_mp4
 from tests.fixtures.waiting import until
 
@@ -21,8 +20,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.xdist_group("browser"),
 ]
-
-expect.set_options(timeout=30_000)
 
 ADS = "https://ads.example"
 VAST = f"""<VAST version="3.0"><Ad id="1"><InLine><AdSystem>test</AdSystem>
@@ -54,16 +51,16 @@ DOCUMENTS = {
 }
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def browser() -> AsyncIterator[Browser]:
     """One that draws WebGL without a graphics card."""
     async with near_browser(["--enable-unsafe-swiftshader"]) as browser:
         yield browser
 
 
-@pytest.fixture(scope="module")
-def video_id(upload: Upload) -> str:
-    return upload(barcode_mp4(frames=300, width_px=854, height_px=480), "Worth waiting for")
+@pytest.fixture
+def video_id(wide_video: str) -> str:
+    return wide_video
 
 
 async def serve_ads(page: Page) -> list[str]:

@@ -11,10 +11,11 @@ from playwright.async_api import Browser, Page, Route, expect
 
 from telecine import clock
 from telecine.domains.videos.signatures import sign
+from tests.e2e.conftest import PATIENCE_MS
 from tests.e2e.embedding import ORIGIN, embed, near_browser, page_with, sdk
 from tests.fixtures.media import barcode_mp4
 from tests.fixtures.server import TelecineServer
-from tests.fixtures.waiting import until
+from tests.fixtures.waiting import PATIENCE_S, until
 
 pytestmark = [
     pytest.mark.anyio,
@@ -50,13 +51,15 @@ async def shop(telecine_server: TelecineServer) -> Shop:
         return dict(reply.json())
 
     bearer = {"Authorization": f"Bearer {telecine_server.operator_key}"}
-    with httpx.Client(base_url=telecine_server.base_url, headers=bearer, timeout=60) as operator:
+    with httpx.Client(
+        base_url=telecine_server.base_url, headers=bearer, timeout=PATIENCE_S
+    ) as operator:
         project = made(operator.post("/_/projects", json={"name": "Shop"}))["projectId"]
         path = f"/_/projects/{project}"
         key = made(operator.post(f"{path}/keys", json={}))["apiKey"]
         signing = made(operator.post(f"{path}/signing-keys", json={}))
         made(operator.patch(f"{path}/settings", json={"allowedReferrers": ["shop.example"]}))
-    with httpx.Client(base_url=telecine_server.base_url, auth=(key, ""), timeout=60) as api:
+    with httpx.Client(base_url=telecine_server.base_url, auth=(key, ""), timeout=PATIENCE_S) as api:
         videos = []
         for public in (True, False):
             video = made(api.post("/videos", json={"title": "Film", "public": public}))["videoId"]
@@ -74,7 +77,7 @@ async def shop(telecine_server: TelecineServer) -> Shop:
     return Shop(telecine_server.base_url, public, private, *signer)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def near() -> AsyncIterator[Browser]:
     async with near_browser() as browser:
         yield browser
@@ -84,6 +87,7 @@ async def near() -> AsyncIterator[Browser]:
 async def framed(browser: Browser, site: str, url: str) -> AsyncIterator[Page]:
     """Open a page of a site with a player page in an iframe."""
     page = await browser.new_page()
+    page.set_default_timeout(PATIENCE_MS)
 
     async def serve(route: Route) -> None:
         body = f'<!doctype html><iframe src="{url}" width=800 height=450 allow=autoplay></iframe>'
@@ -110,7 +114,7 @@ async def test_others_are_told(near: Browser, shop: Shop) -> None:
     url = f"{shop.base_url}/vod/{shop.video_id}"
     async with framed(near, ELSEWHERE, url) as page:
         told = page.frame_locator("iframe").get_by_text("It cannot be watched on this site.")
-        await expect(told).to_be_visible(timeout=20_000)
+        await expect(told).to_be_visible()
 
 
 async def test_a_viewer_who_may_not_watch_is_told(near: Browser, shop: Shop) -> None:
@@ -119,7 +123,7 @@ async def test_a_viewer_who_may_not_watch_is_told(near: Browser, shop: Shop) -> 
         await page.route("**/hls/manifest.m3u8*", lambda route: route.fulfill(status=403))
         await page.evaluate("(url) => { document.querySelector('iframe').src = url; }", url)
         told = page.frame_locator("iframe").get_by_text("This video cannot be watched from here.")
-        await expect(told).to_be_visible(timeout=20_000)
+        await expect(told).to_be_visible()
 
 
 async def test_the_player_sdk_takes_a_signed_token(near: Browser, shop: Shop) -> None:
@@ -138,4 +142,4 @@ async def test_the_player_sdk_takes_a_signed_token(near: Browser, shop: Shop) ->
     url = f"{shop.base_url}/vod/{shop.private_id}?token={shop.signed(shop.private_id, 'b.example')}"
     async with framed(near, ORIGIN, url) as page:
         told = page.frame_locator("iframe").get_by_text("Video not found")
-        await expect(told).to_be_visible(timeout=20_000)
+        await expect(told).to_be_visible()

@@ -9,6 +9,7 @@ from typing import Any
 from playwright.async_api import Browser, ConsoleMessage, Page, Route
 
 from tests.contract import packages
+from tests.e2e.conftest import PATIENCE_MS
 
 ORIGIN = "https://shop.example"
 
@@ -71,8 +72,12 @@ RECORD_NOISE = """async (options) => {
   const stream = new MediaStream([
     ...canvas.captureStream(15).getVideoTracks(), ...audio.getAudioTracks()]);
   const plain = MediaRecorder;
+  const recorded = [];
   window.MediaRecorder = class extends plain {
-    constructor(what, how) { super(what, {...how, videoBitsPerSecond: 12_000_000}); }
+    constructor(what, how) {
+      super(what, {...how, videoBitsPerSecond: 12_000_000});
+      this.addEventListener('dataavailable', ({data}) => recorded.push(data));
+    }
   };
   const recorder = new ApiVideoMediaRecorder(stream, options);
   window.recording = new Promise((_, reject) => recorder.addEventListener(
@@ -83,7 +88,10 @@ RECORD_NOISE = """async (options) => {
     const video = await Promise.race([recorder.stop(), window.recording]);
     clearInterval(drawing);
     stream.getTracks().forEach((track) => track.stop());
-    return {videoId: video.videoId};
+    const bytes = await new Blob(recorded).arrayBuffer();
+    const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+    const sha256 = [...digest].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+    return {videoId: video.videoId, sha256};
   };
   return {};
 }"""
@@ -114,6 +122,7 @@ async def shop_with(browser: Browser, package: str, version: str) -> AsyncIterat
     folder = packages.node_package(f"@api.video/{package}", version)
     library = folder / "node_modules" / "@api.video" / package / "dist" / "index.js"
     page = await browser.new_page(ignore_https_errors=True)
+    page.set_default_timeout(PATIENCE_MS)
 
     async def serve(route: Route) -> None:
         if route.request.url.endswith("/library.js"):

@@ -12,10 +12,10 @@ from PIL import Image
 from telecine import clock
 from telecine.domains.videos.signatures import sign
 from tests.fixtures.broadcasting import OnAir, live_clip, make_live_stream, publishing
-from tests.fixtures.customer import Customer, finished
+from tests.fixtures.customer import Customer, everywhere, finished
 from tests.fixtures.media import FFMPEG, barcode_mp4
 from tests.fixtures.server import TelecineServer
-from tests.fixtures.waiting import until
+from tests.fixtures.waiting import PATIENCE_S, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -49,7 +49,7 @@ def customer(telecine_server: TelecineServer) -> Iterator[Customer]:
 
 @pytest.fixture(scope="module")
 def viewer(telecine_server: TelecineServer) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=telecine_server.base_url, timeout=60) as client:
+    with httpx.Client(base_url=telecine_server.base_url, timeout=PATIENCE_S) as client:
         yield client
 
 
@@ -69,9 +69,12 @@ async def video(customer: Customer) -> str:
     return video_id
 
 
-def show(customer: Customer, video_id: str, *, public: bool) -> None:
+async def show(customer: Customer, video_id: str, *, public: bool) -> None:
+    """Change whether a video is public, and wait until all know."""
     answer = customer.http.patch(f"/videos/{video_id}", json={"public": public})
     assert answer.is_success, answer.text
+    wanted = 200 if public else 404
+    await everywhere(lambda: customer.get(video_id, "thumbnail.jpg").status_code == wanted)
 
 
 def token_of(customer: Customer, path: str) -> str:
@@ -88,12 +91,7 @@ def check(answer: httpx.Response, kind: str) -> None:
 
 
 async def test_addresses_of_videos(customer: Customer, viewer: httpx.Client, video: str) -> None:
-    show(customer, video, public=True)
-
-    async def public() -> bool:
-        return customer.get(video, "thumbnail.jpg").status_code == 200
-
-    await until(public)
+    await show(customer, video, public=True)
     for path, kind in FILES:
         check(customer.get(video, path), kind)
         check(viewer.head(f"/vod/{video}/{path}"), kind)
@@ -122,12 +120,7 @@ async def test_addresses_of_videos(customer: Customer, viewer: httpx.Client, vid
 async def test_addresses_of_private_videos(
     customer: Customer, viewer: httpx.Client, video: str
 ) -> None:
-    show(customer, video, public=False)
-
-    async def private() -> bool:
-        return customer.get(video, "thumbnail.jpg").status_code == 404
-
-    await until(private)
+    await show(customer, video, public=False)
     try:
         for path, kind in FILES:
             token = token_of(customer, f"/videos/{video}")
@@ -145,16 +138,16 @@ async def test_addresses_of_private_videos(
             assert viewer.get(f"{page}").status_code == 404
             check(viewer.get(f"{page}?token={token}"), HTML)
     finally:
-        show(customer, video, public=True)
+        await show(customer, video, public=True)
 
 
 async def test_ffmpeg_plays_them(customer: Customer, video: str) -> None:
     """As every program that is built on it: it follows what playlists say, and nothing more."""
-    show(customer, video, public=True)
+    await show(customer, video, public=True)
     master = f"{customer.http.base_url}/vod/{video}/hls/manifest.m3u8"
     for url in (master, f"{master}?format=ts"):
         assert {"h264", "aac"} <= await decoded(url)
-    show(customer, video, public=False)
+    await show(customer, video, public=False)
     try:
         token = token_of(customer, f"/videos/{video}")
         private = master.replace("/hls/", f"/token/{token}/hls/")
@@ -163,7 +156,7 @@ async def test_ffmpeg_plays_them(customer: Customer, video: str) -> None:
         again = private.replace(token, token_of(customer, f"/videos/{video}"))
         assert {"h264", "aac"} <= await decoded(again)
     finally:
-        show(customer, video, public=True)
+        await show(customer, video, public=True)
 
 
 async def decoded(url: str) -> set[str]:
@@ -174,7 +167,7 @@ async def decoded(url: str) -> set[str]:
         stdin=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
     )
-    _, output = await asyncio.wait_for(process.communicate(), 60)
+    _, output = await asyncio.wait_for(process.communicate(), PATIENCE_S)
     told = output.decode(errors="replace")
     assert process.returncode == 0, told
     assert set(re.findall(r"(\d+) decode errors", told)) == {"0"}, told
@@ -261,7 +254,7 @@ async def test_addresses_of_private_live_streams(
 def sign_with(server: TelecineServer, stream: OnAir) -> str:
     """Return a signed token for a live stream, as a customer's server makes it."""
     bearer = {"Authorization": f"Bearer {server.operator_key}"}
-    with httpx.Client(base_url=server.base_url, headers=bearer, timeout=60) as operator:
+    with httpx.Client(base_url=server.base_url, headers=bearer, timeout=PATIENCE_S) as operator:
         project = operator.get("/_/projects").json()["data"][0]["projectId"]
         made = operator.post(f"/_/projects/{project}/signing-keys", json={}).json()
     unsigned = f"{made['signingKeyId']}~{int(clock.now().timestamp()) + 60}~~"

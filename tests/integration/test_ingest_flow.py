@@ -63,7 +63,7 @@ async def test_a_killed_worker_and_a_copy(victim: Victim) -> None:
         async def asked() -> bool:
             return bool(origin.asked)
 
-        await until(asked, 30)
+        await until(asked)
         origin.handler = File(data)
         killing.kill(killing.child(victim.supervisor, killing.is_worker))
         assert await shown(victim.customer, video_id) == list(range(FRAMES))
@@ -100,7 +100,7 @@ async def test_what_is_out_of_reach_is_told(victim: Victim) -> None:
     async def told() -> bool:
         return victim.customer.work(video_id)["failure"] is not None
 
-    await until(told, 30)
+    await until(told)
     work = victim.customer.work(video_id)
     assert "not a public address" in work["failure"]
     assert work["steps"][0]["state"] == "failed"

@@ -12,11 +12,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.fixtures.customer import Customer, finished
+from tests.fixtures.customer import MASTER, Customer, everywhere, finished
 from tests.fixtures.media import barcode_mp4
-from tests.fixtures.server import TelecineServer, free_port
+from tests.fixtures.ports import free_port
+from tests.fixtures.server import TelecineServer
 from tests.fixtures.shared import ROOT
-from tests.fixtures.waiting import until
+from tests.fixtures.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.anyio
 
@@ -114,7 +115,9 @@ async def test_uploads_and_ranges_pass(
 ) -> None:
     film = os.urandom(3 << 20)
     auth = (telecine_server.production_key, "")
-    async with httpx.AsyncClient(base_url=front, auth=auth, trust_env=False, timeout=60) as client:
+    async with httpx.AsyncClient(
+        base_url=front, auth=auth, trust_env=False, timeout=PATIENCE_S
+    ) as client:
         video = (await client.post("/videos", json={"title": "Front"})).raise_for_status().json()
         url = f"/videos/{video['videoId']}/source"
         sent = await client.post(url, files={"file": ("a.bin", film)})
@@ -134,7 +137,7 @@ async def test_an_upload_reaches_telecine_while_it_is_sent(
 ) -> None:
     """A refusal comes before the body has been sent: it was passed on as it came."""
     host, port = front.removeprefix("http://").split(":")
-    with closing(socket.create_connection((host, int(port)), timeout=60)) as line:
+    with closing(socket.create_connection((host, int(port)), timeout=PATIENCE_S)) as line:
         line.sendall(
             b"POST /videos/viNone/source HTTP/1.1\r\nHost: x\r\n"
             b"Content-Type: multipart/form-data; boundary=b\r\n"
@@ -149,7 +152,7 @@ async def test_a_cache_keeps_what_viewers_share(
     with Customer(telecine_server) as customer:
         video_id = customer.upload(barcode_mp4(frames=60))
         await finished(customer, video_id)
-        async with httpx.AsyncClient(base_url=cache, timeout=60, trust_env=False) as viewer:
+        async with httpx.AsyncClient(base_url=cache, timeout=PATIENCE_S, trust_env=False) as viewer:
 
             async def states(path: str, times: int = 2, **headers: str) -> list[str | None]:
                 replies = [await viewer.get(path, headers=headers) for _ in range(times)]
@@ -160,10 +163,17 @@ async def test_a_cache_keeps_what_viewers_share(
             folder = f"/vod/{video_id}"
             for name in ("hls/240p/1-0.m4s", "hls/manifest.m3u8", "hls/240p/init-1.mp4"):
                 assert await states(f"{folder}/{name}") == ["MISS", "HIT"], name
+            # What a player tells with its request makes it no other one.
+            for told in ("?CMCD=sid%3Da", "?CMCD=sid%3Db", "?a=1&CMCD=sid%3Dc&format=ts"):
+                expected = "MISS" if "format" in told else "HIT"
+                assert (await states(f"{folder}/hls/manifest.m3u8{told}", 1)) == [expected]
+            for same in ("a=1&format=ts", "a=1&format=ts&CMCD=", "CMCD=x&a=1&format=ts"):
+                assert await states(f"{folder}/hls/manifest.m3u8?{same}", 1) == ["HIT"]
             # A part of what is kept, and a download that never is.
             assert await states(f"{folder}/hls/240p/1-0.m4s", Range="bytes=4-7") == ["HIT", "HIT"]
             assert await states(f"{folder}/mp4/source.mp4", Range="bytes=4-7") == [None, None]
             customer.http.patch(f"/videos/{video_id}", json={"public": False})
+            await everywhere(lambda: customer.get(video_id, MASTER).status_code == 404)
             hls = customer.http.get(f"/videos/{video_id}").json()["assets"]["hls"]
             path = "/vod/" + hls.partition("/vod/")[2]
             assert await states(path) == ["MISS", "MISS"]

@@ -23,7 +23,15 @@ from telecine.formats.hls.playlist import Master, MediaPlaylist, Variant, parse
 from telecine.formats.mp4.boxes import iter_boxes
 from telecine.formats.mp4.fragment import Moof, read_init, read_moof
 from telecine.formats.mp4.sample_entry import entry_box
-from tests.fixtures.customer import MASTER, Customer, Json, Presentation, Stream, finished
+from tests.fixtures.customer import (
+    MASTER,
+    Customer,
+    Json,
+    Presentation,
+    Stream,
+    everywhere,
+    finished,
+)
 from tests.fixtures.media import FFMPEG, barcode_mp4, frame_numbers, make_clip, read_numbers
 from tests.fixtures.s3_server import BUCKET
 from tests.fixtures.server import running_telecine
@@ -366,11 +374,12 @@ def seconds(time: str) -> float:
 
 
 async def test_the_storyboard_of_a_private_video_needs_its_token(shown: Shown) -> None:
-    http, url = shown.customer.http, f"/videos/{shown.video_id}"
+    http, url, path = shown.customer.http, f"/videos/{shown.video_id}", "storyboard.vtt"
     await storyboard(shown)
     hidden = http.patch(url, json={"public": False}).json()
     try:
         folder = hidden["assets"]["thumbnail"].rpartition("/")[0]
+        await everywhere(lambda: shown.customer.get(shown.video_id, path).status_code == 404)
         for name in ("storyboard.vtt", "storyboard-1-0.jpg"):
             opened = http.get(f"{folder}/{name}")
             assert opened.status_code == 200
@@ -378,6 +387,7 @@ async def test_the_storyboard_of_a_private_video_needs_its_token(shown: Shown) -
             assert shown.customer.get(shown.video_id, name).status_code == 404
     finally:
         assert http.patch(url, json={"public": True}).status_code == 200
+        await everywhere(lambda: shown.customer.get(shown.video_id, path).status_code == 200)
 
 
 async def test_only_what_lies_elsewhere_is_copied_to_the_disk(shown: Shown) -> None:

@@ -102,6 +102,7 @@ const scenarios = {
       chunkSize: CHUNK, uploadLengthDeferred: true,
     }),
   override: () => upload(readFileSync(file), { overridePatchMethod: true }),
+  patient: () => upload(readFileSync(file), { retryDelays: Array(480).fill(500) }),
   parallel: () => upload(readFileSync(file), { parallelUploads: 3 }),
   async terminated() {
     const url = await begin({});

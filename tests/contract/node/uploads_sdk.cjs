@@ -7,13 +7,12 @@
 const assert = require('node:assert/strict');
 const { statSync } = require('node:fs');
 const path = require('node:path');
-const { setTimeout: pause } = require('node:timers/promises');
+const { untilUploaded } = require('./until_uploaded.cjs');
 
 const [folder, version, baseUri, apiKey, files] = process.argv.slice(2);
 const home = path.join(folder, 'node_modules', '@api.video', 'nodejs-sdk');
 const { Client } = require(home);
 
-const UPLOADED_WITHIN_MS = 60_000;
 const chunkBytes = 5 * 1024 * 1024;
 // The others wait for a header `lastchunkextension` that no document names: their promise
 // stays open when all bytes have arrived.
@@ -23,34 +22,13 @@ const { videos } = client;
 videos.chunkSize = chunkBytes; // a plain member, 64 MiB unless it is set
 const made = {};
 
-async function ingestOf(videoId) {
-  if (videos.getStatus) return (await videos.getStatus(videoId)).ingest;
-  const { access_token: token } = await fetch(`${baseUri}/auth/api-key`, {
-    method: 'POST',
-    body: JSON.stringify({ apiKey }),
-  }).then((reply) => reply.json());
-  const headers = { Authorization: `Bearer ${token}` };
-  return (await fetch(`${baseUri}/videos/${videoId}/status`, { headers }).then((r) => r.json()))
-    .ingest;
-}
-
-async function untilUploaded(videoId) {
-  const deadline = Date.now() + UPLOADED_WITHIN_MS;
-  for (;;) {
-    const ingest = await ingestOf(videoId);
-    if (ingest?.status === 'uploaded') return ingest;
-    assert.ok(Date.now() < deadline, JSON.stringify(ingest));
-    await pause(100); // as applications of this client do
-  }
-}
-
 async function upload(name) {
   const file = path.join(files, name);
   const size = statSync(file).size;
   const video = await videos.create(name, {});
   const answer = videos.upload(file, {}, video.videoId);
   if (answers || size < chunkBytes) assert.equal((await answer).videoId, video.videoId);
-  const ingest = await untilUploaded(video.videoId);
+  const ingest = await untilUploaded(videos, video.videoId, baseUri, apiKey);
   assert.equal(ingest.filesize, size);
   const ranges = [];
   for (let from = 0; size >= chunkBytes && from < size; from += chunkBytes) {

@@ -52,7 +52,7 @@ def check_themes(client: Any, videos: VideosApi) -> None:
 
     with_logo = players.upload_logo(made.player_id, file=logo(), link="https://my-company.com")
     assert with_logo.assets.link == "https://my-company.com"
-    with urllib.request.urlopen(with_logo.assets.logo, timeout=30) as reply:
+    with urllib.request.urlopen(with_logo.assets.logo, timeout=240) as reply:
         assert reply.headers["Content-Type"] == "image/png"
     assert players.delete_logo(made.player_id) is None
 
@@ -74,7 +74,7 @@ def text_file(text: str) -> io.BytesIO:
 
 
 def fetched(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=30) as reply:
+    with urllib.request.urlopen(url, timeout=240) as reply:
         assert reply.headers["Content-Type"] == "text/vtt"
         return bytes(reply.read())
 

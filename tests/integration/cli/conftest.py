@@ -19,6 +19,7 @@ def run(telecine_server: TelecineServer, tmp_path: Path) -> Run:
             capture_output=True,
             check=False,
             text=True,
+            errors="replace",  # what is printed may be no text
             cwd=tmp_path,
             env={
                 **environment_without_settings(),

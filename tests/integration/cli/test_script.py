@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures.shared import ROOT
+from tests.fixtures.waiting import PATIENCE_S
 
 UV = """#!/bin/sh
 echo "uv $*" >>"$CALLS"
@@ -77,7 +78,7 @@ class Clone:
             text=True,
             env=environment,
             cwd=self.folder.parent,
-            timeout=60,
+            timeout=PATIENCE_S,
             check=False,
         )
 

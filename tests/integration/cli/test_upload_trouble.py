@@ -16,16 +16,16 @@ import pytest
 from telecine.processes.exits import Exit
 from tests.chaos import killing
 from tests.fixtures.media import padded
+from tests.fixtures.ports import free_port
 from tests.fixtures.proxy import proxy_to
 from tests.fixtures.server import (
     TelecineProcess,
     TelecineServer,
     environment_without_settings,
-    free_port,
     telecine,
 )
 from tests.fixtures.stored import stored_source
-from tests.fixtures.waiting import until
+from tests.fixtures.waiting import PATIENCE_S, until
 from tests.integration.cli.test_uploading import clip
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
@@ -91,7 +91,7 @@ class Commands:
 
     def ask(self, path: str) -> Any:
         auth = (self.server.production_key, "")
-        reply = httpx.get(f"{self.server.base_url}{path}", auth=auth, timeout=60)
+        reply = httpx.get(f"{self.server.base_url}{path}", auth=auth, timeout=PATIENCE_S)
         return reply.raise_for_status().json()
 
     def videos(self) -> list[str]:
@@ -106,7 +106,9 @@ class Commands:
 
     def token(self) -> str:
         auth = (self.server.production_key, "")
-        reply = httpx.post(f"{self.server.base_url}/upload-tokens", json={}, auth=auth)
+        reply = httpx.post(
+            f"{self.server.base_url}/upload-tokens", json={}, auth=auth, timeout=PATIENCE_S
+        )
         return str(reply.raise_for_status().json()["token"])
 
     def check(self, done: Done) -> None:
@@ -192,7 +194,7 @@ async def test_a_server_is_restarted_in_the_middle(tmp_path: Path) -> None:
             held = proxy.hold(b"part 3/5", MIB)
             with commands.begun(proxy.authority) as uploading:
                 await held.happened.wait()
-                killing.kill(server.pid, *killing.descendants(server.pid))
+                killing.kill_family(server.pid)
                 process.stop()
                 await proxy.cut_all()
                 process = TelecineProcess(tmp_path / "data", settings)

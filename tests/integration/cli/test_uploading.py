@@ -9,6 +9,7 @@ import httpx
 from telecine.processes.exits import Exit
 from tests.fixtures.media import AAC, X264, make_clip
 from tests.fixtures.server import TelecineServer, running_telecine
+from tests.fixtures.waiting import PATIENCE_S
 from tests.integration.cli.conftest import Run
 
 
@@ -28,10 +29,12 @@ def test_an_uploaded_file_plays_from_the_printed_url(
     assert done.returncode == Exit.DONE, done.stderr
     found = re.search(r"^HLS +(\S+)$", done.stdout, re.MULTILINE)
     assert found is not None
-    assert httpx.get(found[1]).text.startswith("#EXTM3U")
+    assert httpx.get(found[1], timeout=PATIENCE_S).text.startswith("#EXTM3U")
     video_id = found[1].split("/vod/")[1].split("/")[0]
     auth = (telecine_server.production_key, "")
-    video = httpx.get(f"{telecine_server.base_url}/videos/{video_id}", auth=auth).json()
+    video = httpx.get(
+        f"{telecine_server.base_url}/videos/{video_id}", auth=auth, timeout=PATIENCE_S
+    ).json()
     assert (video["title"], video["tags"]) == (clip().stem, [clip().parent.name])
 
 
@@ -91,7 +94,7 @@ def test_a_folder_is_uploaded_file_by_file(
     assert lines["second.mkv"]["status"] == "failed"
     auth = (telecine_server.production_key, "")
     url = f"{telecine_server.base_url}/videos/{lines['first.mp4']['videoId']}"
-    assert httpx.get(url, auth=auth).json()["tags"] == ["from a folder"]
+    assert httpx.get(url, auth=auth, timeout=PATIENCE_S).json()["tags"] == ["from a folder"]
 
 
 def test_a_token_is_enough_to_upload_and_to_see_it_play(
@@ -101,6 +104,7 @@ def test_a_token_is_enough_to_upload_and_to_see_it_play(
         f"{telecine_server.base_url}/upload-tokens",
         auth=(telecine_server.production_key, ""),
         json={},
+        timeout=PATIENCE_S,
     ).json()
     done = run("upload", str(clip()), "--token", made["token"], "--title", "Mine")
     assert done.returncode == Exit.DONE, done.stderr

@@ -106,6 +106,12 @@ async def test_it_serves_unicode_to_a_role_without_power(home: Path) -> None:
     assert running_url(home) is None
 
 
+async def test_what_is_committed_is_on_the_disk(home: Path) -> None:
+    async with running(home) as postgres:
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            assert ask(postgres.url, f"SHOW {setting}") == "on"
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has another account")
 async def test_root_lends_the_server_nothing_but_the_way_to_its_folder(home: Path) -> None:
     before = home.parent.stat().st_mode

@@ -6,6 +6,7 @@ import pytest
 
 from telecine.db.engine import Database
 from telecine.db.notify import Listener, notify
+from tests.fixtures.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.anyio
 
@@ -23,7 +24,7 @@ class Ear:
         self.task = asyncio.ensure_future(listener.run())
 
     async def next(self) -> str:
-        return await asyncio.wait_for(self.heard.get(), 30)
+        return await asyncio.wait_for(self.heard.get(), PATIENCE_S)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from telecine.db.engine import Database
 from telecine.domains.webhooks.events import OWN, PUBLIC, QUALITY_COMPLETED
 from telecine.http.app import Api
 from tests.fixtures.application import OPERATOR_KEY, ProjectKeys, connect
-from tests.fixtures.waiting import until
+from tests.fixtures.waiting import PATIENCE_S, until
 from tests.integration.domains.webhooks.telling import announce
 
 pytestmark = pytest.mark.anyio
@@ -268,5 +268,5 @@ async def _streamed(app: Api, headers: dict[str, str], events: int) -> list[str]
         "headers": [(k.lower().encode(), v.encode()) for k, v in headers.items()],
         "client": ("127.0.0.1", 1), "server": ("api.test", 80),
     }  # fmt: skip
-    await asyncio.wait_for(app(scope, receive, send), 30)
+    await asyncio.wait_for(app(scope, receive, send), PATIENCE_S)
     return bytes(sent).decode().splitlines()

@@ -1,0 +1,82 @@
+"""Viewers of a live stream in a real browser: they wait, and catch up."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.fixtures.broadcasting import OnAir, live_clip, make_live_stream, publishing
+from tests.fixtures.server import TelecineServer, running_telecine
+from tests.fixtures.waiting import until
+
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+
+ENDLESS = ("-re", "-stream_loop", "-1")
+BEHIND = """(() => {
+  const {hls, video} = window.telecinePlayer;
+  return video.paused || !hls?.latency ? 99 : hls.latency - hls.targetLatency;
+})()"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TelecineServer]:
+    data = tmp_path_factory.mktemp("live") / "data"
+    settings = {"TELECINE_LIVE_LADDER": "off", "TELECINE_API_PROCESSES": "1"}
+    with running_telecine(data, settings) as (_, server):
+        yield server
+
+
+@pytest.fixture
+async def stream(server: TelecineServer) -> AsyncIterator[OnAir]:
+    stream = await make_live_stream(server)
+    yield stream
+    await stream.complete()
+
+
+async def becomes(page: Page, expression: str) -> None:
+    async def true() -> bool:
+        return bool(await page.evaluate(expression))
+
+    await until(true)
+
+
+async def open_page(page: Page, stream: OnAir) -> None:
+    await page.goto(f"{stream.server.base_url}/live/{stream.public_id}?muted=true&autoplay=true")
+
+
+async def test_who_waits_sees_it_begin_and_catches_up_with_it(page: Page, stream: OnAir) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    await open_page(page, stream)
+    await expect(page.get_by_role("status")).to_contain_text("Nobody broadcasts")
+    await page.evaluate("""() => {
+      const {video} = window.telecinePlayer;
+      window.rates = new Set();
+      window.heard = 0;
+      video.addEventListener('ratechange', () => window.heard++);
+      setInterval(() => window.rates.add(video.playbackRate), 20);
+    }""")
+
+    async def held_back() -> bool:  # it is told once somebody broadcasts
+        return any(url.endswith("?wait=1") for url in asked)
+
+    await until(held_back)
+    # However slow the machine is, the stream does not end before.
+    async with publishing(stream.publish_url, live_clip(), before=ENDLESS):
+        await becomes(page, "window.telecinePlayer.video.currentTime > 1")
+        await expect(page.locator(".live")).to_be_visible()
+        # It begins a segment behind: it plays faster, and nobody sees another speed.
+        await becomes(page, "Math.max(...window.rates) > 1")
+        assert await page.evaluate("window.telecinePlayer.rate") == 1
+    rates = await page.evaluate("[...window.rates]")
+    assert 1 < max(rates) <= 1.1 + 1e-6
+    assert await page.evaluate("window.heard") == 0  # nobody is told of what nobody asked for
+
+
+async def test_the_speed_of_a_viewer_is_left_alone(page: Page, stream: OnAir) -> None:
+    async with publishing(stream.publish_url, live_clip(), before=ENDLESS):
+        await open_page(page, stream)
+        await becomes(page, "window.telecinePlayer.video.currentTime > 1")
+        await page.evaluate("window.telecinePlayer.video.playbackRate = 0.5")
+        await becomes(page, f"{BEHIND} > 1")  # it falls behind, and may
+        assert await page.evaluate("window.telecinePlayer.rate") == 0.5
