@@ -58,10 +58,11 @@ def load(base_url: str, paths: Sequence[str], requests: int, connections: int) -
     return sum(received)
 
 
-def segment_paths(telecine: Telecine, *, private: bool) -> dict[str, list[str]]:
+def segment_paths(telecine: Telecine, *, private: bool = False) -> dict[str, list[str]]:
     """Upload a clip and wait for its ladder; return the paths of its two lowest qualities.
 
     The source is the upper one, which is copied; segments of both have some 200 KB.
+    `private`: below the session of a private video.
     """
     path = make_source(24, "640x360", gop=60, bit_rate="800k")
     client = httpx.Client(base_url=telecine.base_url, auth=(telecine.key, ""), timeout=120)
@@ -117,12 +118,11 @@ def main() -> None:
     options.add_argument("--requests", type=int, default=4000)
     options.add_argument("--connections", type=int, default=4)
     options.add_argument("--rounds", type=int, default=5)
-    options.add_argument("--private", action="store_true", help="a private video in a session")
     options.add_argument("--port", type=int, default=8999)
     chosen = options.parse_args()
     print(machine())
     with folder() as data, serving(data, TELECINE_API_PROCESSES="1") as telecine:
-        kinds = segment_paths(telecine, private=chosen.private)
+        kinds = segment_paths(telecine)
         bodies = {
             path: httpx.get(telecine.base_url + path).raise_for_status().content
             for paths in kinds.values()

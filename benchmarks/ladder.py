@@ -17,7 +17,7 @@ from pathlib import Path
 from measure import make_source, median, used_cpu_s
 from telecine.ffmpeg.binary import find_ffmpeg
 from telecine.ffmpeg.runner import Runner
-from telecine.pipeline import argv
+from telecine.pipeline import encoders
 from telecine.pipeline.encode import encode_chunk
 from telecine.pipeline.model import Plan
 from telecine.pipeline.plan import PlanOptions, plan
@@ -56,7 +56,7 @@ def raw(ffmpeg: Path, path: Path, wanted: Plan, folder: Path) -> dict[str, int]:
     command += ["-filter_complex_threads", "1", "-filter_complex", graph]
     gop = str(round(4 * wanted.frame_rate))
     for number, rendition in enumerate(renditions):
-        command += ["-map", f"[o{number}]", *argv.encoder(rendition), "-threads", "2"]
+        command += ["-map", f"[o{number}]", *encoders.settings(rendition), "-threads", "2"]
         command += ["-g", gop, "-keyint_min", gop, "-sc_threshold", "0"]
         command += ["-f", "mp4", str(folder / f"{rendition.name}.mp4")]
     subprocess.run(command, check=True)
@@ -69,7 +69,7 @@ async def main() -> None:
     options.add_argument("--seconds", type=int, default=32)
     options.add_argument("--pairs", type=int, default=3)
     chosen = options.parse_args()
-    path = make_source(chosen.seconds, "1920x1080")
+    path = make_source(chosen.seconds, "1920x1080", gop=120, bit_rate="5M")
     ffmpeg = find_ffmpeg(None)
     runner = Runner(ffmpeg, "required")
     source = LocalFile(path, path.stat().st_size)

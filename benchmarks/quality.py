@@ -30,7 +30,7 @@ import numpy as np
 from measure import make_source, median, used_cpu_s
 from telecine.ffmpeg.binary import find_ffmpeg
 from telecine.ffmpeg.runner import Runner
-from telecine.pipeline import argv
+from telecine.pipeline import encoders
 from telecine.pipeline.encode import encode_chunk
 from telecine.pipeline.ladder import LADDER, encoded_rendition
 from telecine.pipeline.model import Plan, VideoRendition, VideoTrack
@@ -150,7 +150,7 @@ def compare_settings(clips: Iterator[Clip], folder: Path) -> None:
             wanted = replace(uncapped, crf=crf, level="6.2")
             plain = ["-c:v", "libx264", "-preset", "veryfast", "-profile:v", "high"]
             # In turns, so that both meet the same machine.
-            ours.append(encoded(clip, argv.encoder(wanted), folder))
+            ours.append(encoded(clip, encoders.settings(wanted), folder))
             theirs.append(encoded(clip, [*plain, "-crf", str(crf)], folder))
         share = bits_at_equal_vmaf(ours, theirs)
         cost = cpu_at(ours, 90) / cpu_at(theirs, 90)
@@ -168,7 +168,7 @@ def compare_caps(clips: Iterator[Clip], folder: Path) -> None:
     shares: list[float] = []
     for clip in clips:
         rendition = clip.rendition
-        capped = encoded(clip, argv.encoder(rendition), folder)
+        capped = encoded(clip, encoders.settings(rendition), folder)
         alone = Plan(
             version=1, frame_rate=Fraction(RATE_HZ), frames=1, piece_cuts=(0, 1),
             segment_pieces=(0, 1), chunk_segments=(0, 1), renditions=(rendition,), audio=None,
@@ -177,8 +177,8 @@ def compare_caps(clips: Iterator[Clip], folder: Path) -> None:
         crf = better_crf(alone, {rendition.name: capped.kbps * 1000})
         if crf:
             (rendition,) = tuned(alone, crf).renditions
-            capped = encoded(clip, argv.encoder(rendition), folder)
-        fixed = argv.encoder(rendition)
+            capped = encoded(clip, encoders.settings(rendition), folder)
+        fixed = encoders.settings(rendition)
         at = fixed.index("-crf")
         fixed[at : at + 2] = ["-b:v", str(rendition.max_rate_bps)]
         average = encoded(clip, fixed, folder)
@@ -215,7 +215,7 @@ async def compare_jit(seconds: int, segments: int, folder: Path) -> None:
             ffmpeg("-v", "error", "-ss", f"{float(first / rate):.6f}", "-threads", "2",
                    "-i", str(path), "-t", f"{float((end - first) / rate):.6f}", "-an",
                    "-vf", f"scale={size}:flags=bicubic,format=yuv420p", "-filter_threads", "1",
-                   *argv.encoder(rendition), "-threads", "2", "-g", "9999",
+                   *encoders.settings(rendition), "-threads", "2", "-g", "9999",
                    "-f", "mp4", str(folder / "raw.mp4"))  # fmt: skip
             ratios.append(ours_s / (used_cpu_s() - before_s))
         told = " ".join(f"{ratio:.2f}" for ratio in ratios)

@@ -1,9 +1,9 @@
 """Seeks into parts of a film that nobody has encoded: what a viewer waits for.
 
-A 1080p film is uploaded to a running Telecine whose ladder has just begun. Viewers then
-ask for segments at random places, each for another one; the first byte and the last one
-of every answer are timed. With several viewers the time is compared with one viewer's,
-times viewers per core.
+A 1080p film is uploaded to a running Telecine whose ladder has just begun, and is held back.
+Viewers then ask for segments at random places, each for another one; the first byte and the
+last one of every answer are timed. With several viewers the time is compared with one
+viewer's, times viewers per core. At last the ladder goes on beside four of them.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass, field
 
 import httpx
+import psycopg
 
 from measure import make_source, percentile
 from serving import Telecine, folder, machine, serving
@@ -78,6 +79,32 @@ class Film:
             return
 
 
+def hold_ladder(telecine: Telecine) -> None:
+    """Put off all background encodes, and wait until none runs."""
+    held = "UPDATE procrastinate_jobs SET scheduled_at = now() + interval '1 day'"
+    waiting = " WHERE queue_name = 'ladder' AND status = 'todo'"
+    running = "SELECT count(*) FROM procrastinate_jobs WHERE queue_name = 'ladder'"
+    with psycopg.connect(telecine.database_url, autocommit=True) as connection:
+        while True:
+            connection.execute(held + waiting)  # each that ends puts another one there
+            row = connection.execute(running + " AND status = 'doing'").fetchone()
+            if row == (0,):
+                return
+            time.sleep(0.05)
+
+
+def release_ladder(telecine: Telecine) -> None:
+    """Let background encodes go on, and wait until one runs."""
+    with psycopg.connect(telecine.database_url, autocommit=True) as connection:
+        connection.execute(
+            "UPDATE procrastinate_jobs SET scheduled_at = NULL"
+            " WHERE queue_name = 'ladder' AND status = 'todo'"
+        )
+        running = "SELECT count(*) FROM procrastinate_jobs WHERE status = 'doing'"
+        while connection.execute(running + " AND queue_name = 'ladder'").fetchone() == (0,):
+            time.sleep(0.05)
+
+
 def watch(film: Film, quality: str, viewers: int, seeks: int) -> Times:
     """Let viewers seek at the same time, each `seeks` times."""
     times = Times()
@@ -96,20 +123,27 @@ def watch(film: Film, quality: str, viewers: int, seeks: int) -> Times:
 
 
 def main() -> None:
-    """Measure one viewer at two qualities, then several at the lowest."""
+    """Measure one viewer at two qualities, several at the lowest, and those beside a ladder."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--seconds", type=int, default=480)
+    options.add_argument("--seconds", type=int, default=600)
     options.add_argument("--seeks", type=int, default=15)
     options.add_argument("--seed", type=int, default=1)
     chosen = options.parse_args()
     print(machine())
     with folder() as data, serving(data) as telecine:
         film = Film(telecine, chosen.seconds, chosen.seed)
+        hold_ladder(telecine)
         for quality in ("720p", "240p"):
             watch(film, quality, 1, chosen.seeks).show(f"{quality}, 1 viewer")
+        seeks = max(4, chosen.seeks // 2)
         for viewers in (2, 4):
-            times = watch(film, "240p", viewers, max(4, chosen.seeks // 2))
-            times.show(f"240p, {viewers} viewers")
+            idle = watch(film, "240p", viewers, seeks)
+            idle.show(f"240p, {viewers} viewers")
+        release_ladder(telecine)
+        busy = watch(film, "240p", 4, seeks)
+        busy.show("the same beside a ladder")
+        ratio = percentile(busy.last_s, 0.95) / percentile(idle.last_s, 0.95)
+        print(f"beside a ladder / alone: {ratio:.2f}")
     print(machine())
 
 

@@ -37,7 +37,7 @@ class Telecine:
 
     def api_processes(self) -> list[int]:
         """Return the processes that answer requests."""
-        return [pid for pid in family(self.pid) if " api " in _command(pid)]
+        return [pid for pid in family(self.pid) if name_of(pid).startswith("api-")]
 
 
 @contextlib.contextmanager
@@ -60,6 +60,7 @@ def serving(data: Path, **settings: str) -> Iterator[Telecine]:
         "TELECINE_METRICS_PORT": "0",
         "TELECINE_RTMP_PORT": "0",
         "TELECINE_RTMPS_PORT": "0",
+        "TELECINE_SRT_PORT": "0",
         "TELECINE_API_KEY": key,
         "TELECINE_LOG_LEVEL": "warning",
         **settings,
@@ -119,9 +120,10 @@ def pss_mib(pid: int) -> float:
 def name_of(pid: int) -> str:
     """Return a few words that tell which process it is."""
     words = _command(pid).split()
-    if "--name" in words:
-        return words[words.index("--name") + 1]
-    if "postgres" in words[0]:
+    if "telecine.processes.zygote" in words:
+        name = Path(f"/proc/{pid}/comm").read_text().strip()
+        return name if "-" in name else "zygote"
+    if words and "postgres" in words[0]:  # one that has ended has none
         return " ".join(words[:1] if "/" in words[0] else words[:3]).rpartition("/")[2]
     return "supervisor" if "serve" in words else " ".join(words)[:60]
 

@@ -23,7 +23,9 @@ from pydantic_settings import (
 )
 
 from telecine.http.rate_settings import RateLimitsSettings
+from telecine.live.ingest_settings import IngestSettings
 from telecine.net.policy import OutboundPolicy
+from telecine.pipeline.encoding_settings import EncodingSettings
 
 PREFIX = "TELECINE_"
 ENV_FILE = ".env"
@@ -46,7 +48,7 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
 
 
-class Settings(BaseSettings):
+class Settings(IngestSettings, EncodingSettings, BaseSettings):
     """The effective settings of one process."""
 
     model_config = SettingsConfigDict(
@@ -118,14 +120,6 @@ class Settings(BaseSettings):
         "default: half the cores.",
     )
     live_processes: int = Field(1, ge=0, le=1, description="Processes of live streams: 0 or 1.")
-    rtmp_port: int = Field(1935, ge=0, le=65535, description="Port for RTMP; 0 takes a free one.")
-    rtmps_port: int = Field(1936, ge=0, le=65535, description="Port for RTMPS, likewise.")
-    rtmps_certificate: Path | None = Field(
-        default=None,
-        description="PEM file with the certificate of RTMPS and its chain, read again when it "
-        "changes; empty: self-signed, made at first start.",
-    )
-    rtmps_key: Path | None = Field(None, description="PEM file with that certificate's key.")
     live_part_ms: int = Field(
         200, ge=100, le=1000, description="Milliseconds that viewers of live streams get at once."
     )
@@ -151,6 +145,9 @@ class Settings(BaseSettings):
         default_factory=RateLimitsSettings,
         description="Requests a minute by environment and class, such as "
         "TELECINE_RATE_LIMIT__SANDBOX__UPLOADS=40; empty: no limit.",
+    )
+    ping_limit: int | None = Field(
+        None, ge=1, description="Pings a minute of one address, for each process; empty: no limit."
     )
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),

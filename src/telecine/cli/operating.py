@@ -1,4 +1,4 @@
-"""`telecine projects` and `keys`: the operator API of a running installation."""
+"""`telecine projects`, `keys` and `signing-keys`: the operator API of a running installation."""
 
 import json
 from collections.abc import Iterable
@@ -144,7 +144,7 @@ def settings_of(operator: Operator, project_id: str | None, changes: Iterable[st
     Raises:
         CannotGoOn: a change is not of that form, or the server refuses it.
     """
-    path = f"/projects/{project_id or operator.only_project()}/settings"
+    path = _of_project(operator, project_id, "settings")
     changed = dict(_setting(change) for change in changes)
     found = operator.ask("PATCH", path, json=changed) if changed else operator.ask("GET", path)
     typer.echo(json.dumps(found, indent=2))
@@ -161,8 +161,7 @@ def _setting(change: str) -> tuple[str, Any]:
 
 def list_keys(operator: Operator, project_id: str | None) -> None:
     """Print the keys of a project, without their secrets."""
-    project_id = project_id or operator.only_project()
-    found = operator.ask("GET", f"/projects/{project_id}/keys")
+    found = operator.ask("GET", _of_project(operator, project_id, "keys"))
     _print(
         ("id", "name", "environment", "ends with", "state"),
         [
@@ -180,17 +179,47 @@ def list_keys(operator: Operator, project_id: str | None) -> None:
 
 def create_key(operator: Operator, project_id: str | None, name: str, environment: str) -> None:
     """Create a key and print it, alone on its line for scripts."""
-    typer.echo(_create_key(operator, project_id or operator.only_project(), name, environment))
+    typer.echo(_create_key(operator, project_id, name, environment))
 
 
 def revoke_key(operator: Operator, project_id: str | None, key_id: str) -> None:
     """Revoke a key."""
-    operator.ask("DELETE", f"/projects/{project_id or operator.only_project()}/keys/{key_id}")
+    operator.ask("DELETE", _of_project(operator, project_id, f"keys/{key_id}"))
 
 
-def _create_key(operator: Operator, project_id: str, name: str, environment: str) -> str:
+def list_signing_keys(operator: Operator, project_id: str | None) -> None:
+    """Print the signing keys of a project, without their secrets."""
+    found = operator.ask("GET", _of_project(operator, project_id, "signing-keys"))
+    _print(
+        ("id", "name", "environment", "created"),
+        [
+            (row["signingKeyId"], row["name"], row["environment"], row["createdAt"])
+            for row in found["data"]
+        ],
+    )
+
+
+def create_signing_key(
+    operator: Operator, project_id: str | None, name: str, environment: str
+) -> None:
+    """Create a signing key and print its id and its secret, on one line for scripts."""
     body = {"name": name, "environment": environment}
-    return str(operator.ask("POST", f"/projects/{project_id}/keys", json=body)["apiKey"])
+    made = operator.ask("POST", _of_project(operator, project_id, "signing-keys"), json=body)
+    typer.echo(f"{made['signingKeyId']} {made['secret']}")
+
+
+def delete_signing_key(operator: Operator, project_id: str | None, key_id: str) -> None:
+    """Delete a signing key, and with it all URLs that it has signed."""
+    operator.ask("DELETE", _of_project(operator, project_id, f"signing-keys/{key_id}"))
+
+
+def _of_project(operator: Operator, project_id: str | None, what: str) -> str:
+    return f"/projects/{project_id or operator.only_project()}/{what}"
+
+
+def _create_key(operator: Operator, project_id: str | None, name: str, environment: str) -> str:
+    body = {"name": name, "environment": environment}
+    return str(operator.ask("POST", _of_project(operator, project_id, "keys"), json=body)["apiKey"])
 
 
 def _print(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:

@@ -103,6 +103,16 @@ class Database:
         async with self._session.begin() as session:
             yield session
 
+    @asynccontextmanager
+    async def statement(self) -> AsyncIterator[Transaction]:
+        """Open a session for one statement, which commits by itself.
+
+        Saves the server's answers to BEGIN and COMMIT, two thirds of what a short one costs.
+        """
+        async with self.transaction() as session:
+            await session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
+            yield session
+
     async def close(self) -> None:
         """Close all connections of the pool."""
         await self._engine.dispose()

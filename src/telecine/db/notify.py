@@ -18,12 +18,12 @@ _CHECK_S = 10.0
 
 Callback = Callable[[str], None]
 
+_NOTIFY = text("SELECT pg_notify(:channel, :payload)")
+
 
 async def notify(tx: Transaction, channel: str, payload: str) -> None:
     """Send a notification with the commit of `tx`; equal ones of it are sent once."""
-    await tx.execute(
-        text("SELECT pg_notify(:channel, :payload)"), [{"channel": channel, "payload": payload}]
-    )
+    await tx.execute(_NOTIFY, [{"channel": channel, "payload": payload}])
 
 
 class Listener:
@@ -72,8 +72,26 @@ class Listener:
             for callback in self._on_connected:
                 callback()
             while True:
-                async for notification in connection.notifies(timeout=_CHECK_S):
+                async for notification in connection.notifies(timeout=0):
                     for receive in self._callbacks.get(notification.channel, ()):
                         receive(notification.payload)
-                # Quiet for a while: a connection that died silently answers nothing.
-                await connection.execute("SELECT 1")
+                if not await _is_readable(connection, _CHECK_S):
+                    # Quiet for a while: a connection that died silently answers nothing.
+                    await connection.execute("SELECT 1")
+
+
+async def _is_readable(connection: psycopg.AsyncConnection, timeout_s: float) -> bool:
+    """Wait until something comes in, False after `timeout_s` without.
+
+    Generators of notifications wake up ten times a second meanwhile.
+    """
+    loop, readable, wire = asyncio.get_running_loop(), asyncio.Event(), connection.fileno()
+    loop.add_reader(wire, readable.set)
+    try:
+        async with asyncio.timeout(timeout_s):
+            await readable.wait()
+    except TimeoutError:
+        return False
+    finally:
+        loop.remove_reader(wire)
+    return True
