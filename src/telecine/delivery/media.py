@@ -276,4 +276,6 @@ def _stage(source: Source | None, asset: Asset | None) -> Stage:
         return Stage.FAILED if asset.state == AssetState.FAILED else Stage.PREPARING
     if source is None:
         return Stage.EMPTY
+    if source.lost:
+        return Stage.FAILED
     return Stage.INGESTING if source.state == SourceState.INGESTING else Stage.UPLOADING

@@ -130,11 +130,13 @@ async def status(tx: Transaction, video_id: UUID, *, mp4_support: bool) -> Sourc
     if source is None:
         return SourceStatus()
     ingest = await ingest_of(tx, source)
+    failed = Quality("hls", "240p", RenditionState.FAILED)
+    if source.lost:
+        return SourceStatus(ingest, qualities=(failed,))
     asset = await shown_asset(tx, video_id)
     if asset is None or asset.state == AssetState.PROBING:
         return SourceStatus(ingest)
     if asset.state == AssetState.FAILED:
-        failed = Quality("hls", "240p", RenditionState.FAILED)
         return SourceStatus(ingest, qualities=(failed,), summary=asset.summary)
     rows = await renditions_of(tx, asset.id)
     qualities = quality_list(rows, mp4_support=mp4_support)

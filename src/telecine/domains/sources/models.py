@@ -101,6 +101,12 @@ class Source(Base):
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
     completed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
+    @property
+    def lost(self) -> bool:
+        """Tell whether it is a recording of ours that nobody can read."""
+        fetched = self.origin_url is not None or self.origin_video is not None
+        return self.failure is not None and not fetched
+
 
 class Part(Base):
     """A stretch of a source: claimed by the request that carries it, then stored.

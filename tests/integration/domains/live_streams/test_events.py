@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
 
+import httpx
 import pytest
 from sqlalchemy import select
 
 from telecine.db.engine import Database
+from telecine.delivery.media import MediaCache
 from telecine.domains.live_streams import events, operations
 from telecine.domains.live_streams.events import StoredBroadcasts
 from telecine.domains.live_streams.models import Broadcast, LiveStream, Recording
-from telecine.domains.sources.arrivals import arrival_of
 from telecine.domains.sources.models import Source
 from telecine.live.journal import SUFFIX, Journal
 from telecine.live.model import Init, Part
@@ -22,7 +23,7 @@ from telecine.live.ports import Stream
 from telecine.live.recording_file import File
 from telecine.sealing import Sealer
 from telecine.storage.local import LocalStore
-from tests.fixtures.application import ProjectKeys
+from tests.fixtures.application import OPERATOR_KEY, ProjectKeys
 from tests.unit.live.test_packager import AUDIO, VIDEO, merged, pictures, run, sounds
 
 pytestmark = pytest.mark.anyio
@@ -82,7 +83,11 @@ async def test_a_recording_that_was_killed_becomes_a_video_of_its_whole_parts(
 
 
 async def test_a_recording_that_cannot_be_read_is_kept_for_a_person(
-    db: Database, project: ProjectKeys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    db: Database,
+    project: ProjectKeys,
+    client: httpx.AsyncClient,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     store, dead, _, _, event = await begun(db, project, tmp_path)
     place = await dead.recording_started(event, kept=True)
@@ -98,11 +103,22 @@ async def test_a_recording_that_cannot_be_read_is_kept_for_a_person(
         await StoredBroadcasts(db, store, store, "node", SEALER).recover()
         async with db.transaction() as tx:
             recording = (await tx.scalars(select(Recording))).one()
-            shown = await arrival_of(tx, recording.video_public_id or "")
         assert recording.failure is not None
         assert "I/O error" in recording.failure
+        status = (await client.get(f"/videos/{recording.video_public_id}/status")).json()
+        failed = {"type": "hls", "quality": "240p", "status": "failed"}
+        assert status["encoding"]["qualities"] == [failed]
+        assert not status["encoding"]["playable"]
+        work = await client.get(
+            f"/_/videos/{recording.video_public_id}/jobs",
+            headers={"Authorization": f"Bearer {OPERATOR_KEY}"},
+            auth=None,
+        )
+        assert work.json()["state"] == "failed"
+        assert "I/O error" in work.json()["reason"]
+        shown = await MediaCache(db, store).get(recording.video_public_id or "")
         assert shown is not None
-        assert "I/O error" in (shown.source.failure or "")
+        assert shown.failed  # the page does not wait
         assert path.read_bytes() == b"an hour of somebody's life"
 
 
