@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 
+import httpx
 import pytest
 from playwright.async_api import Page, expect
 
@@ -42,6 +43,21 @@ async def becomes(page: Page, expression: str) -> None:
 
 async def open_page(page: Page, stream: OnAir) -> None:
     await page.goto(f"{stream.server.base_url}/live/{stream.public_id}?muted=true&autoplay=true")
+
+
+async def theme(server: TelecineServer, **members: object) -> str:
+    auth = (server.production_key, "")
+    async with httpx.AsyncClient(base_url=server.base_url, auth=auth) as client:
+        reply = (await client.post("/players", json=members)).raise_for_status()
+    return str(reply.json()["playerId"])
+
+
+async def test_a_page_has_the_theme_of_its_stream(page: Page, server: TelecineServer) -> None:
+    player_id = await theme(server, backgroundText="rgb(1, 2, 3)", enableApi=False)
+    stream = await make_live_stream(server, player_id=player_id)
+    await open_page(page, stream)
+    await expect(page.get_by_role("status")).to_contain_text("Nobody broadcasts")
+    await expect(page.locator(".title")).to_have_css("color", "rgb(1, 2, 3)")
 
 
 async def test_who_waits_sees_it_begin_and_catches_up_with_it(page: Page, stream: OnAir) -> None:

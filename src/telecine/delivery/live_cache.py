@@ -6,6 +6,8 @@ from uuid import UUID
 from telecine.db.engine import Database
 from telecine.domains.accounts.access import Access
 from telecine.domains.live_streams import queries
+from telecine.domains.players import queries as players
+from telecine.domains.players.queries import ShownTheme
 
 _MOST = 10_000
 
@@ -22,6 +24,8 @@ class LiveView:
     thumbnail_key: str | None
     access: Access | None = None
     transport: bool = False  # the project wants segments of MPEG-TS
+    player_id: str | None = None
+    theme: ShownTheme | None = None
 
 
 class LiveCache:
@@ -38,9 +42,12 @@ class LiveCache:
         if public_id in self._known:
             return self._known[public_id]
         changes = self._changes
+        view = None
         async with self._db.transaction() as tx:
             found = await queries.watched(tx, public_id)
-        view = None
+            theme = None
+            if found is not None and found[0].player_id is not None:
+                theme = await players.shown(tx, found[0].project_id, found[0].player_id)
         if found is not None:
             row, settings = found
             view = LiveView(
@@ -52,6 +59,8 @@ class LiveCache:
                 row.thumbnail_key,
                 Access.of(settings),
                 transport=settings.get("hls_format") == "ts",
+                player_id=row.player_id,
+                theme=theme,
             )
         if self.keeps and changes == self._changes:
             if len(self._known) >= _MOST:
@@ -63,6 +72,13 @@ class LiveCache:
         """Read a live stream anew."""
         self._changes += 1
         self._known.pop(public_id, None)
+
+    def forget_player(self, player_id: str) -> None:
+        """Read the live streams that name a theme anew: that has changed."""
+        self._changes += 1
+        shown = [key for key, view in self._known.items() if view and view.player_id == player_id]
+        for public_id in shown:
+            del self._known[public_id]
 
     def forget_all(self) -> None:
         """Read all live streams anew."""

@@ -6,7 +6,13 @@ from telecine.delivery.answers import Answer
 from telecine.delivery.embed import EmbedPage, render_embed, render_missing, render_refused
 from telecine.delivery.gate import SESSION, Gate
 from telecine.delivery.live_cache import LiveView
-from telecine.delivery.page import collector_url, page_answer, query_token, wants_ads
+from telecine.delivery.page import (
+    collector_url,
+    page_answer,
+    page_theme,
+    query_token,
+    wants_ads,
+)
 from telecine.delivery.restrictions import for_this_viewer
 from telecine.delivery.sharing import Shared
 from telecine.http.services import PublicUrls
@@ -51,6 +57,7 @@ class LivePages:
             live=True,
             private=private,
             shared=self.shared(stream),
+            theme=page_theme(self._media_base, stream.player_id, stream.theme),
             ads=wants_ads(scope),
             collector_url=self._collector,
         )

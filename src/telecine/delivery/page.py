@@ -20,6 +20,7 @@ from telecine.delivery.gate import SESSION, Gate
 from telecine.delivery.media import Media
 from telecine.delivery.restrictions import for_this_viewer
 from telecine.delivery.sharing import Shared
+from telecine.domains.players.queries import ShownTheme
 from telecine.http.services import PublicUrls
 
 
@@ -65,7 +66,7 @@ class PlayerPages:
             shared=self.shared(media),
             session_url=session_url,
             panoramic=media.video.panoramic,
-            theme=self._theme(media),
+            theme=page_theme(self._media_base, media.video.player_id, media.theme),
             ads=wants_ads(scope),
             collector_url=self._collector,
             captions=[
@@ -115,14 +116,15 @@ class PlayerPages:
         }
         return json.dumps(told, ensure_ascii=False)
 
-    def _theme(self, media: Media) -> PageTheme:
-        theme, player_id = media.theme, media.video.player_id
-        if theme is None or player_id is None:
-            return PageTheme()
-        logo_url = None
-        if theme.logo_tag is not None:
-            logo_url = f"{self._media_base}{logos.path(player_id, theme.logo_tag)}"
-        return PageTheme(choices=theme.choices, logo_url=logo_url, logo_link=theme.logo_link)
+
+def page_theme(media_base: str, player_id: str | None, theme: ShownTheme | None) -> PageTheme:
+    """Return the look of a page that names a theme: the defaults if that is gone."""
+    if theme is None or player_id is None:
+        return PageTheme()
+    logo_url = None
+    if theme.logo_tag is not None:
+        logo_url = f"{media_base}{logos.path(player_id, theme.logo_tag)}"
+    return PageTheme(choices=theme.choices, logo_url=logo_url, logo_link=theme.logo_link)
 
 
 def collector_url(urls: PublicUrls) -> str:

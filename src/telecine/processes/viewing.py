@@ -124,6 +124,7 @@ def build_live_delivery(
         cache.forget_all()
 
     listener.subscribe(LIVE_CHANGED, cache.forget)
+    listener.subscribe(PLAYER_CHANGED, cache.forget_player)
     listener.subscribe(PROJECT_CHANGED, lambda _: cache.forget_all())
     listener.watch(connected, lost)
     return LiveDelivery(cache, edge, store, LivePages(urls, gate), gate)

@@ -1,5 +1,6 @@
 """What viewers see of a theme, at once."""
 
+from functools import partial
 from typing import Any
 
 import httpx
@@ -19,18 +20,25 @@ async def video(client: httpx.AsyncClient, **members: Any) -> str:
     return f"/vod/{reply.json()['videoId']}"
 
 
+async def live_stream(client: httpx.AsyncClient, **members: Any) -> str:
+    reply = await client.post("/live-streams", json={"name": "t", **members})
+    assert reply.status_code == 200, reply.text
+    return f"/live/{reply.json()['liveStreamId']}"
+
+
 async def test_a_video_without_a_theme_has_the_defaults(
     client: httpx.AsyncClient, viewer: httpx.AsyncClient
 ) -> None:
-    shown = island(await viewer.get(await video(client)))
-    assert shown["theme"] == {**themes.DEFAULTS, "logo": None}
+    for page in (await video(client), await live_stream(client)):
+        shown = island(await viewer.get(page))
+        assert shown["theme"] == {**themes.DEFAULTS, "logo": None}
 
 
 async def test_every_change_shows_at_once(
     client: httpx.AsyncClient, viewer: httpx.AsyncClient
 ) -> None:
     player_id = (await make(client, text="red"))["playerId"]
-    pages = [await video(client, playerId=player_id) for _ in range(2)]
+    pages = [await named(client, playerId=player_id) for named in (video, video, live_stream)]
     other = await video(client, playerId=(await make(client, text="lime"))["playerId"])
 
     async def shown() -> list[dict[str, Any]]:
@@ -47,8 +55,11 @@ async def test_every_change_shows_at_once(
     await client.patch(path, json={"text": "blue", "hideTitle": True})
     await shows(text="blue", hideTitle=True)
     await give_logo(client, player_id, picture(), link="https://a.example/?b=1")
-    await until(lambda: has_logo(viewer, pages[0]))
-    logo = (await shown())[0]["logo"]
+    for page in pages:
+        await until(partial(has_logo, viewer, page))
+    logos = [theme["logo"] for theme in await shown()]
+    assert all(logo == logos[0] for logo in logos)
+    logo = logos[0]
     assert logo["link"] == "https://a.example/?b=1"
     assert logo["src"].startswith(f"/player/{player_id}/logo.png?v=")
     reply = await viewer.get(logo["src"])
@@ -58,6 +69,26 @@ async def test_every_change_shows_at_once(
     await client.delete(path)
     await shows(**themes.DEFAULTS)
     assert island(await viewer.get(other))["theme"]["text"] == "lime"
+
+
+async def test_a_live_stream_can_take_another_theme(
+    client: httpx.AsyncClient, viewer: httpx.AsyncClient
+) -> None:
+    red, blue = [(await make(client, text=text))["playerId"] for text in ("red", "blue")]
+    page = await live_stream(client, playerId=red)
+    assert island(await viewer.get(page))["theme"]["text"] == "red"
+
+    async def change(player_id: str | None, text: Any) -> None:
+        path = page.replace("/live/", "/live-streams/")
+        await client.patch(path, json={"playerId": player_id})
+
+        async def shows() -> bool:
+            return bool(island(await viewer.get(page))["theme"]["text"] == text)
+
+        await until(shows)
+
+    await change(blue, "blue")
+    await change(None, themes.DEFAULTS["text"])
 
 
 async def has_logo(viewer: httpx.AsyncClient, page: str) -> bool:
