@@ -16,7 +16,7 @@ from telecine.pipeline.probe import Prober
 from telecine.storage.local import LocalStore
 from telecine.storage.spool import Spool
 from tests.fixtures.media import barcode_mp4, frame_numbers
-from tests.integration.domains.encodings.test_jit import FRAMES, planned
+from tests.integration.domains.encodings.cinema import FRAMES, planned
 
 pytestmark = pytest.mark.anyio
 
@@ -27,7 +27,7 @@ async def test_easy_content_is_encoded_better_from_the_second_chunk_on(
     runner = Runner(find_ffmpeg(None), "required")
     store, prober = LocalStore(tmp_path / "store"), Prober(runner)
     bench = Bench(db=db, store=store, runner=runner, prober=prober, spool=Spool(tmp_path / "spool"))
-    view = await planned(bench, barcode_mp4(frames=FRAMES, width_px=640, height_px=360))
+    _, view = await planned(bench, barcode_mp4(frames=FRAMES, width_px=640, height_px=360))
     for _ in range(2):  # twice changes nothing
         await encode_chunk(bench, EncodeChunk(asset_id=view.id, chunk=0))
     await encode_chunk(bench, EncodeChunk(asset_id=view.id, chunk=1))

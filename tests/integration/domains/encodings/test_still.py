@@ -20,7 +20,7 @@ from telecine.pipeline.probe import Prober
 from telecine.storage.local import LocalStore
 from telecine.storage.spool import Spool
 from tests.fixtures.media import barcode_mp4, read_numbers
-from tests.integration.domains.encodings.test_jit import planned
+from tests.integration.domains.encodings.cinema import planned
 
 pytestmark = pytest.mark.anyio
 
@@ -31,7 +31,7 @@ async def test_long_decodes_are_saved_where_pieces_are_stored(
     runner, store = Runner(find_ffmpeg(None), "required"), LocalStore(tmp_path / "store")
     prober = Prober(runner)
     bench = Bench(db=db, store=store, runner=runner, prober=prober, spool=Spool(tmp_path / "spool"))
-    asset = await planned(bench, barcode_mp4(width_px=640, height_px=360, keyframe_interval=150))
+    _, asset = await planned(bench, barcode_mp4(width_px=640, height_px=360, keyframe_interval=150))
     monkeypatch.setattr(still, "_QUICK_PIXELS", 640 * 360 * 30)
 
     async def taken(at_ms: int) -> tuple[int, str]:

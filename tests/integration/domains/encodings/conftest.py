@@ -1,0 +1,3 @@
+from tests.integration.domains.encodings.cinema import cinema
+
+__all__ = ["cinema"]
