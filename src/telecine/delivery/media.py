@@ -272,6 +272,8 @@ def _view(row: Rendition) -> RenditionView:
 
 def _stage(source: Source | None, asset: Asset | None) -> Stage:
     """Return what a video without a planned asset is waiting for."""
+    if source is not None and source.failure is not None:
+        return Stage.FAILED
     if asset is not None and asset.growth != Growth.OPEN:
         return Stage.FAILED if asset.state == AssetState.FAILED else Stage.PREPARING
     if source is None:

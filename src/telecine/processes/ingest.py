@@ -2,7 +2,7 @@
 
 from telecine.db.engine import Database
 from telecine.domains.sources.handlers import Bench
-from telecine.domains.videos.operations import source_ingested
+from telecine.domains.videos.operations import source_failed, source_ingested
 from telecine.net.client import OutboundClient
 from telecine.net.policy import OutboundPolicy
 from telecine.settings import Settings
@@ -27,5 +27,6 @@ def ingest_bench(settings: Settings, db: Database, store: Store, client: Outboun
         store=store,
         client=client,
         complete=source_ingested,
+        failed=source_failed,
         allow_playlists=settings.allow_hls_sources,
     )

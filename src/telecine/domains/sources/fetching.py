@@ -181,19 +181,22 @@ async def again(tx: Transaction, job: Job) -> None:
     await queue.enqueue(tx, job, priority=_PRIORITY)
 
 
-async def give_up(tx: Transaction, source_id: UUID, reason: str) -> list[str]:
-    """Note that a source will never be complete; return the keys of what is stored of it."""
+async def give_up(tx: Transaction, source_id: UUID, reason: str) -> tuple[Source | None, list[str]]:
+    """Note that a source will never be complete; return it and the keys of what is stored of it.
+
+    None: there is nothing to give up any more.
+    """
     source = await _locked(tx, source_id)
     fetch = None if source is None else await tx.get(Fetch, source_id)
     if source is None or fetch is None or source.state != SourceState.INGESTING:
-        return []
+        return None, []
     source.failure = fetch.reason = reason[:_LONGEST_REASON]
     fetch.state, fetch.run, fetch.finished_at = FetchState.FAILED, None, clock.now()
     named = select(_VIDEO.c.public_id).where(
         _VIDEO.c.project_id == source.project_id, _VIDEO.c.id == source.video_id
     )
     await release_copies(tx, source.project_id, str(await tx.scalar(named)))
-    return await _forget(tx, source)
+    return source, await _forget(tx, source)
 
 
 async def _locked(tx: Transaction, source_id: UUID) -> Source | None:

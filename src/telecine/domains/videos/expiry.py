@@ -33,8 +33,11 @@ async def delete_discarded(db: Database, now: datetime) -> int:
 
 
 async def delete_empty(db: Database, before: datetime) -> int:
-    """Delete containers that got no file and were last changed `before`; return how many."""
-    source = exists().where(Source.video_id == Video.id)
+    """Delete containers that got no file and were last changed `before`; return how many.
+
+    Nor will they get the one whose download or copy failed for good.
+    """
+    source = exists().where(Source.video_id == Video.id, Source.failure.is_(None))
     empty = (Video.updated_at < before, Video.live_stream_id.is_(None), ~source)
     return await _delete(db, "empty", empty)
 

@@ -171,11 +171,25 @@ async def _asset_options(
 async def source_ingested(tx: Transaction, source: Source) -> None:
     """Make the asset of a source that we got ourselves; its video's row is locked."""
     project_id = source.project_id
-    rows = select(*COLUMNS).where(Video.project_id == project_id, Video.id == source.video_id)
-    row = VideoRow(*(await tx.execute(rows)).one())
+    row = await _row_of(tx, source)
     environment = await tx.scalar(select(Project.environment).where(Project.id == project_id))
     sandbox = environment == Environment.SANDBOX
     await source_arrived(tx, project_id, row, source, complete=True, sandbox=sandbox)
+
+
+async def source_failed(tx: Transaction, source: Source) -> None:
+    """Tell those who wait that a source will never come; its video's row is locked.
+
+    Like any other change it starts the time that a video without a file is kept.
+    """
+    await _write(tx, source.project_id, await _row_of(tx, source), {})
+
+
+async def _row_of(tx: Transaction, source: Source) -> VideoRow:
+    rows = select(*COLUMNS).where(
+        Video.project_id == source.project_id, Video.id == source.video_id
+    )
+    return VideoRow(*(await tx.execute(rows)).one())
 
 
 async def clip_of(tx: Transaction, project_id: UUID, video_id: UUID) -> Span:

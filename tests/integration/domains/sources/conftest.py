@@ -19,9 +19,10 @@ from tests.fixtures.application import (
     services,
     stranger,
 )
+from tests.fixtures.viewing import viewer
 from tests.integration.domains.sources.ingesting import Ingests, ingesting
 
-__all__ = ["anonymous", "app", "client", "project", "sandbox", "services", "stranger"]
+__all__ = ["anonymous", "app", "client", "project", "sandbox", "services", "stranger", "viewer"]
 
 
 @pytest.fixture

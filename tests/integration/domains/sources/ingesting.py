@@ -15,7 +15,7 @@ from telecine.domains.sources import handlers
 from telecine.domains.sources.handlers import Bench, Bounds
 from telecine.domains.sources.jobs import CopySource, DownloadSource
 from telecine.domains.sources.models import Fetch, Source
-from telecine.domains.videos.operations import source_ingested
+from telecine.domains.videos.operations import source_failed, source_ingested
 from telecine.jobs.worker import PermanentFailure
 from telecine.net.client import OutboundClient
 from telecine.net.policy import OutboundPolicy
@@ -151,7 +151,14 @@ async def ingesting(
     client: httpx.AsyncClient, operator: httpx.AsyncClient, db: Database, store: Store
 ) -> AsyncIterator[Ingests]:
     async with OutboundClient(HERE) as outbound:
-        bench = Bench(db=db, store=store, client=outbound, complete=source_ingested, bounds=BOUNDS)
+        bench = Bench(
+            db=db,
+            store=store,
+            client=outbound,
+            complete=source_ingested,
+            failed=source_failed,
+            bounds=BOUNDS,
+        )
         yield Ingests(client, operator, bench)
 
 

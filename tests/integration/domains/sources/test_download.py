@@ -327,6 +327,27 @@ async def test_a_failure_for_good_leaves_the_documented_state(ingests: Ingests) 
     assert await ingests.objects(video_id) == []
 
 
+async def test_early_viewers_learn_that_it_failed(
+    ingests: Ingests, viewer: httpx.AsyncClient
+) -> None:
+    """Of a download, and of a copy that waits for it; both were looked at before."""
+    original = await ingests.create("http://127.0.0.1:22/a.mp4")
+    copied = await ingests.create(original)
+    paths = [f"/vod/{video_id}/hls/manifest.m3u8" for video_id in (original, copied)]
+    for path in paths:
+        early = await viewer.get(path)
+        assert (early.status_code, early.headers["telecine-stage"]) == (202, "ingesting")
+    await ingests.give_up(await ingests.job(), "nobody there")
+    await ingests.work()
+    for path in paths:
+
+        async def told(path: str = path) -> bool:
+            reply = await viewer.get(path)
+            return reply.status_code == 404
+
+        await until(told)
+
+
 @pytest.mark.parametrize("chunked", [False, True])
 async def test_a_file_that_is_too_large_is_refused(ingests: Ingests, *, chunked: bool) -> None:
     ingests = ingests.with_bounds(source_bytes=4320)

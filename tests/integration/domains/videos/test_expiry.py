@@ -10,10 +10,11 @@ from sqlalchemy import select, text, update
 
 from telecine import clock
 from telecine.db.engine import Database
+from telecine.domains.sources import fetching
 from telecine.domains.sources import operations as sources
 from telecine.domains.videos import expiry
 from telecine.domains.videos.models import Video
-from telecine.domains.videos.operations import create_video, found, reference
+from telecine.domains.videos.operations import create_video, found, reference, source_failed
 from tests.fixtures.application import make_project
 
 pytestmark = pytest.mark.anyio
@@ -82,6 +83,28 @@ async def test_an_old_video_without_a_file_is_deleted(db: Database) -> None:
     assert await left(db) == {gone, changed, live, uploading}
     assert await expiry.delete_empty(db, NOW - DAY) == 1
     assert await left(db) == {changed, live, uploading}
+
+
+async def test_the_container_of_a_failed_download_is_deleted_like_an_empty_one(
+    db: Database,
+) -> None:
+    """Counted from the failure: what was asked for long ago is still to be seen for a while."""
+    project = (await make_project(db)).production_id
+    failed, under_way = [await new_video(db, project) for _ in range(2)]
+    async with db.transaction() as tx:
+        sources_of = {}
+        for video in (failed, under_way):
+            owner = reference(await found(tx, project, video, lock=True), project).owner
+            source = await fetching.begin_download(tx, owner, "https://origin.example/a.mp4")
+            sources_of[video] = source.id
+        await tx.execute(update(Video).values(updated_at=NOW - 2 * DAY))
+    async with db.transaction() as tx:
+        given_up, _ = await fetching.give_up(tx, sources_of[failed], "nobody there")
+        assert given_up is not None
+        await source_failed(tx, given_up)
+    assert await expiry.delete_empty(db, NOW - DAY) == 0
+    assert await expiry.delete_empty(db, clock.now() + DAY) == 1
+    assert await left(db) == {under_way}
 
 
 async def test_a_file_that_arrives_while_we_look_saves_its_video(db: Database) -> None:

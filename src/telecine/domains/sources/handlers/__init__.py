@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 
 from telecine.domains.sources import fetching
-from telecine.domains.sources.handlers.bench import Bench, Bounds, Complete
+from telecine.domains.sources.handlers.bench import Bench, Bounds, Ended
 from telecine.domains.sources.handlers.copying import copy
 from telecine.domains.sources.handlers.download import download
 from telecine.domains.sources.jobs import CopySource, DownloadSource
 from telecine.jobs.job import Job
 from telecine.jobs.worker import Handler
 
-__all__ = ["Bench", "Bounds", "Complete", "bind", "record_giving_up"]
+__all__ = ["Bench", "Bounds", "Ended", "bind", "record_giving_up"]
 
 
 def bind(bench: Bench) -> Mapping[type[Job], Handler]:
@@ -30,5 +30,7 @@ async def record_giving_up(bench: Bench, job: Job, reason: str) -> None:
     if not isinstance(job, DownloadSource | CopySource):
         return
     async with bench.db.transaction() as tx:
-        keys = await fetching.give_up(tx, job.source_id, reason)
+        source, keys = await fetching.give_up(tx, job.source_id, reason)
+        if source is not None:
+            await bench.failed(tx, source)
     await bench.store.delete(keys)

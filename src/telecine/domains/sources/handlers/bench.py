@@ -8,9 +8,9 @@ from telecine.domains.sources.models import Source
 from telecine.net.client import OutboundClient
 from telecine.storage.store import Store
 
-Complete = Callable[[Transaction, Source], Awaitable[None]]
-"""Makes something of a source in the transaction that completes it; its video's row and
-its own are locked."""
+Ended = Callable[[Transaction, Source], Awaitable[None]]
+"""Acts on the end of a source, in the transaction that brings it; its video's row and its
+own are locked."""
 
 MAX_SOURCE_BYTES = 30 << 30
 MAX_AGE_S = 7 * 86400.0
@@ -35,11 +35,15 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """Database, store and client of one worker process."""
+    """Database, store and client of one worker process.
+
+    `complete` makes something of a source that has come, `failed` hears of one that never will.
+    """
 
     db: Database
     store: Store
     client: OutboundClient
-    complete: Complete
+    complete: Ended
+    failed: Ended
     allow_playlists: bool = False
     bounds: Bounds = field(default_factory=Bounds)
