@@ -17,7 +17,7 @@ from uuid import UUID, uuid4
 
 import uvloop
 
-from telecine.live.ports import Destination, RecordingPlace, Stream
+from telecine.live.ports import Destination, RecordingPlace, Shortfall, Stream
 from telecine.live.rtmp_server import RtmpConnection
 from telecine.live.studio import Studio
 from telecine.net.policy import RTMP_PORTS, OutboundPolicy
@@ -58,8 +58,16 @@ class Memory:
         return RecordingPlace(uuid4(), f"live/{event}")
 
     async def recording_ended(
-        self, recording: UUID, key: str, size_bytes: int, duration_s: float
+        self,
+        recording: UUID,
+        key: str,
+        size_bytes: int,
+        duration_s: float,
+        cut: Shortfall | None = None,
     ) -> None:
+        """Forget it."""
+
+    async def recording_failed(self, recording: UUID, key: str, why: Shortfall) -> None:
         """Forget it."""
 
     async def recording_dropped(self, recording: UUID, key: str) -> None:

@@ -6,22 +6,27 @@ the media alone on it, and the kernel itself saying that there is no room.
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import httpx
 import psycopg
 import pytest
 
 from telecine.db.embedded import running_url
 from tests.chaos import killing
 from tests.chaos.conftest import Victim
+from tests.fixtures.broadcasting import OnAir, live_clip, make_live_stream, publishing
 from tests.fixtures.customer import finished
 from tests.fixtures.media import barcode_mp4
-from tests.fixtures.waiting import until
+from tests.fixtures.waiting import PATIENCE_S, until
+from tests.integration.live.test_on_air import Viewer, recordings
 
 pytestmark = [
     pytest.mark.anyio,
@@ -81,11 +86,15 @@ def tight(
     folder = tmp_path_factory.mktemp("full")
     if request.param == "everything":
         disk, data, left_bytes = folder / "disk", folder / "disk" / "data", 12 * MIB
-        settings = {"TELECINE_DISK_RESERVE_MIB": "16"}
+        settings = {"TELECINE_DISK_RESERVE_MIB": "16", "TELECINE_LIVE_LADDER": ""}
         size_mib = 256
     else:
         disk, data, left_bytes = folder / "disk", folder / "data", 4096
-        settings = {"TELECINE_DISK_RESERVE_MIB": "0", "TELECINE_STORAGE": disk.as_uri()}
+        settings = {
+            "TELECINE_DISK_RESERVE_MIB": "0",
+            "TELECINE_STORAGE": disk.as_uri(),
+            "TELECINE_LIVE_LADDER": "",
+        }
         size_mib = 32
     with mounted(disk, size_mib):
         victim = Victim(data, settings)
@@ -164,3 +173,66 @@ async def test_room_can_be_made_by_deleting(tight: tuple[Victim, Disk]) -> None:
             return victim.sources(video_id) == []
 
         await until(gone)
+
+
+def health_of(victim: Victim, stream: OnAir) -> dict[str, Any]:
+    headers = {"Authorization": f"Bearer {victim.server.operator_key}"}
+    url = f"{victim.server.base_url}/_/live-streams/{stream.public_id}/health"
+    answer = httpx.get(url, headers=headers, timeout=PATIENCE_S)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()["health"]
+    return found
+
+
+@pytest.mark.parametrize("tight", ["media"], indirect=True)
+async def test_viewers_do_not_notice_that_nothing_more_is_recorded(
+    tight: tuple[Victim, Disk],
+) -> None:
+    victim, disk = tight
+    begun, late = [await make_live_stream(victim.server) for _ in range(2)]
+    async with httpx.AsyncClient(timeout=PATIENCE_S) as client:
+        viewer, second = Viewer(client, begun), Viewer(client, late)
+
+        async def seen_s(seconds: float) -> bool:
+            whole = re.findall(r"#EXTINF:([\d.]+)", await viewer.reload())
+            return sum(map(float, whole)) > seconds
+
+        async def noted() -> bool:
+            return health_of(victim, begun)["recordingFailure"] is not None
+
+        async with publishing(begun.publish_url, live_clip()):
+            await until(viewer.playable)
+            await until(lambda: seen_s(3))
+            with disk.full():
+                await until(noted)
+                await viewer.reload()
+                await viewer.follow(8)
+                async with publishing(late.publish_url, live_clip()):
+                    await until(second.playable)
+                    await second.reload()
+                    await second.follow(3)
+
+                async def says_why() -> bool:
+                    listed = victim.customer.http.get(
+                        "/videos", params={"liveStreamId": late.public_id}
+                    )
+                    videos = [each["videoId"] for each in listed.json()["data"]]
+                    if not videos:
+                        return False
+                    (video_id,) = videos
+                    work = victim.customer.work(video_id)
+                    assert work["state"] == "failed"
+                    assert "the disk was full" in work["reason"]
+                    (quality,) = victim.customer.encoding(video_id)["qualities"]
+                    return bool(quality["status"] == "failed")
+
+                await late.complete()
+                await until(says_why)
+                await viewer.reload()
+                await viewer.follow(3)
+            await begun.complete()
+        hurry(victim.data)
+        (video_id,) = await recordings(client, begun)
+    (remark,) = victim.customer.work(video_id)["remarks"]
+    assert "the disk was full" in remark
+    victim.fsck()

@@ -1,5 +1,6 @@
 """What live asks of those above it: may they publish, and what is to be remembered."""
 
+import enum
 from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
@@ -38,6 +39,14 @@ class RecordingPlace:
     key: str
 
 
+class Shortfall(enum.StrEnum):
+    """Why a recording ends before its event does."""
+
+    NO_ROOM = "recording-no-room"
+    TOO_SLOW = "recording-too-slow"
+    BROKEN = "recording-broken"
+
+
 class Broadcasts(Protocol):
     """The memory of what is broadcast. Everything may be called again after a failure."""
 
@@ -54,9 +63,20 @@ class Broadcasts(Protocol):
         """Note that a file begins to be written, and learn where."""
 
     async def recording_ended(
-        self, recording: UUID, key: str, size_bytes: int, duration_s: float
+        self,
+        recording: UUID,
+        key: str,
+        size_bytes: int,
+        duration_s: float,
+        cut: Shortfall | None = None,
     ) -> None:
-        """Make what is to be made of a finished file, which stays readable under its key."""
+        """Make what is to be made of a finished file, which stays readable under its key.
+
+        `cut`: why it is not all of its event.
+        """
+
+    async def recording_failed(self, recording: UUID, key: str, why: Shortfall) -> None:
+        """Tell the owner that nothing could be written; delete what there may be of the file."""
 
     async def recording_dropped(self, recording: UUID, key: str) -> None:
         """Delete a file that is no longer needed under its key."""

@@ -11,11 +11,11 @@ import structlog
 
 from telecine.live.journal import History, Journal
 from telecine.live.model import Ended, Init, Output, Part, SegmentEnd, Targets
-from telecine.live.ports import Broadcasts, RecordingPlace
+from telecine.live.ports import Broadcasts, RecordingPlace, Shortfall
 from telecine.live.recording_file import File
 from telecine.live.window import Window
 from telecine.storage.local import LocalStore
-from telecine.storage.store import StoreError
+from telecine.storage.store import OutOfSpace, StoreError
 
 log = structlog.get_logger()
 
@@ -30,9 +30,9 @@ class Recorder:
 
     `take` never blocks; `run` writes, and returns once everything that was taken before
     `Ended` is stored; `report` then tells of the last file. A new init segment begins a new
-    file, as does the twelfth hour. A file that cannot go on ends where it is: viewers do not
-    notice. With a `journal` an event can go on after its process was killed; `history`: it
-    was, and this is what is left.
+    file, as does the twelfth hour. A file that cannot go on ends where it is, and its video
+    says why (`cut`): viewers do not notice. With a `journal` an event can go on after its
+    process was killed; `history`: it was, and this is what is left.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class Recorder:
         self._queue: asyncio.Queue[Output] = asyncio.Queue()
         self._waiting_bytes = 0
         self.failure: str | None = None
+        self.cut: Shortfall | None = None
         self._closed: list[RecordingPlace] = []
         self._syncing: asyncio.Task[None] | None = None
         self._unreported: File | None = None
@@ -64,7 +65,7 @@ class Recorder:
         """Queue what the packager made."""
         if isinstance(output, Part | Init):
             if self.failure is None and self._waiting_bytes > QUEUE_BYTES:
-                self.failure = "the disk does not keep up"
+                self._fail(Shortfall.TOO_SLOW, "the disk does not keep up")
             if self.failure is not None:
                 return
             self._waiting_bytes += len(output.data)
@@ -92,7 +93,7 @@ class Recorder:
                         file = await self._open(event, init)
                     await self._put(output, file)
                 except StoreError as error:
-                    self._fail(error)
+                    self._give_up(error)
                     if file is not None:
                         file.forget()
             idle = self._syncing is None or self._syncing.done()
@@ -122,7 +123,9 @@ class Recorder:
             return
         if self._kept:
             place, seconds = file.place, file.duration_ms / 1000
-            await self._broadcasts.recording_ended(place.id, place.key, file.size_bytes, seconds)
+            await self._broadcasts.recording_ended(
+                place.id, place.key, file.size_bytes, seconds, self.cut
+            )
 
     async def drop(self) -> None:
         """Delete what is only needed while viewers can go back."""
@@ -145,31 +148,44 @@ class Recorder:
         try:
             return found.init, await asyncio.to_thread(File.left, self._store, found)
         except StoreError as error:
-            self._fail(error)  # the next start finds it, and makes its video
+            self._give_up(error)  # the next start finds it, and makes its video
             return found.init, None
 
-    def _fail(self, error: Exception) -> None:
-        self.failure = str(error)
-        log.warning("recording cut short", stream=self._stream, reason=str(error))
+    def _give_up(self, error: StoreError) -> None:
+        self._fail(_shortfall(error), str(error))
+
+    def _fail(self, cut: Shortfall, reason: str) -> None:
+        self.cut, self.failure = cut, reason
+        log.warning("recording cut short", stream=self._stream, reason=reason)
 
     async def _open(self, event: UUID, init: Init) -> File:
         place = await self._broadcasts.recording_started(event, kept=self._kept)
         opening = self._journal.opening(init) if self._journal else b""
         try:
             return await asyncio.to_thread(File.create, self._store, place, init.data, opening)
-        except StoreError:
-            await self._broadcasts.recording_dropped(place.id, place.key)
+        except StoreError as error:
+            if self._kept:
+                await self._broadcasts.recording_failed(place.id, place.key, _shortfall(error))
+            else:
+                await self._broadcasts.recording_dropped(place.id, place.key)
             raise
 
     async def _sync(self, file: File) -> None:
         try:
             await asyncio.to_thread(file.sync)
-        except OSError as error:
-            self._fail(error)
+        except StoreError as error:
+            self._give_up(error)
 
     async def _close(self, file: File) -> None:
         if self._syncing is not None:
             await self._syncing
-        await asyncio.to_thread(file.close)
+        try:
+            await asyncio.to_thread(file.close)
+        except StoreError as error:
+            self._give_up(error)
         self._closed.append(file.place)
         self._unreported = file
+
+
+def _shortfall(error: StoreError) -> Shortfall:
+    return Shortfall.NO_ROOM if isinstance(error, OutOfSpace) else Shortfall.BROKEN

@@ -3,7 +3,9 @@
 Everything here blocks: it is called in threads, one call at a time.
 """
 
+import contextlib
 import os
+from collections.abc import Iterator
 
 from telecine import clock
 from telecine.live.journal import SUFFIX, History
@@ -11,7 +13,7 @@ from telecine.live.model import Part, Place
 from telecine.live.ports import RecordingPlace
 from telecine.live.window import Window
 from telecine.storage.local import LocalStore
-from telecine.storage.store import StoreError
+from telecine.storage.store import FULL, OutOfSpace, StoreError
 
 SYNC_S = 2.0
 
@@ -48,6 +50,8 @@ class File:
             made._write(init)
         except StoreError:
             _release(descriptor, journal)
+            with contextlib.suppress(OSError):
+                store.local_path(place.key + SUFFIX).unlink(missing_ok=True)
             raise
         return made
 
@@ -79,12 +83,10 @@ class File:
     def tell(self, line: bytes) -> None:
         """Write a line of the journal. Raises StoreError."""
         if self._journal is not None and line:
-            try:
+            with _errors(self.place.key):
                 written = os.write(self._journal, line)
-            except OSError as error:
-                raise StoreError(f"{self.place.key}: {error.strerror}") from error
             if written != len(line):
-                raise StoreError(f"{self.place.key}: no room for its journal")
+                raise OutOfSpace(f"{self.place.key}: no room for its journal")
 
     @property
     def unsynced(self) -> bool:
@@ -92,9 +94,10 @@ class File:
         return clock.monotonic_s() - self._synced_s >= SYNC_S
 
     def sync(self) -> None:
-        """Make durable what was written so far; may run beside `append`. Raises OSError."""
+        """Make durable what was written so far; may run beside `append`. Raises StoreError."""
         self._synced_s = clock.monotonic_s()
-        os.fdatasync(self._descriptor)
+        with _errors(self.place.key):
+            os.fdatasync(self._descriptor)
 
     def note(self, window: Window, msn: int) -> None:
         """Tell the window where a segment lies."""
@@ -104,11 +107,14 @@ class File:
             segment.place = Place(self.place.key, self._segment_begin, size)
 
     def close(self) -> None:
-        """Make it durable; it is over."""
-        os.ftruncate(self._descriptor, self.size_bytes)  # without half of a part
-        os.fsync(self._descriptor)
-        self.forget()
-        _release(self._descriptor, self._journal)
+        """Make it durable; it is over, also where that fails. Raises StoreError."""
+        try:
+            with _errors(self.place.key):
+                os.ftruncate(self._descriptor, self.size_bytes)  # without half of a part
+                os.fsync(self._descriptor)
+                self.forget()
+        finally:
+            _release(self._descriptor, self._journal)
 
     def forget(self) -> None:
         """Delete the journal: nothing goes on here."""
@@ -118,11 +124,9 @@ class File:
     def _write(self, data: bytes) -> None:
         self._store.check_room()
         view = memoryview(data)
-        try:
+        with _errors(self.place.key):
             while view:
                 view = view[os.write(self._descriptor, view) :]
-        except OSError as error:
-            raise StoreError(f"{self.place.key}: {error.strerror}") from error
         self.size_bytes += len(data)
 
 
@@ -134,8 +138,16 @@ def _release(*descriptors: int | None) -> None:
 
 def _open(store: LocalStore, key: str, flags: int) -> int:
     path = store.local_path(key)
-    try:
+    with _errors(key):
         path.parent.mkdir(parents=True, exist_ok=True)
         return os.open(path, os.O_WRONLY | os.O_CLOEXEC | flags, 0o640)
+
+
+@contextlib.contextmanager
+def _errors(key: str) -> Iterator[None]:
+    """Say with the store's errors what the system says."""
+    try:
+        yield
     except OSError as error:
-        raise StoreError(f"{key}: {error.strerror}") from error
+        kind = OutOfSpace if error.errno in FULL else StoreError
+        raise kind(f"{key}: {error.strerror}") from error

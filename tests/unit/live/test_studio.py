@@ -1,17 +1,21 @@
 """Who may publish, who continues and what ends, with a memory that is only told."""
 
 import asyncio
+import errno
+import os
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 
+from telecine.domains.encodings.explanations import REMARKS
 from telecine.formats.flv.packets import Coded, Config
 from telecine.formats.mp4.multitrack import whole_fragments
 from telecine.live import broadcast as broadcasts_module
+from telecine.live import recording_file
 from telecine.live.broadcast import Broadcast
 from telecine.live.journal import Left, read
-from telecine.live.ports import RecordingPlace, Stream
+from telecine.live.ports import RecordingPlace, Shortfall, Stream
 from telecine.live.recording_file import File
 from telecine.live.studio import Studio
 from telecine.storage.local import LocalStore
@@ -46,10 +50,18 @@ class Memory:
         return RecordingPlace(uuid4(), f"live/{len(self.files)}")
 
     async def recording_ended(
-        self, recording: UUID, key: str, size_bytes: int, duration_s: float
+        self,
+        recording: UUID,
+        key: str,
+        size_bytes: int,
+        duration_s: float,
+        cut: Shortfall | None = None,
     ) -> None:
-        self.told.append("recorded")
+        self.told.append("recorded" if cut is None else f"recorded, {cut}")
         self.files.append((key, size_bytes, duration_s))
+
+    async def recording_failed(self, recording: UUID, key: str, why: Shortfall) -> None:
+        self.told.append(f"failed, {why}")
 
     async def recording_dropped(self, recording: UUID, key: str) -> None:
         self.told.append("dropped")
@@ -236,4 +248,27 @@ async def test_viewers_do_not_notice_that_the_disk_is_full(
     feed(event)
     assert len(event.window.segments) >= 3
     await studio.close()
-    assert sorted(memory.told) == ["dropped", "ended", "started"]
+    assert sorted(memory.told) == ["ended", "failed, recording-no-room", "started"]
+
+
+@pytest.mark.parametrize("call", ["write", "fdatasync", "ftruncate"])
+async def test_a_recording_that_cannot_go_on_says_why(
+    studio: Studio, memory: Memory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(recording_file, "SYNC_S", 0.0)
+    event = await admitted(studio, Encoder())
+    feed(event)
+    await until(lambda: written(tmp_path, 3.5))
+    monkeypatch.setattr(os, call, full)
+    feed(event)
+    await studio.close()
+    assert memory.told == ["started", "ended", "recorded, recording-no-room"]
+    ((_, _, duration_s),) = memory.files
+    assert duration_s >= 3.5
+
+
+def test_there_are_words_for_every_reason() -> None:
+    assert {*Shortfall} <= {*REMARKS}

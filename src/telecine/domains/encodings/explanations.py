@@ -43,6 +43,11 @@ CUT_OFF, DAMAGED = "cut-off", "damaged"
 REMARKS: Mapping[str, str] = {
     CUT_OFF: "The end of the file is missing; what is there plays.",
     DAMAGED: "Parts of the file are damaged. The pictures around them are shown in their place.",
+    # What `live.ports.Shortfall` has.
+    "recording-no-room": "The recording ends before its live event did: the disk was full.",
+    "recording-too-slow": "The recording ends before its live event did: the disk did not keep up.",
+    "recording-broken": "The recording ends before its live event did: the disk could not be "
+    "written to.",
 }
 """What is told of sources that play, but not as they were meant to."""
 

@@ -14,6 +14,8 @@ from telecine import clock, ids
 from telecine.db.engine import Transaction
 from telecine.db.notify import notify
 from telecine.domains.accounts.models import Environment, Project
+from telecine.domains.encodings.queries import current_asset
+from telecine.domains.encodings.remarks import remark
 from telecine.domains.live_streams import queries
 from telecine.domains.live_streams.models import Broadcast, LiveStream, Recording
 from telecine.domains.live_streams.operations import LIVE_CHANGED
@@ -31,11 +33,15 @@ SHORTEST_RECORDING = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A recording that has ended: its whole fragments, and how long they last."""
+    """A recording that has ended: its whole fragments, and how long they last.
+
+    `remark`: what is to be told of it with its video, a key of `explanations.REMARKS`.
+    """
 
     recording_id: UUID
     size_bytes: int
     duration_s: float
+    remark: str | None = None
 
 
 async def authorised(tx: Transaction, stream_key: str) -> tuple[LiveStream, str] | None:
@@ -135,6 +141,10 @@ async def recorded(
     part = await tx.get_one(Part, claim.id)
     part.answered = True  # no client can be repeating it
     await videos.source_ingested(tx, source)
+    if finished.remark is not None and source.video_id is not None:
+        asset = await current_asset(tx, source.video_id)
+        if asset is not None:
+            await remark(tx, asset.id, finished.remark)
     row.ended_at, row.size_bytes = clock.now(), finished.size_bytes
     row.video_public_id = video_public_id
     await _announce(tx, stream, events.SOURCE_RECORDED, videoId=video_public_id)
@@ -142,7 +152,7 @@ async def recorded(
 
 
 async def lost(tx: Transaction, recording_id: UUID, video_public_id: str, reason: str) -> None:
-    """Make a video that tells why a recording cannot be read; its file is kept as it is."""
+    """Make a video that tells why there is nothing of a recording that can be read."""
     row, stream = await _locked(tx, recording_id)
     if row.ended_at is not None:
         return

@@ -7,7 +7,7 @@ meanwhile, and whatever is written down twice is written down once.
 import asyncio
 import mmap
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TypeVar
@@ -25,7 +25,7 @@ from telecine.formats.errors import FormatError
 from telecine.formats.mp4.multitrack import Whole, whole_fragments
 from telecine.live import journal
 from telecine.live.journal import SUFFIX, JournalError, Left
-from telecine.live.ports import Destination, RecordingPlace, Stream
+from telecine.live.ports import Destination, RecordingPlace, Shortfall, Stream
 from telecine.sealing import Sealer, SealError
 from telecine.storage.local import LocalStore
 from telecine.storage.store import Store, StoreError
@@ -37,6 +37,11 @@ RECORDINGS = "live/"
 
 SANDBOX_EVENT_S = 30 * 60.0
 SANDBOX_RESTREAM_S = 2 * 60.0
+_NOTHING: Mapping[Shortfall, str] = {
+    Shortfall.NO_ROOM: "Nothing of the live event was recorded: the disk was full.",
+    Shortfall.TOO_SLOW: "Nothing of the live event was recorded: the disk did not keep up.",
+    Shortfall.BROKEN: "Nothing of the live event was recorded: the disk could not be written to.",
+}
 _PAUSES_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 T = TypeVar("T")
@@ -124,13 +129,21 @@ class StoredBroadcasts:
         return await _insist(begin)
 
     async def recording_ended(
-        self, recording: UUID, key: str, size_bytes: int, duration_s: float
+        self,
+        recording: UUID,
+        key: str,
+        size_bytes: int,
+        duration_s: float,
+        cut: Shortfall | None = None,
     ) -> None:
         """Make the video of a finished file, which stays where it is as well."""
         if duration_s < SHORTEST_RECORDING.total_seconds():
-            await _insist(lambda: self._drop(recording))
+            if cut is None:
+                await _insist(lambda: self._drop(recording))
+            else:
+                await self._fail(recording, cut)
             return
-        finished = Finished(recording, size_bytes, duration_s)
+        finished = Finished(recording, size_bytes, duration_s, cut)
         video_id = ids.public_id("vi")
 
         async def make() -> str | None:
@@ -144,6 +157,11 @@ class StoredBroadcasts:
         made = await _insist(make)
         if made is not None:
             log.info("recording finished", video=made, seconds=round(duration_s, 1))
+
+    async def recording_failed(self, recording: UUID, key: str, why: Shortfall) -> None:
+        """Make a video that tells why there is nothing to see."""
+        await self._fail(recording, why)
+        await _insist(lambda: self._recordings.delete([key]))
 
     async def recording_dropped(self, recording: UUID, key: str) -> None:
         """Delete a file that nobody needs any more, and no video comes of if none has."""
@@ -221,6 +239,15 @@ class StoredBroadcasts:
         if row.kept:
             await self.recording_ended(row.id, row.key, whole.size_bytes, whole.duration_s)
         await self.recording_dropped(row.id, row.key)
+
+    async def _fail(self, recording: UUID, why: Shortfall) -> None:
+        video_id = ids.public_id("vi")
+
+        async def make() -> None:
+            async with self._db.transaction() as tx:
+                await broadcasting.lost(tx, recording, video_id, _NOTHING[why])
+
+        await _insist(make)
 
     async def _drop(self, recording: UUID) -> None:
         async with self._db.transaction() as tx:
