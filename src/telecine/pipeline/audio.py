@@ -5,6 +5,7 @@ first packets (and the priming packet of every AAC encode) are dropped. One seam
 five minutes is then inaudible.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -31,12 +32,20 @@ _CPU_FLOOR_S = 60
 
 @dataclass(frozen=True, slots=True)
 class EncodedAudio:
-    """Bare AAC packets of PACKET_SAMPLES each, and their init segment."""
+    """Bare AAC packets of PACKET_SAMPLES each."""
 
-    init: bytes
     packets: list[bytes]
     concealed: int = 0
     """How often the decoder met damage."""
+
+
+OnPackets = Callable[[list[bytes]], Awaitable[None]]
+
+
+def init_segment(audio: AudioRendition) -> bytes:
+    """Return the init segment of an encoded rendition: the plan says all that is in it."""
+    stsd = aac_stsd(audio.sample_rate_hz, audio.channels, bit_rate_bps=audio.bit_rate_bps)
+    return audio_init(stsd, timescale=audio.sample_rate_hz)
 
 
 def span_argv(
@@ -110,10 +119,12 @@ async def encode_audio(
     plan: Plan,
     first_packet: int,
     end_packet: int,
+    on_packets: OnPackets | None = None,
 ) -> EncodedAudio:
     """Encode packets [first, end) of the plan's audio; exactly that many.
 
-    `source` must be a local file.
+    `source` must be a local file. `on_packets` gets the packets as they are made, each once
+    and in order; the encoder waits for it.
 
     Raises:
         MediaError: the audio cannot be decoded.
@@ -125,23 +136,26 @@ async def encode_audio(
         raise ValueError(msg)
     argv, dropped = span_argv(probe, audio, first_packet, end_packet)
     splitter = AdtsSplitter()
-    packets: list[bytes] = []
-    span_s = (end_packet - first_packet) * PACKET_SAMPLES // audio.sample_rate_hz
+    wanted = end_packet - first_packet
+    chosen: list[bytes] = []
+    made = 0
+
+    async def take(data: bytes) -> None:
+        nonlocal made
+        packets = splitter.feed(data)
+        fresh = packets[max(0, dropped - made) : max(0, dropped + wanted - made)]
+        made += len(packets)
+        chosen.extend(fresh)
+        if fresh and on_packets is not None:
+            await on_packets(fresh)
+
+    span_s = wanted * PACKET_SAMPLES // audio.sample_rate_hz
     limits = Limits(
         cpu_s=_CPU_FLOOR_S + 4 * span_s, memory_bytes=_MEMORY_BYTES, wall_s=120.0 + 8 * span_s
     )
-    result = await runner.run(
-        argv,
-        limits=limits,
-        input_file=source.local_path,
-        outputs=[lambda data: packets.extend(splitter.feed(data))],
-    )
+    result = await runner.run(argv, limits=limits, input_file=source.local_path, outputs=[take])
     splitter.finish()
-    wanted = end_packet - first_packet
-    chosen = packets[dropped : dropped + wanted]
     if len(chosen) != wanted:
-        reason = f"{len(packets)} packets for {wanted} and {dropped} to drop"
+        reason = f"{made} packets for {wanted} and {dropped} to drop"
         raise MediaError("audio-incomplete", reason)
-    stsd = aac_stsd(audio.sample_rate_hz, audio.channels, bit_rate_bps=audio.bit_rate_bps)
-    init = audio_init(stsd, timescale=audio.sample_rate_hz)
-    return EncodedAudio(init, chosen, result.complaints.damage)
+    return EncodedAudio(chosen, result.complaints.damage)

@@ -118,6 +118,21 @@ async def test_spans_join_without_a_shift(sweep: Path, edges: tuple[int, ...]) -
     assert [offset_samples(ours, at) for at in (4096, 98_304, 104_448, 250_000)] == [0, 0, 0, 0]
 
 
+async def test_packets_are_given_as_they_are_made(sweep: Path) -> None:
+    probe, plan = description(sweep)
+    lumps: list[list[bytes]] = []
+
+    async def take(packets: list[bytes]) -> None:
+        lumps.append(packets)
+
+    source = LocalFile(sweep, sweep.stat().st_size)
+    runner = Runner(find_ffmpeg(None), "required")
+    span = await encode_audio(runner, source, probe, plan, 7, PACKETS, on_packets=take)
+    assert len(lumps) > 1
+    assert [packet for lump in lumps for packet in lump] == span.packets
+    assert len(span.packets) == PACKETS - 7
+
+
 async def test_missing_audio_at_the_end_is_silence(sweep: Path) -> None:
     probe, plan = description(sweep)
     runner = Runner(find_ffmpeg(None), "required")

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import func, select
@@ -18,7 +19,7 @@ from telecine.delivery.media import AssetView, MediaCache
 from telecine.delivery.segments import Found, Segments
 from telecine.delivery.wishes import Departure, NotStoredYet
 from telecine.domains.accounts.models import Project
-from telecine.domains.encodings import operations, wants
+from telecine.domains.encodings import operations, queries, wants
 from telecine.domains.encodings.handlers.bench import Bench
 from telecine.domains.encodings.handlers.jit import JitEncoder
 from telecine.domains.encodings.handlers.probe import probe_asset
@@ -75,6 +76,9 @@ class Cinema:
     async def init(self) -> bytes:
         return await self.segments.init(self.asset, self.asset.renditions["240p"])
 
+    async def idle(self) -> bool:
+        return await self.wants() == 0
+
     async def wants(self) -> int:
         async with self.bench.db.transaction() as tx:
             return int(await tx.scalar(select(func.count()).select_from(Want)) or 0)
@@ -82,6 +86,12 @@ class Cinema:
     async def objects(self) -> list[str]:
         folder = f"{self.asset.prefix}240p/"
         return [entry.key async for entry in self.bench.store.list(folder)]
+
+    async def stored(self, asset: AssetView, rendition: str) -> set[int]:
+        """Return the pieces of a rendition that are stored."""
+        async with self.bench.db.transaction() as tx:
+            runs = await queries.runs_of(tx, asset.id, [asset.renditions[rendition].id])
+        return {run.first_piece + n for run in runs for n in range(len(run.offsets) - 1)}
 
 
 async def planned(bench: Bench, clip: Path) -> tuple[str, AssetView]:
@@ -120,7 +130,7 @@ async def cinema(db: Database, database_url: str, tmp_path: Path) -> AsyncIterat
     segments = Segments(db, store, wait_s=PATIENCE_S, queue_limit=4)
     listener = Listener(database_url)
     listener.subscribe(wants.WANTED, lambda _: encoder.wake())
-    listener.subscribe(PIECES_STORED, lambda _: segments.pieces_arrived(asset.id))
+    listener.subscribe(PIECES_STORED, lambda told: segments.pieces_arrived(UUID(told)))
     async with asyncio.TaskGroup() as group:
         beside = [group.create_task(listener.run()), group.create_task(encoder.run())]
         yield Cinema(bench, encoder, segments, asset, video_id, database_url)

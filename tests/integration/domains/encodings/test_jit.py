@@ -43,22 +43,6 @@ async def test_a_segment_is_encoded_once_for_all_who_wait(cinema: Cinema) -> Non
     assert len(stored) == end - first
 
 
-async def test_whoever_watches_gets_the_next_segment_too(cinema: Cinema) -> None:
-    await cinema.segment(0)
-
-    async def second_is_there() -> bool:
-        pieces = range(cinema.asset.plan.segment_pieces[1], cinema.asset.plan.segment_pieces[2])
-        keys = await cinema.objects()
-        return all(any(f"/{n:06d}-" in key for key in keys) for n in pieces)
-
-    await until(second_is_there)
-
-    async def nothing_is_wanted() -> bool:
-        return await cinema.wants() == 0
-
-    await until(nothing_is_wanted)
-
-
 async def test_an_encode_ends_when_its_last_viewer_leaves(
     cinema: Cinema, monkeypatch: pytest.MonkeyPatch
 ) -> None:

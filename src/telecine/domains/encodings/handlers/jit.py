@@ -10,9 +10,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from telecine import ids
 from telecine.domains.encodings import explanations, objects, queries, wants
-from telecine.domains.encodings.handlers.audio import encode_audio_span
+from telecine.domains.encodings.handlers.audio import fill_audio
 from telecine.domains.encodings.handlers.bench import Bench
-from telecine.domains.encodings.jobs import EncodeAudio
 from telecine.domains.encodings.models import Asset, AssetState, Rendition
 from telecine.domains.encodings.recording import InitMismatch, StoredRun, record_runs
 from telecine.domains.encodings.remarks import remark
@@ -64,6 +63,9 @@ class JitEncoder:
     def wake(self) -> None:
         """Look for wants now, and whether an encode ahead of its viewer is in their way."""
         self._wake.set()
+        self._call_keepers()
+
+    def _call_keepers(self) -> None:
         for keeper in self._keepers:
             keeper.set()
 
@@ -188,14 +190,22 @@ class JitEncoder:
             n=segment,
         )
         if task.rendition.name == queries.AUDIO:
-            spans = audio_spans(task.plan)
-            span = next(n for n, (_, end) in enumerate(spans) if segment < end)
-            await encode_audio_span(self._bench, EncodeAudio(asset_id=task.asset.id, span=span))
-            await self._done(rendition_id, *_inclusive(spans[span]))
+            # From here to the end of the span, unless somebody else waits.
+            end = next(end for _, end in audio_spans(task.plan) if segment < end)
+            await fill_audio(
+                self._bench,
+                task.asset,
+                task.source,
+                task.rendition,
+                (segment, end),
+                detail={},
+                on_stored=self._call_keepers,
+            )
             return
         end, arrived = segment + 1, self._bench.arrived(task.plan, task.source)
-        if end < arrived and not await self._is_stored(task, end):
-            end += 1  # whoever watches this one wants the next one soon
+        keeps_coming = segment == 0 or await self._is_stored(task, segment - 1)
+        if keeps_coming and end < arrived and not await self._is_stored(task, end):
+            end += 1
         await self._encode_video(task, segment, end)
 
     async def _encode_video(self, task: _Task, segment: int, end: int) -> None:
@@ -209,6 +219,7 @@ class JitEncoder:
             complete = [n for n in range(segment, end) if starts[n + 1] == piece.number + 1]
             for number in complete:
                 await self._done(task.rendition.id, number, number)
+                self._call_keepers()
 
         async with self._bench.encodable(task.source, material) as reader:
             encoded = await encode.encode_chunk(
@@ -257,7 +268,3 @@ def _told(errors: BaseExceptionGroup[Exception]) -> str:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return str(error)
-
-
-def _inclusive(span: tuple[int, int]) -> tuple[int, int]:
-    return span[0], span[1] - 1

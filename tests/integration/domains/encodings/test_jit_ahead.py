@@ -1,0 +1,60 @@
+"""What is encoded beyond the segment that somebody waits for."""
+
+from pathlib import Path
+
+import pytest
+
+from telecine.domains.encodings.handlers.audio import encode_audio_span
+from telecine.domains.encodings.jobs import EncodeAudio
+from telecine.pipeline.spans import audio_spans
+from tests.fixtures.media import REPRODUCIBLE, make_clip
+from tests.fixtures.waiting import until
+from tests.integration.domains.encodings.cinema import Cinema, planned
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_whoever_watches_gets_the_next_segment_too(cinema: Cinema) -> None:
+    await cinema.segment(0)
+    two = set(range(cinema.asset.plan.segment_pieces[2]))
+
+    async def second_is_there() -> bool:
+        return await cinema.stored(cinema.asset, "240p") >= two
+
+    await until(second_is_there)
+    await until(cinema.idle)
+
+
+async def test_who_seeks_once_gets_what_they_asked_for(cinema: Cinema) -> None:
+    last_but_one = cinema.asset.plan.segments - 2
+    await cinema.segment(last_but_one)
+    await until(cinema.idle)
+    first, end = cinema.asset.plan.segment_pieces[last_but_one : last_but_one + 2]
+    assert await cinema.stored(cinema.asset, "240p") == set(range(first, end))
+
+
+async def test_sound_comes_from_where_it_is_wanted(cinema: Cinema) -> None:
+    """A span of it is five minutes long, and nobody waits for its beginning or its end."""
+    _, asset = await planned(cinema.bench, long_flac())
+    audio, wanted = asset.renditions["audio"], asset.plan.segments // 2
+    assert len(audio_spans(asset.plan)) == 1
+    segment = await cinema.body(await cinema.segments.get(asset, audio, wanted))
+    assert b"moof" in segment
+
+    async def made_to_the_end() -> bool:
+        return max(await cinema.stored(asset, "audio")) == asset.plan.segments - 1
+
+    await until(made_to_the_end)
+    assert await cinema.stored(asset, "audio") == set(range(wanted, asset.plan.segments))
+    # The ladder's job makes the rest of the span, and leaves what was served as it is.
+    await encode_audio_span(cinema.bench, EncodeAudio(asset_id=asset.id, span=0))
+    assert await cinema.stored(asset, "audio") == set(range(asset.plan.segments))
+    assert await cinema.body(await cinema.segments.get(asset, audio, wanted)) == segment
+
+
+def long_flac() -> Path:
+    """Return a minute of moving picture with sound that must be encoded."""
+    picture = ("-f", "lavfi", "-i", "testsrc2=size=160x90:rate=5:duration=60")
+    sound = ("-f", "lavfi", "-i", "sine=frequency=300:sample_rate=48000:duration=60")
+    codecs = ("-c:v", "libx264", "-g", "10", "-c:a", "flac")
+    return make_clip("long-flac.mkv", *picture, *sound, *codecs, *REPRODUCIBLE)
