@@ -63,11 +63,26 @@ _CLAIM = text(
     RETURNING rendition_id, segment, asset_id, attempts
     """
 )
+_RESERVE = text(
+    """
+    INSERT INTO jit_want AS w (rendition_id, segment, project_id, asset_id, asked_at,
+                               wanted_until, attempts, owner, lease_until)
+    SELECT rendition_id, segment + 1, project_id, asset_id, clock_timestamp(),
+           clock_timestamp(), 0, owner, lease_until
+      FROM jit_want
+     WHERE rendition_id = :rendition_id AND segment = :segment AND owner = :owner
+    ON CONFLICT (rendition_id, segment) DO UPDATE SET
+        owner = excluded.owner, lease_until = excluded.lease_until
+     WHERE w.failure IS NULL AND (w.owner IS NULL OR w.lease_until < clock_timestamp())
+    RETURNING segment
+    """
+)
 _KEEP = text(
     """
-    UPDATE jit_want SET lease_until = clock_timestamp() + make_interval(secs => :lease_s)
-     WHERE rendition_id = :rendition_id AND segment = :segment AND owner = :owner
-    RETURNING wanted_until > clock_timestamp()
+    WITH kept AS (
+        UPDATE jit_want SET lease_until = clock_timestamp() + make_interval(secs => :lease_s)
+         WHERE rendition_id = :rendition_id AND owner = :owner RETURNING wanted_until)
+    SELECT max(wanted_until) > clock_timestamp() FROM kept
     """
 )
 _DONE = text(
@@ -81,8 +96,19 @@ _GIVE_BACK = text(
      WHERE rendition_id = :rendition_id AND segment = :segment AND owner = :owner
     """
 )
+_LET_GO = text(
+    """
+    WITH unwanted AS (
+        DELETE FROM jit_want WHERE rendition_id = :rendition_id AND owner = :owner
+           AND segment <> :segment AND wanted_until <= clock_timestamp())
+    UPDATE jit_want SET owner = NULL, lease_until = NULL
+     WHERE rendition_id = :rendition_id AND owner = :owner
+       AND segment <> :segment AND wanted_until > clock_timestamp()
+    """
+)
 _FORGET = text(
     "DELETE FROM jit_want WHERE wanted_until < clock_timestamp() - make_interval(secs => :kept_s)"
+    " AND (owner IS NULL OR lease_until < clock_timestamp())"
 )
 
 
@@ -107,7 +133,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to encode a want, for `LEASE_S` seconds from the last `keep`."""
+    """The right to encode a want, for `LEASE_S` seconds from the last `keep`.
+
+    `owner` is whoever encodes, in this one encode: what it reserves ends with it.
+    """
 
     owner: str
     rendition_id: UUID
@@ -150,18 +179,19 @@ async def claim(tx: Transaction, owner: str) -> Lease | None:
     return Lease(owner, rendition_id, segment, asset_id, attempt)
 
 
+async def reserve(tx: Transaction, lease: Lease) -> bool:
+    """Take the segment behind a leased one as well; False: others encode it, or cannot.
+
+    Whoever asks for it from now on waits for this encode, and begins none of their own.
+    """
+    given = {"rendition_id": lease.rendition_id, "segment": lease.segment, "owner": lease.owner}
+    return (await tx.execute(_RESERVE, given)).one_or_none() is not None
+
+
 async def keep(tx: Transaction, lease: Lease) -> bool:
-    """Renew a lease; tell whether anybody still wants the segment."""
-    row = await tx.execute(
-        _KEEP,
-        {
-            "lease_s": LEASE_S,
-            "rendition_id": lease.rendition_id,
-            "segment": lease.segment,
-            "owner": lease.owner,
-        },
-    )
-    return bool(row.scalar_one_or_none())
+    """Renew a lease; tell whether anybody still wants the segment, or the reserved one."""
+    given = {"lease_s": LEASE_S, "rendition_id": lease.rendition_id, "owner": lease.owner}
+    return bool((await tx.execute(_KEEP, given)).scalar_one())
 
 
 async def done(tx: Transaction, rendition_id: UUID, first: int, last: int) -> None:
@@ -170,19 +200,14 @@ async def done(tx: Transaction, rendition_id: UUID, first: int, last: int) -> No
 
 
 async def give_back(tx: Transaction, lease: Lease, failure: str | None = None) -> None:
-    """End a lease without a segment; with a `failure` nobody else need try."""
-    await tx.execute(
-        _GIVE_BACK,
-        {
-            "failure": failure,
-            "forgotten_s": _FORGOTTEN_S,
-            "rendition_id": lease.rendition_id,
-            "segment": lease.segment,
-            "owner": lease.owner,
-        },
-    )
-    if failure is None:
-        await notify(tx, WANTED, "")
+    """End a lease without a segment; with a `failure` nobody else need try.
+
+    What was reserved beside it is free in any case: alone it may do.
+    """
+    given = {"rendition_id": lease.rendition_id, "segment": lease.segment, "owner": lease.owner}
+    await tx.execute(_LET_GO, given)
+    await tx.execute(_GIVE_BACK, {**given, "failure": failure, "forgotten_s": _FORGOTTEN_S})
+    await notify(tx, WANTED, "")
 
 
 async def forget_old(tx: Transaction) -> None:

@@ -53,6 +53,16 @@ FRAMES = 600  # twenty seconds
 
 
 @dataclass
+class House:
+    """Where a planned asset lies, and the place to encode it."""
+
+    bench: Bench
+    video_id: str
+    asset: AssetView
+    database_url: str
+
+
+@dataclass
 class Cinema:
     """One planned asset, what encodes it and what shows it; no ladder runs."""
 
@@ -118,25 +128,40 @@ async def planned(bench: Bench, clip: Path) -> tuple[str, AssetView]:
 
 
 @pytest.fixture
-async def cinema(db: Database, database_url: str, tmp_path: Path) -> AsyncIterator[Cinema]:
+async def house(db: Database, database_url: str, tmp_path: Path) -> AsyncIterator[House]:
+    """A planned asset that nobody encodes or shows so far."""
     runner = Runner(find_ffmpeg(None), "required")
     prober = Prober(runner)
     store = LocalStore(tmp_path / "store")
     bench = Bench(db=db, store=store, runner=runner, prober=prober, spool=Spool(tmp_path / "spool"))
     clip = barcode_mp4(frames=FRAMES, width_px=640, height_px=360)
-    video_id, asset = await planned(bench, clip)
-    folder = tmp_path / "locks"
+    yield House(bench, *await planned(bench, clip), database_url)
+    await prober.close()
+
+
+@asynccontextmanager
+async def opened(house: House, folder: Path, queue_limit: int = 4) -> AsyncIterator[Cinema]:
+    """Run what encodes for viewers and what shows it, as one node of possibly many does.
+
+    `folder` holds the locks of the node's machine.
+    """
+    bench, asset = house.bench, house.asset
     encoder = JitEncoder(bench, HostSlots(folder, 1), Precedence(folder, bench.brake))
-    segments = Segments(db, store, wait_s=PATIENCE_S, queue_limit=4)
-    listener = Listener(database_url)
+    segments = Segments(bench.db, bench.store, wait_s=PATIENCE_S, queue_limit=queue_limit)
+    listener = Listener(house.database_url)
     listener.subscribe(wants.WANTED, lambda _: encoder.wake())
     listener.subscribe(PIECES_STORED, lambda told: segments.pieces_arrived(UUID(told)))
     async with asyncio.TaskGroup() as group:
         beside = [group.create_task(listener.run()), group.create_task(encoder.run())]
-        yield Cinema(bench, encoder, segments, asset, video_id, database_url)
+        yield Cinema(bench, encoder, segments, asset, house.video_id, house.database_url)
         for task in beside:
             task.cancel()
-    await prober.close()
+
+
+@pytest.fixture
+async def cinema(house: House, tmp_path: Path) -> AsyncIterator[Cinema]:
+    async with opened(house, tmp_path / "locks") as cinema:
+        yield cinema
 
 
 @asynccontextmanager

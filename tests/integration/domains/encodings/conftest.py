@@ -1,3 +1,3 @@
-from tests.integration.domains.encodings.cinema import cinema
+from tests.integration.domains.encodings.cinema import cinema, house
 
-__all__ = ["cinema"]
+__all__ = ["cinema", "house"]

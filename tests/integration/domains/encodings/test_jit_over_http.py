@@ -49,9 +49,9 @@ async def test_a_viewer_too_many_is_told_to_come_again(
         async with stuck(monkeypatch) as given_up:
             ask(watching, cinema, 0)
             await wanted(cinema, claimed=1, waiting=0)
-            ask(next_one, cinema, 1)
+            ask(next_one, cinema, 2)
             await wanted(cinema, claimed=1, waiting=1)
-            ask(refused, cinema, 2)
+            ask(refused, cinema, 4)
             answered = await refused.until_end()
             assert status_of(answered) == 503
             told = fields(answered)
@@ -65,7 +65,7 @@ async def test_a_viewer_too_many_is_told_to_come_again(
                 await given_up.wait()
             await wanted(cinema, claimed=0, waiting=0)
         again = await connect()
-        ask(again, cinema, 2)
+        ask(again, cinema, 4)
         answered = await again.until_end()
         assert status_of(answered) == 200
         assert b"moof" in answered

@@ -177,6 +177,66 @@ async def test_what_is_given_back_is_free_at_once(db: Database, wanted: Wanted) 
     assert again.attempt == 2
 
 
+async def reserve(db: Database, lease: Lease | None) -> bool:
+    assert lease is not None
+    async with db.transaction() as tx:
+        return await wants.reserve(tx, lease)
+
+
+async def test_a_reserved_segment_is_left_to_who_encodes_it(db: Database, wanted: Wanted) -> None:
+    await ask(db, wanted)
+    mine = await claim(db)
+    assert await reserve(db, mine)
+    assert mine is not None
+    answer = await ask(db, at(wanted, 1))
+    assert not answer.is_new
+    assert not answer.waiting
+    assert await claim(db, "other") is None
+    async with db.transaction() as tx:
+        await wants.done(tx, wanted.rendition_id, 0, 0)
+        assert await wants.keep(tx, mine), "the other one is wanted"
+    await later(db, wants.WANTED_S + 1)
+    async with db.transaction() as tx:
+        assert not await wants.keep(tx, mine)
+
+
+async def test_only_what_nobody_encodes_is_reserved(db: Database, wanted: Wanted) -> None:
+    for segment in range(5):
+        await ask(db, at(wanted, segment))
+    leases = {
+        lease.segment: lease for lease in [await claim(db, f"{n}") for n in range(5)] if lease
+    }
+    async with db.transaction() as tx:
+        await wants.give_back(tx, leases[2])
+        await wants.give_back(tx, leases[4], "undecodable: nothing")
+    assert not await reserve(db, leases[0]), "somebody encodes it"
+    assert await reserve(db, leases[1]), "somebody waits for it"
+    assert not await reserve(db, leases[3]), "it cannot be encoded"
+
+
+@pytest.mark.parametrize("failure", [None, "undecodable: nothing"])
+async def test_what_was_reserved_is_free_when_the_encode_ends(
+    db: Database, wanted: Wanted, failure: str | None
+) -> None:
+    for number, next_is_wanted in enumerate((True, False)):
+        first = at(wanted, 10 * number)
+        await ask(db, first)
+        lease = await claim(db, f"{number}")
+        assert await reserve(db, lease)
+        assert lease is not None
+        if next_is_wanted:
+            await ask(db, at(wanted, first.segment + 1))
+        async with db.transaction() as tx:
+            await wants.done(tx, wanted.rendition_id, first.segment, first.segment)
+            await wants.give_back(tx, lease, failure)
+    again = await claim(db, "other")
+    assert again is not None
+    assert again.segment == 1
+    assert await claim(db, "other") is None
+    async with db.transaction() as tx:
+        assert await tx.scalar(text("SELECT count(*) FROM jit_want")) == 1
+
+
 async def test_a_failure_is_told_to_those_who_ask_again(db: Database, wanted: Wanted) -> None:
     await ask(db, wanted)
     lease = await claim(db)
@@ -193,6 +253,13 @@ async def test_stored_and_old_wants_are_forgotten(db: Database, wanted: Wanted) 
     async with db.transaction() as tx:
         await wants.done(tx, wanted.rendition_id, 1, 2)
         assert await wants.waiting(tx) == 2
+    lease = await claim(db)
+    assert lease is not None
+    await later(db, 100)
+    async with db.transaction() as tx:
+        await wants.keep(tx, lease)
+        await wants.forget_old(tx)
+        assert await tx.scalar(text("SELECT segment FROM jit_want")) == lease.segment
     await later(db, 100)
     async with db.transaction() as tx:
         await wants.forget_old(tx)

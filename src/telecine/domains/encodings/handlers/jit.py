@@ -56,7 +56,6 @@ class JitEncoder:
         self._bench = bench
         self._slots = slots
         self._precedence = precedence
-        self._owner = ids.nonce()
         self._wake = asyncio.Event()
         self._keepers: set[asyncio.Event] = set()
 
@@ -99,7 +98,7 @@ class JitEncoder:
                 await asyncio.sleep(_NO_SLOT_S)
                 return False
             async with self._bench.db.transaction() as tx:
-                lease = await wants.claim(tx, self._owner)
+                lease = await wants.claim(tx, ids.nonce())
             if lease is None:
                 return False
             with self._precedence.claimed():
@@ -147,7 +146,7 @@ class JitEncoder:
         """Renew the lease; cancel the encode once its viewers have left.
 
         When the wanted segment is stored the next one may come too, for as long as
-        nobody else waits for a slot.
+        somebody wants that as well, or nobody else waits for a slot.
         """
         called = asyncio.Event()
         self._keepers.add(called)
@@ -204,9 +203,14 @@ class JitEncoder:
             return
         end, arrived = segment + 1, self._bench.arrived(task.plan, task.source)
         keeps_coming = segment == 0 or await self._is_stored(task, segment - 1)
-        if keeps_coming and end < arrived and not await self._is_stored(task, end):
+        is_missing = end < arrived and not await self._is_stored(task, end)
+        if keeps_coming and is_missing and await self._reserve(task):
             end += 1
         await self._encode_video(task, segment, end)
+
+    async def _reserve(self, task: _Task) -> bool:
+        async with self._bench.db.transaction() as tx:
+            return await wants.reserve(tx, task.lease)
 
     async def _encode_video(self, task: _Task, segment: int, end: int) -> None:
         material = await self._bench.material(task.asset)
