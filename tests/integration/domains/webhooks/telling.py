@@ -9,11 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import select, text
+
 from telecine.db.engine import Database
 from telecine.db.notify import Listener
 from telecine.domains.webhooks import operations
 from telecine.domains.webhooks.delivering import Deliverer
 from telecine.domains.webhooks.events import QUALITY_COMPLETED
+from telecine.domains.webhooks.models import Delivery
 from telecine.net.client import OutboundClient
 from telecine.net.policy import OutboundPolicy
 from telecine.sealing import Sealer
@@ -84,3 +87,23 @@ async def announce(db: Database, project_id: UUID, media_id: str, *numbers: int)
         async with db.transaction() as tx:
             members = {"videoId": media_id, "n": number}
             await operations.announce(tx, project_id, QUALITY_COMPLETED, media_id, members)
+
+
+async def deliveries(db: Database) -> list[Delivery]:
+    async with db.transaction() as tx:
+        return list(await tx.scalars(select(Delivery).order_by(Delivery.position)))
+
+
+async def states(db: Database) -> list[str]:
+    return [row.state for row in await deliveries(db)]
+
+
+async def hurry(db: Database) -> None:
+    """End the pauses between attempts, as if their time had passed.
+
+    Of those that nobody is about to change: he and we would wait for each other.
+    """
+    pauses = "SELECT id FROM delivery WHERE state = 'waiting' FOR UPDATE SKIP LOCKED"
+    async with db.transaction() as tx:
+        await tx.execute(text(f"UPDATE delivery SET next_at = now() WHERE id IN ({pauses})"))
+        await tx.execute(text(f"SELECT pg_notify('{operations.EVENTS}', '')"))

@@ -1,4 +1,5 @@
 import asyncio
+import json
 from typing import Any
 
 import httpx
@@ -6,11 +7,13 @@ import pytest
 from sqlalchemy import text
 
 from telecine.db.engine import Database
+from telecine.domains.webhooks import operations
 from telecine.domains.webhooks.events import OWN, PUBLIC, QUALITY_COMPLETED
 from telecine.http.app import Api
 from tests.fixtures.application import OPERATOR_KEY, ProjectKeys, connect
+from tests.fixtures.origin import Answer
 from tests.fixtures.waiting import PATIENCE_S, until
-from tests.integration.domains.webhooks.telling import announce
+from tests.integration.domains.webhooks.telling import announce, delivering, receiving
 
 pytestmark = pytest.mark.anyio
 
@@ -178,6 +181,32 @@ async def test_the_operator_tests_reads_the_log_and_replays(
     assert (await anonymous.post(f"{base}/test")).status_code == 401
 
 
+async def test_the_log_tells_how_a_delivery_went(
+    client: httpx.AsyncClient, anonymous: httpx.AsyncClient, db: Database
+) -> None:
+    async with receiving() as receiver, delivering(db):
+        receiver.answer = lambda _: Answer(202, b"thanks")
+        body = {"events": [QUALITY_COMPLETED], "url": receiver.origin.url()}
+        made = (await client.post("/webhooks", json=body)).raise_for_status().json()
+        base = f"/_/webhooks/{made['webhookId']}"
+        sent = (await anonymous.post(f"{base}/test", headers=OPERATOR)).raise_for_status().json()
+        found: list[Json] = []
+
+        async def delivered() -> bool:
+            log = await anonymous.get(f"{base}/deliveries?state=delivered", headers=OPERATOR)
+            found[:] = log.raise_for_status().json()["data"]
+            return bool(found)
+
+        await until(delivered)
+    (listed,) = found
+    assert listed["deliveryId"] == sent["deliveryId"]
+    assert (listed["responseStatus"], listed["response"]) == (202, "thanks")
+    assert (listed["nextAt"], listed["error"]) == (None, None)
+    assert listed["attempts"] >= 1
+    assert listed["durationMs"] >= 0
+    assert listed["finishedAt"] >= listed["triedAt"] >= listed["createdAt"]
+
+
 async def read(anonymous: httpx.AsyncClient, query: str) -> Json:
     reply = await anonymous.get(f"/_/events?{query}", headers=OPERATOR)
     assert reply.status_code == 200, reply.text
@@ -246,6 +275,44 @@ async def test_events_as_a_stream_go_on_where_the_last_one_ended(
     rest = await _streamed(app, {**headers, "Last-Event-ID": last_id}, 1)
     data = [line for line in rest if line.startswith("data: ")]
     assert '"n":2' in data[0]
+
+
+async def test_no_reader_of_the_list_misses_an_event_of_a_long_transaction(
+    app: Api, anonymous: httpx.AsyncClient, db: Database, project: ProjectKeys
+) -> None:
+    paged: list[str] = []
+    cursor = ""
+
+    async def turn_pages() -> None:
+        nonlocal cursor
+        while (page := await read(anonymous, f"limit=7&after={cursor}"))["data"]:
+            paged.extend(event["mediaId"] for event in page["data"])
+            cursor = page["next"]
+
+    async def all_paged() -> bool:
+        await turn_pages()
+        return len(paged) >= 103
+
+    headers = {**OPERATOR, "Accept": "text/event-stream"}
+    async with asyncio.TaskGroup() as group:
+        stream = group.create_task(_streamed(app, headers, 103))
+        await announce(db, project.production_id, "first", 1)
+        async with db.transaction() as late:
+            members: Json = {"videoId": "late", "n": 0}
+            await operations.announce(
+                late, project.production_id, QUALITY_COMPLETED, "late", members
+            )
+            await late.flush()
+            for number in range(100):
+                await announce(db, project.production_id, f"vi{number}", 1)
+                await turn_pages()
+            assert set(paged) <= {"first"}
+        await announce(db, project.production_id, "last", 1)
+        await until(all_paged)
+    data = [line.removeprefix("data: ") for line in await stream if line.startswith("data: ")]
+    expected = ["first", "late", *(f"vi{number}" for number in range(100)), "last"]
+    assert paged == expected
+    assert [json.loads(each)["mediaId"] for each in data] == expected
 
 
 async def _streamed(app: Api, headers: dict[str, str], events: int) -> list[str]:
