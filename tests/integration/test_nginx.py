@@ -27,7 +27,6 @@ pid {folder}/nginx.pid;
 error_log stderr;
 events {{ worker_connections 256; }}
 http {{
-    access_log off;
     {paths}
     {ours}
 }}
@@ -52,6 +51,7 @@ def configuration(server: TelecineServer, port: int, folder: Path, *, cache: boo
         *(_cached(folder) if cache else ()),
         (r"server 127\.0\.0\.1:8080;", f"server {server.base_url.removeprefix('http://')};"),
         (r"listen 443 ssl;", f"listen 127.0.0.1:{port};"),
+        (r"access_log \S+ telecine;", f"access_log {folder}/access.log telecine;"),
         (r"http2 on;\n", ""),  # known to nginx from 1.25.1 on
         (r"ssl_certificate\S* .*;\n", ""),
     ):
@@ -161,14 +161,17 @@ async def test_a_cache_keeps_what_viewers_share(
                 return [reply.headers.get("x-cache") for reply in replies]
 
             folder = f"/vod/{video_id}"
-            for name in ("hls/240p/1-0.m4s", "hls/manifest.m3u8", "hls/240p/init-1.mp4"):
+            for name in ("hls/240p/1-0.m4s", "hls/240p/manifest.m3u8", "hls/240p/init-1.mp4"):
                 assert await states(f"{folder}/{name}") == ["MISS", "HIT"], name
+            # What may change at any time is kept as well, and asked about.
+            for name in ("", "hls/manifest.m3u8"):
+                assert await states(f"{folder}/{name}") == ["MISS", "REVALIDATED"], name
             # What a player tells with its request makes it no other one.
             for told in ("?CMCD=sid%3Da", "?CMCD=sid%3Db", "?a=1&CMCD=sid%3Dc&format=ts"):
-                expected = "MISS" if "format" in told else "HIT"
+                expected = "MISS" if "format" in told else "REVALIDATED"
                 assert (await states(f"{folder}/hls/manifest.m3u8{told}", 1)) == [expected]
             for same in ("a=1&format=ts", "a=1&format=ts&CMCD=", "CMCD=x&a=1&format=ts"):
-                assert await states(f"{folder}/hls/manifest.m3u8?{same}", 1) == ["HIT"]
+                assert await states(f"{folder}/hls/manifest.m3u8?{same}", 1) == ["REVALIDATED"]
             # A part of what is kept, and a download that never is.
             assert await states(f"{folder}/hls/240p/1-0.m4s", Range="bytes=4-7") == ["HIT", "HIT"]
             assert await states(f"{folder}/mp4/source.mp4", Range="bytes=4-7") == [None, None]
@@ -179,3 +182,116 @@ async def test_a_cache_keeps_what_viewers_share(
             assert await states(path) == ["MISS", "MISS"]
             segment = path.replace("manifest.m3u8", "240p/1-0.m4s")
             assert await states(segment) == ["MISS", "MISS"]
+
+
+async def test_changes_show_at_once_through_the_cache(
+    cache: str, telecine_server: TelecineServer
+) -> None:
+    """The cache asks Telecine for every viewer, who gets what that has; most cost it no body."""
+    with Customer(telecine_server) as customer:
+        video_id = customer.upload(barcode_mp4(frames=60))
+        await finished(customer, video_id)
+        made = customer.http.post("/players", json={"text": "red"}).raise_for_status().json()
+        theme = f"/players/{made['playerId']}"
+        changed = customer.http.patch(
+            f"/videos/{video_id}", json={"playerId": made["playerId"]}
+        ).raise_for_status()
+        assert changed.json()["playerId"] == made["playerId"]
+        page, master = "", f"{MASTER}"
+        async with httpx.AsyncClient(base_url=cache, timeout=PATIENCE_S, trust_env=False) as viewer:
+
+            async def seen(path: str) -> tuple[str, str]:
+                reply = (await viewer.get(f"/vod/{video_id}/{path}")).raise_for_status()
+                assert reply.headers["cache-control"] == "public, no-cache"
+                assert "x-accel-expires" not in reply.headers
+                assert reply.headers["x-cache"] != "HIT", "nothing is told without asking"
+                return reply.headers["x-cache"], reply.text
+
+            async def has(path: str, words: str) -> None:
+                async def come() -> bool:  # once the processes have heard of it
+                    return words in (await seen(path))[1]
+
+                await until(come)
+
+                async def kept() -> bool:
+                    return (await seen(path))[0] == "REVALIDATED"
+
+                await until(kept)
+
+            await has(page, '"text": "red"')
+            customer.http.patch(theme, json={"text": "blue"}).raise_for_status()
+            await has(page, '"text": "blue"')
+            customer.http.patch(f"/videos/{video_id}", json={"title": "Another"}).raise_for_status()
+            await has(page, "<title>Another</title>")
+            assert "captions" not in (await seen(master))[1]
+            files = {"file": b"WEBVTT\n\n00:00.500 --> 00:01.500\nhello\n"}
+            captions = f"/videos/{video_id}/captions/de"
+            customer.http.post(captions, files=files).raise_for_status()
+            await has(master, "captions/de.m3u8")
+            await has("captions/de.vtt", "hello")
+            files = {"file": files["file"].replace(b"hello", b"good bye")}
+            customer.http.post(captions, files=files).raise_for_status()
+            await has("captions/de.vtt", "good bye")
+            customer.http.delete(captions).raise_for_status()
+
+            async def gone() -> bool:
+                return "captions" not in (await seen(master))[1]
+
+            await until(gone)
+            # A browser that has the page sends what it has, and is told that it is the same.
+            reply = await viewer.get(f"/vod/{video_id}/")
+            known = {"If-None-Match": reply.headers["etag"]}
+            again = await viewer.get(f"/vod/{video_id}/", headers=known)
+            assert (again.status_code, again.content) == (304, b"")
+
+
+async def test_a_cache_keeps_texts_in_each_coding(
+    cache: str, telecine_server: TelecineServer
+) -> None:
+    with Customer(telecine_server) as customer:
+        video_id = customer.upload(barcode_mp4(frames=60))
+        await finished(customer, video_id)
+        async with httpx.AsyncClient(base_url=cache, timeout=PATIENCE_S, trust_env=False) as viewer:
+            path = f"/vod/{video_id}/"
+            for state in ("MISS", "REVALIDATED"):
+                for accepted in ("gzip", "zstd", "identity", "gzip;q=0"):
+                    headers = {"Accept-Encoding": accepted}
+                    async with viewer.stream("GET", path, headers=headers) as reply:
+                        body = b"".join([chunk async for chunk in reply.aiter_raw()])
+                    assert reply.headers["x-cache"] == state, accepted
+                    coding = accepted if accepted in {"gzip", "zstd"} else None
+                    assert reply.headers.get("content-encoding") == coding
+                    assert body.startswith(b"<!doctype html>") is (coding is None)
+
+
+async def test_no_token_reaches_the_log(front: str, tmp_path: Path) -> None:
+    secret = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
+    asked = {
+        f"/vod/viNone/token/{secret}/hls/manifest.m3u8": "/vod/viNone/token/***/hls/manifest.m3u8",
+        f"/vod/viNone/token/{secret}": "/vod/viNone/token/***",
+        f"/live/private/{secret}/liNone.m3u8": "/live/private/***/liNone.m3u8",
+        f"/private/{secret}/liNone/token/{secret}/thumbnail.jpg": (
+            "/private/***/liNone/token/***/thumbnail.jpg"
+        ),
+        f"/upload-tokens/{secret}": "/upload-tokens/***",
+        f"/vod/viNone?token={secret}": "/vod/viNone?***",
+        f"/vod/viNone/thumbnail.jpg?avh={secret}&a=1": "/vod/viNone/thumbnail.jpg?***",
+        f"/upload?a=1&token={secret}&token={secret}": "/upload?***",
+        f"/live/liNone?AVH={secret}": "/live/liNone?***",
+        "/videos?title=token&tags[]=a": "/videos?title=token&tags[]=a",
+    }
+    async with httpx.AsyncClient(base_url=front, timeout=PATIENCE_S, trust_env=False) as viewer:
+        for path in asked:
+            referer = f"https://site.example/a?token={secret}"
+            await viewer.get(path, headers={"Referer": referer}, auth=(secret, secret))
+    log = tmp_path / "access.log"
+
+    async def written() -> bool:
+        return len(log.read_text().splitlines()) == len(asked)
+
+    await until(written)
+    text = log.read_text()
+    assert secret not in text
+    assert re.findall(r'"GET (\S+) HTTP/1.1" 4\d\d \d+ "https://site.example"', text) == [
+        *asked.values()
+    ]

@@ -4,7 +4,7 @@ A player fetches a segment every few seconds, so this path does without the
 framework; the headers that every answer carries are encoded once.
 """
 
-import gzip
+import asyncio
 import hashlib
 import json
 from collections.abc import AsyncGenerator, Sequence
@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from starlette.types import Scope, Send
 
+from telecine.delivery import packing
 from telecine.delivery.body import stream_parts
 from telecine.delivery.parts import Part, body_size
 from telecine.delivery.ranges import NothingOfIt, partial
@@ -45,14 +46,20 @@ PREFLIGHT_HEADERS: tuple[Header, ...] = (
 STAGE = b"telecine-stage"
 """Tells beside a 202 what the video is waiting for; its body has to be empty."""
 
-_VARY: Header = (b"vary", b"accept-encoding")
-_LEVEL = 1  # a second-rate compression in a fifth of the time
+VARY: Header = (b"vary", b"accept-encoding")
 
 IMMUTABLE = b"public, max-age=31536000, immutable"
 NEVER = b"no-store"
 PRIVATE = b"private, no-store"
 ASK_AGAIN = b"public, no-cache"
 """Keep it, but ask each time whether it still is the same."""
+
+_STALE_AT_ONCE: Header = (b"x-accel-expires", b"@1")
+"""Lets nginx keep what it has to ask for each time; without it, it would not keep that at all."""
+
+_IN_A_THREAD_BYTES = 128 << 10  # takes a millisecond and more
+
+_packed = packing.Packed()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,23 +76,65 @@ class Answer:
     headers: tuple[Header, ...] = field(default=())
 
 
-def text(status: int, content_type: bytes, body: str, cache_control: bytes) -> Answer:
-    """Answer with a text, such as a playlist."""
-    return Answer(status, content_type, [body.encode()], cache_control)
+def text(
+    scope: Scope, content_type: bytes, body: str | bytes, cache_control: bytes, *more: Header
+) -> Answer:
+    """Answer with a text, such as a playlist: compressed for who takes that, with a validator.
 
-
-def playlist(scope: Scope, content_type: bytes, body: str, cache_control: bytes) -> Answer:
-    """Answer with a playlist: compressed for who takes that, with a validator.
-
-    A film's has a hundred kilobytes, of which a tenth is left.
+    A film's has a hundred kilobytes, of which a tenth is left. `more` headers are part of what
+    the validator is of: who has it need not be sent them again.
     """
-    data = body.encode()
-    headers: tuple[Header, ...] = (_VARY,)
-    if any(name == b"accept-encoding" and b"gzip" in value for name, value in scope["headers"]):
-        data = gzip.compress(data, _LEVEL, mtime=0)
-        headers = (_VARY, (b"content-encoding", b"gzip"))
-    digest = hashlib.blake2b(data, digest_size=12).hexdigest().encode()
-    return Answer(200, content_type, [data], cache_control, b'"%s"' % digest, headers=headers)
+    data = body.encode() if isinstance(body, str) else body
+    digest = hashlib.blake2b(data, digest_size=12)
+    for name, value in more:
+        digest.update(b"%s:%s" % (name, value))
+    etag, headers = b'"%s"' % digest.hexdigest().encode(), (*more, VARY)
+    coding = packing.coding_for(scope) if len(data) >= packing.WORTH_BYTES else None
+    if coding is not None:
+        etag, headers = _coded(etag, headers, coding)
+        if _not_modified(scope, etag):
+            data = b""  # nor does its body get sent
+        elif cache_control.startswith(b"public"):
+            data = _packed.pack(etag, data, coding)
+        else:
+            data = packing.pack(data, coding)
+    return Answer(200, content_type, [data], cache_control, etag, headers=headers)
+
+
+async def stored_text(
+    scope: Scope,
+    store: Store,
+    content_type: bytes,
+    parts: Sequence[Part],
+    cache_control: bytes,
+    etag: bytes,
+) -> Answer:
+    """Answer with a stored text, compressed for who takes that and wants all of it.
+
+    `etag` is of what is stored, and of nothing else.
+    """
+    answer = Answer(200, content_type, parts, cache_control, etag, ranges=True, headers=(VARY,))
+    in_part = any(name == b"range" for name, _ in scope["headers"])
+    coding = packing.coding_for(scope)
+    if coding is None or in_part or body_size(parts) < packing.WORTH_BYTES:
+        return answer
+    etag, headers = _coded(etag, (VARY,), coding)
+    data = b"" if _not_modified(scope, etag) else _packed.get(etag)
+    if data is None:
+        body = b"".join([bytes(message) async for message in stream_parts(store, parts)])
+        if len(body) < _IN_A_THREAD_BYTES:
+            data = _packed.pack(etag, body, coding)
+        else:
+            data = await asyncio.to_thread(_packed.pack, etag, body, coding)
+    return Answer(200, content_type, [data], cache_control, etag, headers=headers)
+
+
+def _coded(
+    etag: bytes, headers: tuple[Header, ...], coding: str
+) -> tuple[bytes, tuple[Header, ...]]:
+    """Return entity tag and headers of a text in a coding: a validator is of these very bytes."""
+    name = coding.encode()
+    return b'%s-%s"' % (etag[:-1], name), (*headers, (b"content-encoding", name))
 
 
 def refusal(error: Problem) -> Answer:
@@ -102,13 +151,12 @@ async def send_answer(scope: Scope, send: Send, store: Store, answer: Answer) ->
     """
     size = body_size(answer.parts)
     parts, status = answer.parts, answer.status
-    headers: list[Header] = [*SHARED_HEADERS, (b"cache-control", answer.cache_control)]
-    if answer.etag is not None:
-        headers.append((b"etag", answer.etag))
-        if status == 200 and _not_modified(scope, answer.etag):
-            await send({"type": "http.response.start", "status": 304, "headers": headers})
-            await send({"type": "http.response.body", "body": b""})
-            return
+    headers = _for_caches(answer)
+    if answer.etag is not None and status == 200 and _not_modified(scope, answer.etag):
+        varies = [VARY] if VARY in answer.headers else []
+        await send({"type": "http.response.start", "status": 304, "headers": headers + varies})
+        await send({"type": "http.response.body", "body": b""})
+        return
     content_type = answer.content_type
     if answer.ranges and content_type is not None:
         headers.append((b"accept-ranges", b"bytes"))
@@ -136,6 +184,17 @@ async def send_answer(scope: Scope, send: Send, store: Store, answer: Answer) ->
     async for message in stream_parts(store, parts):
         left -= len(message)
         await send({"type": "http.response.body", "body": message, "more_body": left > 0})
+
+
+def _for_caches(answer: Answer) -> list[Header]:
+    """Return the headers of an answer that 304 has as well."""
+    headers = list(SHARED_HEADERS)
+    if answer.cache_control == ASK_AGAIN:
+        headers.append(_STALE_AT_ONCE)  # nginx before 1.23.3 takes the first of the two
+    headers.append((b"cache-control", answer.cache_control))
+    if answer.etag is not None:
+        headers.append((b"etag", answer.etag))
+    return headers
 
 
 async def _send_as_it_appears(

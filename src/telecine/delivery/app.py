@@ -26,7 +26,7 @@ from telecine.delivery.gate import (
 from telecine.delivery.media import AssetView, Media, MediaCache
 from telecine.delivery.mp4 import Downloads
 from telecine.delivery.page import PlayerPages
-from telecine.delivery.parts import StoredRange
+from telecine.delivery.parts import Part, StoredRange
 from telecine.delivery.restrictions import for_this_viewer
 from telecine.delivery.segments import Segments
 from telecine.delivery.sharing import Shared
@@ -55,6 +55,7 @@ _INIT = re.compile(r"/hls/(?P<quality>[0-9a-z-]{1,12})/init-(?P<epoch>\d{1,9})\.
 _VARIANT = re.compile(r"/hls/(?P<quality>\d{1,4}p(?:-[0-9a-z]{1,6})?)/manifest\.m3u8")
 _MASTER = re.compile(r"/hls/manifest\.m3u8")
 _AUDIO = re.compile(rf"/hls/{AUDIO}/{AUDIO}\.m3u8")
+_TILES = b"text/vtt; charset=utf-8"
 _SESSION = "/session"
 _TEXT = re.compile(r"/(?P<kind>captions|chapters)/(?P<language>[0-9A-Za-z-]{1,64})\.vtt")
 _CAPTIONS = re.compile(r"/hls/captions/(?P<language>[0-9A-Za-z-]{1,64})\.m3u8")
@@ -224,23 +225,21 @@ class Delivery:
         if session is None:
             return answers.refusal(not_found("videoId"))
         body = json.dumps({"session_token": session})
-        return named(answers.text(200, b"application/json", body, PRIVATE), session)
+        return named(answers.text(scope, b"application/json", body, PRIVATE), session)
 
-    def _playlist(self, request: Request, body: str, *, complete: bool) -> Answer:
+    def _playlist(self, request: Request, body: str, lifetime: bytes) -> Answer:
         if request.session is not None:
             body = in_session(body, request.session)
-        lifetime = b"public, max-age=60" if complete else b"public, max-age=10"
-        if request.media.asset is not None and request.media.asset.is_open:
-            lifetime = b"public, max-age=1"  # less than it takes to grow
         cache = request.cache_scope or lifetime
-        return answers.playlist(request.scope, playlists.MEDIA_TYPE, body, cache)
+        return answers.text(request.scope, playlists.MEDIA_TYPE, body, cache)
 
     async def _master(self, request: Request, _: re.Match[str]) -> Answer | None:
         media = request.media
         if media.asset is None:
             return _not_yet(media)
         body = playlists.master(media.asset, media.captions, transport=request.transport)
-        return self._playlist(request, body, complete=media.asset.complete)
+        # It lists captions, which come and go.
+        return self._playlist(request, body, answers.ASK_AGAIN)
 
     async def _variant(self, request: Request, found: re.Match[str]) -> Answer | None:
         asset = request.media.asset
@@ -249,14 +248,14 @@ class Delivery:
         if request.transport and is_extra(found["quality"]):
             return None  # MPEG-TS is made of H.264 only
         body = playlists.video(asset, transport=request.transport)
-        return self._playlist(request, body, complete=asset.complete)
+        return self._playlist(request, body, playlists.lifetime(asset))
 
     async def _audio(self, request: Request, _: re.Match[str]) -> Answer | None:
         asset = request.media.asset
         if asset is None or AUDIO not in asset.renditions:
             return None
         body = playlists.audio(asset, transport=request.transport)
-        return self._playlist(request, body, complete=asset.complete)
+        return self._playlist(request, body, playlists.lifetime(asset))
 
     async def _init(self, request: Request, found: re.Match[str]) -> Answer | None:
         asset = request.media.asset
@@ -326,8 +325,8 @@ class Delivery:
 
     async def _descriptor(self, request: Request, _: re.Match[str]) -> Answer | None:
         body = self._pages.descriptor(request.media, request.token)
-        cache = request.cache_scope or b"public, max-age=10"
-        return answers.text(200, b"application/json", body, cache)
+        cache = request.cache_scope or answers.ASK_AGAIN
+        return answers.text(request.scope, b"application/json", body, cache)
 
     async def _storyboard(self, request: Request, found: re.Match[str]) -> Answer | None:
         asset, number = request.media.asset, found["n"]
@@ -350,10 +349,10 @@ class Delivery:
         if number is None and request.session is not None:
             text = await self._store.read(asset.storyboard_key, offsets[0], offsets[1])
             body = pictures_in_session(text.decode(), request.session)
-            return answers.text(200, b"text/vtt; charset=utf-8", body, PRIVATE)
+            return answers.text(request.scope, _TILES, body, PRIVATE)
         if number is None:
             cache = request.cache_scope or b"public, max-age=60"
-            return Answer(200, b"text/vtt; charset=utf-8", parts, cache, etag)
+            return await answers.stored_text(request.scope, self._store, _TILES, parts, cache, etag)
         cache = request.cache_scope or answers.IMMUTABLE
         return Answer(200, b"image/jpeg", parts, cache, etag, ranges=True)
 
@@ -364,16 +363,14 @@ class Delivery:
         if track is None:
             return None
         cache = request.cache_scope or answers.ASK_AGAIN
-        return Answer(
-            200, subtitles.MEDIA_TYPE, subtitles.whole(track), cache, track.etag, ranges=True
-        )
+        return await self._stored_text(request, subtitles.whole(track), cache, track.etag)
 
     async def _captions(self, request: Request, found: re.Match[str]) -> Answer | None:
         asset, track = request.media.asset, _track(request.media.captions, found["language"])
         if asset is None or track is None:
             return None
         body = playlists.captions(asset, track.language, transport=request.transport)
-        return self._playlist(request, body, complete=asset.complete)
+        return self._playlist(request, body, playlists.lifetime(asset))
 
     async def _captions_segment(self, request: Request, found: re.Match[str]) -> Answer | None:
         track = _track(request.media.captions, found["language"])
@@ -382,7 +379,13 @@ class Delivery:
         parts = await subtitles.segment(self._store, track, transport=request.transport)
         etag = track.etag[:-1] + (b'-ts"' if request.transport else b'-hls"')
         cache = request.cache_scope or answers.ASK_AGAIN
-        return Answer(200, subtitles.MEDIA_TYPE, parts, cache, etag)
+        return await self._stored_text(request, parts, cache, etag)
+
+    async def _stored_text(
+        self, request: Request, parts: Sequence[Part], cache: bytes, etag: bytes
+    ) -> Answer:
+        kind = subtitles.MEDIA_TYPE
+        return await answers.stored_text(request.scope, self._store, kind, parts, cache, etag)
 
 
 def _not_yet(media: Media) -> Answer | None:

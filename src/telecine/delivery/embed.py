@@ -149,9 +149,7 @@ def render_missing() -> HTMLResponse:
 
 def render_refused() -> HTMLResponse:
     """Render what is shown on a site that may not show the media (403)."""
-    answer = _message(403, "Video not available", "It cannot be watched on this site.")
-    answer.headers["cache-control"] = "no-store"
-    return answer
+    return _message(403, "Video not available", "It cannot be watched on this site.")
 
 
 def static_routes() -> list[Route]:
@@ -191,7 +189,6 @@ def _headers(origins: Iterable[str], *, ads: bool = False) -> dict[str, str]:
     }
     return {
         "content-security-policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
-        "cache-control": "public, max-age=10",
         "referrer-policy": "strict-origin-when-cross-origin",
         "x-content-type-options": "nosniff",
     }

@@ -2,7 +2,6 @@
 
 import json
 import mimetypes
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,9 +11,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from telecine.delivery.packing import acceptable
+
 DIST = Path(__file__).parents[1] / "static" / "dist"
 MOUNT = "/static"
-_ENCODINGS = (("br", ".br"), ("gzip", ".gz"))  # best first
+_SUFFIXES = {"br": ".br", "gzip": ".gz"}  # best first
+_CODINGS = tuple(_SUFFIXES)
 ICONS = {"/favicon.ico": "favicon.ico", f"{MOUNT}/favicon.svg": "favicon.svg"}
 """Files that browsers ask for by names of their own choice, or keep with a bookmark."""
 
@@ -83,13 +85,13 @@ class _StaticFile:
         self._plain = path.read_bytes()
         self._encoded = {
             name: packed.read_bytes()
-            for name, suffix in _ENCODINGS
+            for name, suffix in _SUFFIXES.items()
             if (packed := path.with_name(path.name + suffix)).is_file()
         }
 
     async def respond(self, request: Request) -> Response:
         """Answer with the smallest form that the client takes."""
-        accepted = acceptable(request.headers.get("accept-encoding", ""))
+        accepted = acceptable(request.headers.get("accept-encoding", ""), _CODINGS)
         headers = dict(self._headers)
         body = self._plain
         for name, packed in self._encoded.items():
@@ -97,17 +99,3 @@ class _StaticFile:
                 headers["content-encoding"], body = name, packed
                 break
         return Response(body, media_type=self._type, headers=headers)
-
-
-def acceptable(header: str) -> set[str]:
-    """Return the codings of an Accept-Encoding header (RFC 9110, 12.5.3) that we have.
-
-    A weight of 0 refuses one, and `*` stands for all that are not named.
-    """
-    weights: dict[str, bool] = {}
-    for part in header.split(","):
-        coding, *parameters = (word.strip().lower() for word in part.split(";"))
-        refused = any(re.fullmatch(r"q\s*=\s*0(\.0{0,3})?", each) for each in parameters)
-        weights[coding] = not refused
-    rest = weights.get("*", False)
-    return {name for name, _ in _ENCODINGS if weights.get(name, rest)}

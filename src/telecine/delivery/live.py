@@ -5,7 +5,6 @@ this process holds of an event (`telecine.live.edge`).
 """
 
 import asyncio
-import gzip
 import json
 import re
 from collections.abc import Awaitable, Callable
@@ -16,8 +15,8 @@ from weakref import WeakKeyDictionary
 import structlog
 from starlette.types import Receive, Scope, Send
 
-from telecine.delivery import answers, live_playlists
-from telecine.delivery.answers import IMMUTABLE, Answer, Header
+from telecine.delivery import answers, live_playlists, packing
+from telecine.delivery.answers import IMMUTABLE, PRIVATE, VARY, Answer
 from telecine.delivery.gate import CREDENTIAL, Gate, in_session, named
 from telecine.delivery.live_cache import LiveCache, LiveView
 from telecine.delivery.live_page import LivePages
@@ -64,7 +63,6 @@ _WAITING_ROOM_S = 10.0
 
 _MEDIA = b"video/mp4"
 _ONCE = b"public, max-age=1"
-_VARY: Header = (b"vary", b"accept-encoding")
 
 
 def is_live(path: str) -> bool:
@@ -89,7 +87,7 @@ class Request:
 
     def cached(self, lifetime: bytes) -> bytes:
         """Return how long an answer may be kept: private media not at all."""
-        return lifetime if self.stream.public else b"private, no-store"
+        return lifetime if self.stream.public else PRIVATE
 
 
 Handler = Callable[[Request, re.Match[str]], Awaitable[Answer | None]]
@@ -202,7 +200,7 @@ class LiveDelivery:
         if session is None:
             raise not_found("liveStreamId")
         body = json.dumps({"session_token": session})
-        return named(answers.text(200, b"application/json", body, b"private, no-store"), session)
+        return named(answers.text(scope, b"application/json", body, PRIVATE), session)
 
     async def _master(self, request: Request, _: re.Match[str]) -> Answer | None:
         if request.window is None:
@@ -211,7 +209,7 @@ class LiveDelivery:
         body = live_playlists.master(request.stream.public_id, request.window, lower)
         if request.session is not None:
             body = in_session(body, request.session)
-        return answers.text(200, MEDIA_TYPE, body, request.cached(b"no-cache"))
+        return answers.text(request.scope, MEDIA_TYPE, body, request.cached(answers.ASK_AGAIN))
 
     async def _playlist(self, request: Request, _: re.Match[str]) -> Answer | None:
         window = request.window
@@ -221,17 +219,14 @@ class LiveDelivery:
             text = transport_playlist(window)
             if request.session is not None:
                 text = in_session(text, request.session)
-            return answers.text(200, MEDIA_TYPE, text, request.cached(b"no-cache"))
+            return answers.text(request.scope, MEDIA_TYPE, text, request.cached(answers.ASK_AGAIN))
         query = request.query
         asked = _wanted(query)
         if asked is not None and not window.ended and not await _come(window, *asked):
             return Answer(503, headers=((b"retry-after", b"1"),))
         window = window.newest
         rendered = self._rendered.setdefault(window, Rendered())
-        packed = any(
-            name == b"accept-encoding" and b"gzip" in value
-            for name, value in request.scope["headers"]
-        )
+        coding = packing.coding_for(request.scope)
         skip = query.get("_HLS_skip") in ("YES", "v2")
         public_id = request.stream.public_id
         others = [
@@ -240,12 +235,12 @@ class LiveDelivery:
             if other is not window and other.session == window.session
         ]
         if request.session is None:
-            body = rendered.body(window, skip=skip, packed=packed, others=others)
+            body = rendered.body(window, skip=skip, coding=coding, others=others)
         else:
-            text = rendered.body(window, skip=skip, packed=False, others=others).decode()
+            text = rendered.body(window, skip=skip, coding=None, others=others).decode()
             body = in_session(text, request.session).encode()
-            body = gzip.compress(body, 1, mtime=0) if packed else body
-        headers = (_VARY, (b"content-encoding", b"gzip")) if packed else (_VARY,)
+            body = body if coding is None else packing.pack(body, coding)
+        headers = (VARY,) if coding is None else (VARY, (b"content-encoding", coding.encode()))
         lifetime = request.cached(b"no-cache" if asked is None else _ONCE)
         return Answer(200, MEDIA_TYPE, [body], lifetime, headers=headers)
 

@@ -2,7 +2,7 @@
 
 from starlette.types import Scope
 
-from telecine.delivery.answers import Answer
+from telecine.delivery.answers import ASK_AGAIN, PRIVATE, Answer
 from telecine.delivery.embed import EmbedPage, render_embed, render_missing, render_refused
 from telecine.delivery.gate import SESSION, Gate
 from telecine.delivery.live_cache import LiveView
@@ -31,16 +31,16 @@ class LivePages:
     async def render(self, scope: Scope, stream: LiveView | None, path_token: str | None) -> Answer:
         """Return the page; 404 for unknown ids and for private streams without a token."""
         if stream is None:
-            return page_answer(render_missing())
+            return page_answer(scope, render_missing())
         if self._gate.refuses_page(scope, stream):
-            return page_answer(render_refused())
+            return page_answer(scope, render_refused())
         folder, suffix, session_url = f"{self._media_base}/live", "", None
         private = not stream.public
         if private:
             token = path_token or query_token(scope)
             admission = await self._gate.opens_page(scope, stream, token)
             if admission is None:
-                return page_answer(render_missing())
+                return page_answer(scope, render_missing())
             folder += f"/private/{admission.token}"
             if admission.session is None:
                 url = f"{folder}/{stream.public_id}/session"
@@ -61,7 +61,7 @@ class LivePages:
             ads=wants_ads(scope),
             collector_url=self._collector,
         )
-        answer = page_answer(render_embed(page), b"private, no-store" if private else None)
+        answer = page_answer(scope, render_embed(page), PRIVATE if private else ASK_AGAIN)
         return answer if stream.access is None else for_this_viewer(answer)
 
     def shared(self, stream: LiveView) -> Shared | None:

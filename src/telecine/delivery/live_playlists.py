@@ -1,11 +1,11 @@
 """Playlists of live streams, rendered once for all viewers of a version."""
 
-import gzip
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from telecine.delivery import packing
 from telecine.formats.hls.lowlatency import (
     PARTS_TARGETS,
     LivePart,
@@ -59,7 +59,7 @@ class Rendered:
     """The playlists of one window: plain and compressed, whole and delta."""
 
     version: int = -1
-    bodies: dict[tuple[bool, bool], bytes] = field(default_factory=dict)
+    bodies: dict[tuple[bool, str | None], bytes] = field(default_factory=dict)
     finished: dict[int, LiveSegment] = field(default_factory=dict)
 
     def body(
@@ -67,7 +67,7 @@ class Rendered:
         window: Window,
         *,
         skip: bool,
-        packed: bool,
+        coding: str | None,
         others: Sequence[tuple[str, Window]] = (),
     ) -> bytes:
         """Return a playlist of the window as it is now.
@@ -77,15 +77,15 @@ class Rendered:
         if self.version != window.version:
             self.version = window.version
             self.bodies.clear()
-        found = self.bodies.get((skip, packed))
+        found = self.bodies.get((skip, coding))
         if found is None:
-            if packed:
+            if coding is not None:
                 # The level that costs least: a part is a fifth of a second old already.
-                plain = self.body(window, skip=skip, packed=False, others=others)
-                found = gzip.compress(plain, 1, mtime=0)
+                plain = self.body(window, skip=skip, coding=None, others=others)
+                found = packing.pack(plain, coding)
             else:
                 found = render_live(self._playlist(window, others), skip=skip).encode()
-            self.bodies[skip, packed] = found
+            self.bodies[skip, coding] = found
         return found
 
     def _playlist(self, window: Window, others: Sequence[tuple[str, Window]]) -> LivePlaylist:

@@ -6,8 +6,8 @@ from urllib.parse import parse_qs
 from starlette.responses import Response
 from starlette.types import Scope
 
-from telecine.delivery import logos
-from telecine.delivery.answers import Answer
+from telecine.delivery import answers, logos
+from telecine.delivery.answers import ASK_AGAIN, NEVER, PRIVATE, Answer
 from telecine.delivery.embed import (
     EmbedPage,
     PageCaption,
@@ -37,16 +37,16 @@ class PlayerPages:
     async def render(self, scope: Scope, media: Media | None, path_token: str | None) -> Answer:
         """Return the page; 404 for unknown ids and for private videos without a token."""
         if media is None:
-            return page_answer(render_missing())
+            return page_answer(scope, render_missing())
         if self._gate.refuses_page(scope, media.video):
-            return page_answer(render_refused())
+            return page_answer(scope, render_refused())
         public_id, private = media.video.public_id, not media.video.public
         folder, suffix, session_url = f"{self._media_base}/vod/{public_id}", "", None
         if private:
             token = path_token or query_token(scope)
             admission = await self._gate.opens_page(scope, media.video, token)
             if admission is None:
-                return page_answer(render_missing())
+                return page_answer(scope, render_missing())
             folder += f"/token/{admission.token}"
             if admission.session is None:
                 session_url = None if admission.lasting else f"{folder}/session"
@@ -79,7 +79,7 @@ class PlayerPages:
                 for track in media.chapters
             },
         )
-        answer = page_answer(render_embed(page), b"private, no-store" if private else None)
+        answer = page_answer(scope, render_embed(page), PRIVATE if private else ASK_AGAIN)
         return answer if media.video.access is None else for_this_viewer(answer)
 
     def shared(self, media: Media) -> Shared | None:
@@ -144,14 +144,11 @@ def query_token(scope: Scope) -> str | None:
     return found[0] if found else None
 
 
-def page_answer(response: Response, cache_control: bytes | None = None) -> Answer:
-    """Return a page as the answer of a delivery."""
-    own = {b"content-length", b"content-type", b"cache-control", b"x-content-type-options"}
-    headers = tuple((name, value) for name, value in response.raw_headers if name not in own)
-    return Answer(
-        response.status_code,
-        response.headers["content-type"].encode(),
-        [bytes(response.body)],
-        cache_control or response.headers["cache-control"].encode(),
-        headers=headers,
-    )
+def page_answer(scope: Scope, response: Response, cache_control: bytes = NEVER) -> Answer:
+    """Return a page as the answer of a delivery; what it says of a fault is never kept."""
+    own = {b"content-length", b"content-type", b"x-content-type-options"}
+    headers = [(name, value) for name, value in response.raw_headers if name not in own]
+    kind, body = response.headers["content-type"].encode(), bytes(response.body)
+    if response.status_code == 200:
+        return answers.text(scope, kind, body, cache_control, *headers)
+    return Answer(response.status_code, kind, [body], NEVER, headers=tuple(headers))

@@ -82,6 +82,13 @@ def master(asset: AssetView, captions: Sequence[TextView] = (), *, transport: bo
     return render_master(Master(renditions=variants, audio=media, subtitles=subtitles))
 
 
+def lifetime(asset: AssetView) -> bytes:
+    """Return how long a playlist of segments may be kept."""
+    if asset.is_open:
+        return b"public, max-age=1"  # less than it takes to grow
+    return b"public, max-age=60" if asset.complete else b"public, max-age=10"
+
+
 def _order(asset: AssetView) -> list[VideoRendition]:
     """Return what is listed, first what a player should start with.
 

@@ -98,7 +98,7 @@ class OEmbed:
         )
         shared = await self._shared(query.get("url"))
         body = await self._document(shared, *shared.fitting(width_px, height_px))
-        return answers.text(200, b"application/json", json.dumps(body), _CACHE)
+        return answers.text(scope, b"application/json", json.dumps(body), _CACHE)
 
     async def _shared(self, url: str | None) -> Shared:
         try:
