@@ -1,5 +1,6 @@
 """The door to PostgreSQL: one engine per process, transactions as blocks."""
 
+import asyncio
 import select
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -99,9 +100,20 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        """Open a transaction; commit on a clean exit, roll back on an exception."""
-        async with self._session.begin() as session:
-            yield session
+        """Open a transaction; commit on a clean exit, roll back on an exception.
+
+        Raises:
+            CancelledError: also where an error of the database has swallowed it.
+        """
+        task = asyncio.current_task()
+        asked = task.cancelling() if task else 0
+        try:
+            async with self._session.begin() as session:
+                yield session
+        except Exception as error:
+            if task and task.cancelling() > asked:
+                raise asyncio.CancelledError from error
+            raise
 
     @asynccontextmanager
     async def statement(self) -> AsyncIterator[Transaction]:
@@ -116,6 +128,18 @@ class Database:
     async def close(self) -> None:
         """Close all connections of the pool."""
         await self._engine.dispose()
+
+
+def heed_cancellation() -> None:
+    """Raise CancelledError if this task is to end.
+
+    psycopg cancels a statement at the server before it lets a cancellation pass; where the
+    server has gone, an error of the connection comes instead. Loops that connect again
+    after an error would never end.
+    """
+    task = asyncio.current_task()
+    if task and task.cancelling():
+        raise asyncio.CancelledError
 
 
 async def raw_connection(tx: Transaction) -> AsyncConnection[Any]:

@@ -9,7 +9,7 @@ import structlog
 from psycopg import sql
 from sqlalchemy import text
 
-from telecine.db.engine import CONNECTION_OPTIONS, Transaction, plain_url
+from telecine.db.engine import CONNECTION_OPTIONS, Transaction, heed_cancellation, plain_url
 
 log = structlog.get_logger()
 
@@ -55,6 +55,7 @@ class Listener:
             try:
                 await self._listen()
             except psycopg.Error as error:
+                heed_cancellation()
                 log.warning("notifications lost", reason=str(error).strip())
             for callback in self._on_lost:
                 callback()

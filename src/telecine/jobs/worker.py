@@ -21,7 +21,7 @@ from procrastinate.jobs import Job as QueuedJob
 from procrastinate.worker import Worker as LaneWorker
 
 from telecine import clock
-from telecine.db.engine import CONNECTION_OPTIONS, is_out_of_space, plain_url
+from telecine.db.engine import CONNECTION_OPTIONS, heed_cancellation, is_out_of_space, plain_url
 from telecine.db.notify import Listener
 from telecine.jobs.fencing import FencedJobs
 from telecine.jobs.job import Job, Lane
@@ -193,6 +193,7 @@ class Worker:
                 async with await psycopg.AsyncConnection.connect(url, **CONNECTION_OPTIONS):
                     await self._app.open_async()
             except (ConnectorException, psycopg.Error) as error:
+                heed_cancellation()
                 log.warning("worker without database", reason=str(error).strip())
                 await self._app.close_async()
             else:
@@ -286,5 +287,6 @@ async def _repeat(periodic: Periodic) -> None:
         try:
             await periodic.run()
         except Exception as error:  # noqa: BLE001  # the next round may do better
+            heed_cancellation()
             log.warning("periodic work failed", work=periodic.name, reason=repr(error))
         await asyncio.sleep(max(0.1, periodic.every_s - (clock.monotonic_s() - started_s)))

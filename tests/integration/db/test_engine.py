@@ -1,3 +1,7 @@
+import asyncio
+from contextlib import suppress
+
+import psycopg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DataError
@@ -40,3 +44,34 @@ async def test_connections_that_the_server_ended_are_made_anew(db: Database) -> 
     async with db.transaction() as one, db.transaction() as two:
         for tx in (one, two):
             assert await tx.scalar(text("SELECT pg_backend_pid()")) not in {None, other}
+
+
+async def test_an_error_of_the_database_swallows_no_cancellation(db: Database) -> None:
+    """psycopg tells of a server that went away while a statement was being cancelled."""
+
+    async def worked_on() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        async with db.transaction():
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+            raise psycopg.OperationalError("the connection is lost")
+
+    task = asyncio.create_task(worked_on())
+    await asyncio.wait([task])
+    assert task.cancelled()
+
+
+async def test_a_transaction_in_a_task_that_ends_still_tells_its_own_errors(db: Database) -> None:
+    async def cleans_up() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        async with db.transaction() as tx:
+            await tx.execute(text("SELECT 1 / 0"))
+
+    with pytest.raises(DataError):
+        await asyncio.create_task(cleans_up())
