@@ -55,12 +55,19 @@ async function waitUntilPlayable(video) {
 
   // `tags=a&tags=b`, `pageSize=100`, and a loop until `pagesTotal`.
   const tags = [`a${run}`, `b${run}`];
-  const tagged = await videos.create(`Tagged ${run}`, { tags });
+  const told = { description: `100% ${run}`, metadata: [{ key: 'Run', value: run }] };
+  const tagged = await videos.create(`Tagged ${run}`, { tags, ...told });
   await videos.create(`Half tagged ${run}`, { tags: [tags[0]] });
   assert.deepEqual((await videos.search({ tags })).map((one) => one.videoId), [tagged.videoId]);
   const found = await videos.search({ title: run, sortBy: 'title', sortOrder: 'desc' });
   assert.deepEqual(found.map((one) => one.title), [`Tagged ${run}`, `Half tagged ${run}`]);
-  assert.deepEqual(await videos.search({ title: `no${run}` }), []);
+  // It writes no nested parameters: these are the ways that it has to ask for metadata.
+  const pair = [{ 'metadata[Run]': run }, { metadata: JSON.stringify(told.metadata) }];
+  for (const filter of [{ description: told.description }, ...pair]) {
+    assert.deepEqual((await videos.search(filter)).map((one) => one.videoId), [tagged.videoId]);
+  }
+  const none = [{ title: `no${run}` }, { description: `no${run}` }, { 'metadata[Run]': 'no' }];
+  for (const filter of none) assert.deepEqual(await videos.search(filter), []);
   const hidden = await videos.makePrivate(tagged.videoId);
   assert.equal(hidden.public, false);
   assert.match(hidden.assets.hls, /\/token\//);

@@ -1,6 +1,7 @@
 """How a Telecine ends: the status, the sentence, and what is left behind."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -50,17 +51,24 @@ def test_a_stop_leaves_no_process(folder: Path) -> None:
     assert not (folder / "postgres" / "postmaster.pid").exists()
 
 
-async def test_killing_the_supervisor_ends_everything(folder: Path) -> None:
+async def test_killing_the_supervisor_ends_everything_and_keys_are_shown_once(folder: Path) -> None:
     with running_telecine(folder) as (process, server):
         family = descendants(server.pid)
+        process.wait_until_told("not shown again")
         process.process.kill()
 
         async def all_ended() -> bool:
             return not any(is_alive(pid) for pid in family)
 
         await until(all_ended)
-    with running_telecine(folder) as (_, again):
-        assert "Production key" not in again.log.read_text()
+    told = dict(re.split(r"\s{2,}", line) for line in process.told.splitlines() if "  " in line)
+    assert told["Project"].startswith("pr")
+    assert told["Production key"] == process.production_key
+    assert told["Sandbox key"] == process.sandbox_key
+    with running_telecine(folder) as (again, _):
+        pass
+    assert f"Telecine serves {again.base_url}" in again.told
+    assert "key" not in again.told
 
 
 async def test_a_second_signal_waits_for_nobody(folder: Path) -> None:

@@ -1,8 +1,10 @@
+from datetime import timedelta
+
 import httpx
 import pytest
 from sqlalchemy import text
 
-from telecine import __version__
+from telecine import __version__, clock
 from telecine.db.engine import Database
 from telecine.db.release import RELEASE
 from telecine.http.app import Api
@@ -81,27 +83,44 @@ async def test_settings_are_merged_and_null_brings_back_the_default(
     ]
 
 
+@pytest.mark.parametrize(
+    ("limited", "refused", "other"),
+    [("writes", "POST", "GET"), ("reads", "GET", "POST")],
+)
 async def test_a_limit_of_a_project_is_kept(
-    operator: httpx.AsyncClient, project: ProjectKeys, app: Api
+    operator: httpx.AsyncClient,
+    project: ProjectKeys,
+    app: Api,
+    monkeypatch: pytest.MonkeyPatch,
+    limited: str,
+    refused: str,
+    other: str,
 ) -> None:
     path = f"/_/projects/{project.public_id}/settings"
-    await operator.patch(path, json={"rateLimits": {"writes": 2}})
+    await operator.patch(path, json={"rateLimits": {limited: 2}})
+    start = clock.now().replace(second=15, microsecond=0)
+    monkeypatch.setattr(clock, "now", lambda: start)
+    done = {"GET": 200, "POST": 201}
     async with connect(app, project.production_key) as client:
-        replies = [await client.post("/videos", json={"title": "A"}) for _ in range(4)]
-        assert (await client.get("/videos")).status_code == 200
-    # A minute may have begun in between.
-    assert [reply.status_code for reply in replies].count(201) in {2, 3, 4}
-    for reply in replies:
-        assert reply.headers["x-ratelimit-limit"] == "2"
-        assert 1 <= int(reply.headers["x-ratelimit-retry-after"]) <= 60
-        if reply.status_code != 201:
-            assert reply.status_code == 429
-            assert reply.headers["x-ratelimit-remaining"] == "0"
-            assert reply.json() == {
-                "type": "https://docs.api.video/reference/too-many-requests",
-                "title": "Too many requests.",
-                "status": 429,
-            }
+
+        async def ask(method: str) -> httpx.Response:
+            return await client.request(method, "/videos", json={"title": "A"})
+
+        replies = [await ask(refused) for _ in range(4)]
+        assert [reply.status_code for reply in replies] == [done[refused]] * 2 + [429] * 2
+        left = [reply.headers["x-ratelimit-remaining"] for reply in replies]
+        assert left == ["1", "0", "0", "0"]
+        for reply in replies:
+            assert reply.headers["x-ratelimit-limit"] == "2"
+            assert reply.headers["x-ratelimit-retry-after"] == "45"
+        assert replies[3].json() == {
+            "type": "https://docs.api.video/reference/too-many-requests",
+            "title": "Too many requests.",
+            "status": 429,
+        }
+        assert (await ask(other)).status_code == done[other]
+        monkeypatch.setattr(clock, "now", lambda: start + timedelta(minutes=1))
+        assert (await ask(refused)).status_code == done[refused]
 
 
 async def test_a_project_can_be_suspended_and_reopened(

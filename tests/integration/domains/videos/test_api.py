@@ -211,6 +211,7 @@ async def test_a_bad_value_is_refused_by_name(
     assert reply.status_code == 400
     assert reply.json()["name"] == name
     assert reply.json().get("detail") == detail
+    assert (await client.get("/videos")).json()["data"] == []
 
 
 NOT_AN_OBJECT = [
@@ -252,6 +253,7 @@ async def test_a_body_that_is_no_object_is_an_invalid_payload(
         "title": "The payload is invalid.",
         "status": 400,
     }
+    assert (await client.get("/videos")).json()["data"] == []
 
 
 @pytest.mark.parametrize("body", HOSTILE, ids=lambda body: repr(body[:30]))
@@ -259,6 +261,7 @@ async def test_hostile_bodies_are_the_callers_fault(client: httpx.AsyncClient, b
     reply = await client.post("/videos", content=body)
     assert reply.status_code == 400, reply.text
     assert reply.headers["content-type"] == "application/problem+json"
+    assert (await client.get("/videos")).json()["data"] == []
 
 
 async def test_texts_at_their_limits_fit_into_every_index(client: httpx.AsyncClient) -> None:
@@ -321,10 +324,36 @@ async def test_a_patch_keeps_what_is_absent_and_clears_what_is_null(
 
 async def test_a_patch_cannot_clear_a_title_or_a_switch(client: httpx.AsyncClient) -> None:
     path = f"/videos/{(await make(client))['videoId']}"
+    before = (await client.get(path)).json()
     for name in ("title", "public"):
-        reply = await client.patch(path, json={name: None})
+        reply = await client.patch(path, json={name: None, "description": "new"})
         assert reply.status_code == 400
         assert reply.json()["name"] == name
+    assert (await client.get(path)).json() == before
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"tags": "a"},
+        {"metadata": [{"key": "a"}]},
+        {"title": " "},
+        {"public": 1},
+        {"language": "tlh"},
+        {"playerId": "plx"},
+    ],
+    ids=str,
+)
+async def test_a_refused_patch_changes_nothing(
+    client: httpx.AsyncClient, wrong: dict[str, object]
+) -> None:
+    path = f"/videos/{(await make(client, tags=['t'], language='en'))['videoId']}"
+    before = (await client.get(path)).json()
+    right: dict[str, object] = {"title": "New", "description": "new", "tags": [], "language": "fr"}
+    reply = await client.patch(path, json={**right, **wrong})
+    assert reply.status_code == 400, reply.text
+    assert (await client.patch(path, content=b'{"title": "New"')).status_code == 400
+    assert (await client.get(path)).json() == before
 
 
 async def test_without_mp4_support_there_is_no_mp4(client: httpx.AsyncClient) -> None:

@@ -78,6 +78,21 @@ async def test_filters_and_orders(
     assert await titles(shelf, query) == expected
 
 
+async def test_the_recordings_of_one_live_stream(
+    shelf: httpx.AsyncClient, stranger: httpx.AsyncClient, db: Database, project: ProjectKeys
+) -> None:
+    ours, others = "li400mYKSgQ6xs7taUeSaEKr", "li000mYKSgQ6xs7taUeSaEKr"
+    async with db.transaction() as tx:
+        for title, stream in (("Monday", ours), ("Tuesday", ours), ("Elsewhere", others)):
+            values = {"public_id": f"vi{title}", "title": title, "live_stream_id": stream}
+            await tx.execute(insert(Video).values(project_id=project.production_id, **values))
+    assert sorted(await titles(shelf, f"liveStreamId={ours}")) == ["Monday", "Tuesday"]
+    assert await titles(shelf, f"liveStreamId={ours}&title=tues") == ["Tuesday"]
+    assert await titles(shelf, f"liveStreamId={others}") == ["Elsewhere"]
+    assert await titles(shelf, f"liveStreamId={ours[:-1]}") == []
+    assert await titles(stranger, f"liveStreamId={ours}") == []
+
+
 @pytest.mark.parametrize(
     ("query", "name"),
     [
