@@ -43,7 +43,7 @@ _PATH = re.compile(
     # Where players of apps look for the picture of a private stream.
     rf"(?:/token/(?P<late_token>{CREDENTIAL}))?(?P<rest>[._/].*)?"
 )
-_NAME = rf"(?P<rendition>{SOURCE}|\d{{2,4}}p)"
+_NAME = rf"(?P<rendition>{SOURCE}|track\d{{1,3}}|\d{{2,4}}p)"
 _MASTER = re.compile(r"\.m3u8")
 _PLAYLIST = re.compile(rf"_{_NAME}/index\.m3u8")
 _PART = re.compile(
@@ -180,6 +180,8 @@ class LiveDelivery:
         window = await self._edge.window(stream.public_id, rendition)
         if window is None and handler == self._master and _waits(scope):
             window = await self._edge.appearance(stream.public_id, _WAITING_ROOM_S)
+        if window is None and handler == self._playlist and rendition != SOURCE:
+            window = await self._beginning(stream.public_id, rendition)
         # A token is not used up by what is not there: players ask until somebody broadcasts.
         there = window is not None or handler == self._thumbnail
         admission = await self._gate.admit(scope, stream, token) if there else None
@@ -190,6 +192,13 @@ class LiveDelivery:
                 answer = named(answer, admission.session)
                 return answer if stream.access is None else for_this_viewer(answer)
         raise not_found("liveStreamId")
+
+    async def _beginning(self, public_id: str, rendition: str) -> Window | None:
+        """Wait for a quality that is offered, and whose first segment is not over."""
+        offered = [each["name"] for each in await self._edge.qualities(public_id)]
+        if rendition not in offered:
+            return None
+        return await self._edge.appearance(public_id, _WAITING_ROOM_S, rendition)
 
     async def _begin(self, scope: Scope, stream: LiveView, token: str | None) -> Answer:
         """Answer with the session that a token opens."""

@@ -11,6 +11,7 @@ from telecine import clock, ids
 from telecine.formats.flv.packets import Coded, Packet, audio_packets, video_packets
 from telecine.live.journal import Journal, Left
 from telecine.live.ladder import Ladder, Rung, Transcoder
+from telecine.live.layers import Layers
 from telecine.live.meter import Meter
 from telecine.live.model import SOURCE, Boundary, Output, Part, Place, Position, Targets
 from telecine.live.packager import CONFIG_WAIT_MS, Packager
@@ -62,7 +63,7 @@ class Broadcast:
         window = Window(ids.nonce(), window_ms) if history is None else history.window(window_ms)
         self.session = window.session
         self.source = Rendition(SOURCE, window)
-        self.renditions = {SOURCE: self.source}
+        self.renditions: dict[str, Rendition] = {SOURCE: self.source}
         self.publisher: Publisher | None = None
         self.event: UUID | None = None if left is None else left.event
         self.over = asyncio.Event()
@@ -76,6 +77,7 @@ class Broadcast:
         self._transcoder = transcoder
         self._ladder: Ladder | None = None
         self._boundary: Boundary | None = None
+        self._layers = Layers(stream.public_id, part_ms, self.renditions, self._rewinding)
         self._rung_recorders: list[Recorder] = []
         self._recorder = Recorder(
             broadcasts,
@@ -134,6 +136,7 @@ class Broadcast:
     ) -> None:
         """Take what the encoder says of its tracks."""
         self._packager.expect(video=video, audio=audio, size_px=size_px, wait_ms=wait_ms)
+        self._layers.expect(audio=audio)
 
     def describe(self, values: Mapping[str, object]) -> None:
         """Take the encoder's own words on its tracks, for those who are sent the event."""
@@ -144,7 +147,7 @@ class Broadcast:
         packets = video_packets(body) if video else audio_packets(body)
         pictures = 0
         for packet in packets:
-            if packet.video and isinstance(packet, Coded):
+            if packet.video and not packet.track and isinstance(packet, Coded):
                 if packet.key and not pictures:
                     self._meter.key(time_ms)
                 pictures += 1
@@ -161,16 +164,27 @@ class Broadcast:
     def push(self, time_ms: int, packet: Packet) -> None:
         """Take a packet. Raises FormatError."""
         self._media_s = clock.monotonic_s()
-        self._give(self._packager.push(time_ms, packet, clock.unix_ms()))
-        if self._ladder is not None and self._packager.begun is not self._boundary:
-            self._boundary = self._packager.begun
-            if self._boundary is not None:
-                self._ladder.boundary(self._boundary)
+        now_ms = clock.unix_ms()
+        self._layers.take(time_ms, packet, now_ms)
+        if packet.track:
+            if self._ladder is not None and self._layers:
+                self._ladder.give_up("the encoder sends lower qualities itself")
+            return
+        self._give(self._packager.push(time_ms, packet, now_ms))
+        boundary = self._packager.begun
+        if boundary is not None and boundary is not self._boundary:
+            self._boundary = boundary
+            self._layers.boundary(boundary)
+            if self._ladder is not None:
+                self._ladder.boundary(boundary)
+        if packet.video and boundary is not None and isinstance(packet, Coded):
+            self._layers.reached(time_ms)
 
     def qualities(self) -> list[dict[str, object]]:
         """Return what is watched below the source's quality, also what is only beginning."""
         rungs = () if self._ladder is None else self._ladder.rungs
-        return [rung.told() for rung in rungs if not rung.gone.is_set()]
+        lower = [rung.told() for rung in rungs if not rung.gone.is_set()]
+        return [*(layer.told() for layer in self._layers.found), *lower]
 
     def told(self) -> dict[str, Any]:
         """Return how the event and its encoder are doing, as the API's process reads it."""
@@ -188,7 +202,7 @@ class Broadcast:
                     "width": each.width_px or None,
                     "height": each.height_px or None,
                 }
-                for each in self._packager.formats
+                for each in (*self._packager.formats, *self._layers.formats)
             ],
             "bitrate": bitrate_bps,
             "frame_rate": frame_rate,
@@ -201,6 +215,7 @@ class Broadcast:
         """End the event; `run` reports it."""
         if not self.over.is_set():
             self._give(self._packager.end())
+            self._layers.end()
             self.over.set()
             self._begun.set()
 
@@ -219,6 +234,7 @@ class Broadcast:
         log.info("broadcast started", stream=self.stream.public_id)
         async with asyncio.TaskGroup() as group:
             recording = group.create_task(self._recorder.run(self.event))
+            group.create_task(self._layers.run(self.event))
             sending = group.create_task(self.restreams.run(self.stream.longest_restream_s))
             self._ladder = self._make_ladder()
             if self._ladder is not None:
@@ -234,7 +250,7 @@ class Broadcast:
 
     async def forget(self) -> None:
         """Drop what is only kept for viewers who go back."""
-        for recorder in (self._recorder, *self._rung_recorders):
+        for recorder in (self._recorder, *self._rung_recorders, *self._layers.recorders):
             await recorder.drop()
 
     async def read(self, place: Place) -> bytes:
@@ -251,28 +267,34 @@ class Broadcast:
             self.source.give((output,))
             if isinstance(output, Part):
                 self._begun.set()
-            elif isinstance(output, Targets) and self._ladder is not None:
-                self._ladder.adopt(output)
+            elif isinstance(output, Targets):
+                self._layers.adopt(output)
+                if self._ladder is not None:
+                    self._ladder.adopt(output)
 
     def _make_ladder(self) -> Ladder | None:
         """Return what makes lower qualities, None: nothing is to, or can be."""
         picture = next((each for each in self._packager.formats if each.video), None)
-        if self._transcoder is None or picture is None or self._relay.multitrack:
-            return None  # several tracks: the encoder has made the qualities itself
+        if self._transcoder is None or picture is None or self._layers:
+            return None  # layers: the encoder has made the qualities itself
         heights = self._transcoder.rungs(picture.height_px)
         tracks = self._packager.formats
         rungs = [Rung(each, self._part_ms, self.source, tracks) for each in heights]
         if not rungs:
             return None
         for rung in rungs:
-            recorder = Recorder(
-                self._broadcasts, self._store, rung.window, self.stream.public_id, kept=False
-            )
+            recorder = self._rewinding(rung)
             rung.add(recorder.take)
             self._rung_recorders.append(recorder)
             self.renditions[rung.name] = rung
         sound = any(not each.video for each in tracks)
         return Ladder(self.stream.public_id, self._transcoder, self._relay, rungs, sound)
+
+    def _rewinding(self, rendition: Rendition) -> Recorder:
+        """Return what records a quality for viewers who go back."""
+        return Recorder(
+            self._broadcasts, self._store, rendition.window, self.stream.public_id, kept=False
+        )
 
     async def _transcode(self, ladder: Ladder, event: UUID) -> None:
         """Make lower qualities; those that cannot go on go away."""

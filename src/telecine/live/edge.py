@@ -92,10 +92,12 @@ class Edge:
                 await asyncio.wait_for(mirror.asked.wait(), ANSWER_S)
         return mirror.window
 
-    async def appearance(self, public_id: str, within_s: float) -> Window | None:
+    async def appearance(
+        self, public_id: str, within_s: float, rendition: str = SOURCE
+    ) -> Window | None:
         """Wait until a stream can be watched; None: nobody broadcast within the time."""
-        window = await self.window(public_id)
-        mirror = self._mirrors.get((public_id, SOURCE))
+        window = await self.window(public_id, rendition)
+        mirror = self._mirrors.get((public_id, rendition))
         if window is not None or mirror is None:
             return window
         with contextlib.suppress(TimeoutError):

@@ -15,12 +15,15 @@ class Follower(Packager):
     """A packager of what was made of the source's pictures, on the same timeline.
 
     Boundaries must be told before the pictures behind them come. It begins with the first
-    key frame at one of them.
+    key frame at one of them, at most `late_ms` behind. `aligned` is false once a segment
+    began without one that should have.
     """
 
-    def __init__(self, part_ms: int) -> None:
+    def __init__(self, part_ms: int, late_ms: int = _ROUNDING_MS) -> None:
         super().__init__(part_ms)
+        self._late_ms = late_ms
         self._boundaries: deque[Boundary] = deque()
+        self.aligned = True
 
     def follow(self, boundary: Boundary) -> None:
         """Learn where a segment begins."""
@@ -45,8 +48,10 @@ class Follower(Packager):
         self._skip_to(shown_ms)
         if not self._reached(shown_ms):
             return False
-        late = shown_ms > self._boundaries[0].shown_ms + _ROUNDING_MS
-        return not (packet.video and packet.key and late)
+        late = shown_ms > self._boundaries[0].shown_ms + self._late_ms
+        misplaced = packet.video and packet.key and late
+        self.aligned &= not (misplaced and self._boundaries[0].key)
+        return not misplaced
 
     def _reached(self, shown_ms: int) -> bool:
         found = self._boundaries
@@ -58,16 +63,23 @@ class Follower(Packager):
             found.popleft()
 
     def _cuts_before(self, shown_ms: int, key: bool, next_ms: int) -> bool:
-        del key, next_ms
-        return self._reached(shown_ms)
+        del next_ms
+        cuts = self._reached(shown_ms)
+        self.aligned &= not cuts or key or not self._boundaries[0].key
+        return cuts
+
+    def _start(self, time_ms: int, packet: Coded, received_ms: int) -> Iterator[Output]:
+        # Matching content has matching timestamps in all renditions (RFC 8216bis, 6.2.4).
+        self._end_ms = max(self._end_ms, self._boundaries[0].at_ms)
+        yield from super()._start(time_ms, packet, received_ms)
 
     def _longest_segment_ms(self) -> int:
         return _NEVER_MS
 
-    def _begin_segment(self, shown_ms: int) -> None:
+    def _begin_segment(self, shown_ms: int, key: bool) -> None:
         self._skip_to(shown_ms)
         if self._boundaries:
             boundary = self._boundaries.popleft()
             self._msn, self._received_ms = boundary.msn, boundary.received_ms
             self._discontinuity = boundary.discontinuity
-        super()._begin_segment(shown_ms)
+        super()._begin_segment(shown_ms, key)

@@ -132,13 +132,18 @@ class Ladder:
             return
         self._waits_for_key &= not tag.key
         if self._waiting_bytes > BACKLOG_BYTES:
-            self._failure = "this machine does not keep up"
-            self._queue.put_nowait(None)
+            self.give_up("this machine does not keep up")
             return
         kind = tags.VIDEO if tag.video else tags.AUDIO
         data = tags.tag(kind, tag.time_ms, tag.body)
         self._waiting_bytes += len(data)
         self._queue.put_nowait(data)
+
+    def give_up(self, reason: str) -> None:
+        """Let the rungs go away."""
+        if self._failure is None:
+            self._failure = reason
+            self._queue.put_nowait(None)
 
     def describe(self, values: Mapping[str, object]) -> None:
         """Let it be: the child reads the configurations."""

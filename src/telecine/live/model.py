@@ -84,12 +84,17 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Boundary:
-    """Where a segment begins: at the picture that is shown at `shown_ms` of the event."""
+    """Where a segment begins: at the picture that is shown at `shown_ms` of the encoder.
+
+    `at_ms`: where it is decoded, on the timeline that is written; `key`: it is a key frame.
+    """
 
     msn: int
     shown_ms: int
+    at_ms: int
     received_ms: int
     discontinuity: bool
+    key: bool
 
 
 @dataclass(frozen=True, slots=True)

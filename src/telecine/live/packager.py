@@ -211,7 +211,7 @@ class Packager:
             self._init = data
             self._inits += 1
             yield Init(self._inits - 1, data, codecs, width, height)
-        self._begin_segment(time_ms + (packet.offset_ms if packet.video else 0))
+        self._begin_segment(time_ms + (packet.offset_ms if packet.video else 0), packet.key)
 
     def _take(self, time_ms: int, packet: Coded, received_ms: int) -> Iterator[Output]:
         lead = packet.video == (self._video is not None)
@@ -233,14 +233,15 @@ class Packager:
                 # It lasts longer than was thought when it came.
                 yield from self._end_segment()
                 self._received_ms = self._held.received_ms
-                self._begin_segment(self._held.time_ms + self._held.packet.offset_ms)
+                held = self._held.packet
+                self._begin_segment(self._held.time_ms + held.offset_ms, held.key)
             self._close_picture(length_ms)
             yield from self._cut_overhang()
             shown_ms = time_ms + packet.offset_ms
             if self._cuts_before(shown_ms, packet.key, length_ms):
                 yield from self._end_segment()
                 self._received_ms = received_ms
-                self._begin_segment(shown_ms)
+                self._begin_segment(shown_ms, packet.key)
             elif self._least_ms() <= self._part_length_ms > self._limit_ms() - length_ms:
                 # A shorter one would break the rules; what is longer is cut when it is there.
                 yield from self._end_part()
@@ -339,13 +340,15 @@ class Packager:
         if self._segment_ms + length_ms > AUDIO_SEGMENT_MS:
             yield from self._end_segment()
             self._received_ms = received_ms
-            self._begin_segment(self._end_ms)
+            self._begin_segment(self._end_ms, key=True)
         elif self._part_length_ms + length_ms > self._limit_ms():
             yield from self._end_part()
 
-    def _begin_segment(self, shown_ms: int) -> None:
+    def _begin_segment(self, shown_ms: int, key: bool) -> None:
         self._segment_ms = self._part_number = 0
-        self.begun = Boundary(self._msn, shown_ms, self._received_ms, self._discontinuity)
+        self.begun = Boundary(
+            self._msn, shown_ms, self._end_ms, self._received_ms, self._discontinuity, key
+        )
 
     def _end_part(self, *, ends: bool = False, until_ms: int | None = None) -> Iterator[Output]:
         """End a part; sound that begins at or behind `until_ms` belongs to the next one."""

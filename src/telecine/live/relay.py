@@ -48,7 +48,6 @@ class Relay:
         self._configs: dict[tuple[bool, tuple[int, ...]], Tag] = {}
         self.has_video = False
         self.enhanced: str | None = None  # a codec that classic RTMP does not have
-        self.multitrack = False
         self._clock_ms: int | None = None  # the encoder's, at the last picture
         self._led = False  # whether it is that of a picture
         self._time_ms = 0
@@ -84,11 +83,12 @@ class Relay:
             at_ms, jumped = self._advance(video, time_ms)  # as nearly all are
             return Tag(video, at_ms, body, False, packets[0].video and packets[0].key), jumped
         configs = [each for each in packets if isinstance(each, Config)]
-        self.multitrack |= any(each.track for each in packets)
+        first = [each for each in packets if not each.track]
         at_ms, jumped = self._time_ms, False
         if not configs:
-            at_ms, jumped = self._advance(video, time_ms)
-        key = any(isinstance(each, Coded) and each.video and each.key for each in packets)
+            # Further tracks have their place beside the pictures of the first, as sound has.
+            at_ms, jumped = self._advance(video and bool(first), time_ms)
+        key = any(isinstance(each, Coded) and each.video and each.key for each in first)
         tag = Tag(video, at_ms, body, bool(configs), key)
         if configs:
             self.has_video |= video

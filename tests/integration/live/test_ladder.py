@@ -10,7 +10,7 @@ import pytest
 
 from tests.chaos.killing import descendants, kill, words
 from tests.fixtures.broadcasting import OnAir, live_clip, make_live_stream, publishing
-from tests.fixtures.media import FFMPEG
+from tests.fixtures.media import FFMPEG, make_clip
 from tests.fixtures.server import TelecineServer, running_telecine
 from tests.fixtures.waiting import PATIENCE_S, until
 from tests.integration.live.test_on_air import Viewer, recordings, streams_of
@@ -60,6 +60,10 @@ def played(url: str) -> int:
     return int(re.findall(r"frame=\s*(\d+)", done.stderr)[-1])
 
 
+async def ended(viewer: Viewer) -> bool:
+    return "#EXT-X-ENDLIST" in await viewer.reload()
+
+
 async def test_a_lower_quality_has_the_segments_of_the_source(
     client: httpx.AsyncClient, server: TelecineServer
 ) -> None:
@@ -88,9 +92,6 @@ async def test_a_lower_quality_has_the_segments_of_the_source(
     assert [uri.partition("_")[2] for uri in uris] == ["source/index.m3u8", "90p/index.m3u8"]
     assert 'RESOLUTION=160x90,CODECS="avc1.64002a,mp4a.40.2"' in master
     await stream.complete()
-
-    async def ended(viewer: Viewer) -> bool:
-        return "#EXT-X-ENDLIST" in await viewer.reload()
 
     for each in (source_viewer, viewer):
         await until(lambda each=each: ended(each))  # type: ignore[misc]  # bound at once
@@ -147,3 +148,36 @@ async def test_sources_below_all_rungs_are_left_alone(
         missing = replace(stream, rendition="90p").playlist_url
         assert (await client.get(missing)).status_code == 404
     await stream.complete()
+
+
+async def test_an_encoder_that_sends_several_qualities_is_not_transcoded(
+    client: httpx.AsyncClient, server: TelecineServer
+) -> None:
+    clip = make_clip(
+        "two-tracks.mkv",
+        *("-i", str(live_clip("source.flv", 8)), "-map", "0:v", "-map", "0:v", "-map", "0:a"),
+        *("-c", "copy", "-c:v:1", "libx264", "-filter:v:1", "scale=160:90", "-bf", "0"),
+        *("-preset", "ultrafast", "-g", "30", "-sc_threshold", "0"),
+    )
+    stream = await make_live_stream(server)
+    lower = replace(stream, rendition="track1")
+    source_viewer, viewer = Viewer(client, stream), Viewer(client, lower)
+    async with publishing(stream.publish_url, clip, after=("-map", "0", "-c", "copy")):
+        await until(source_viewer.playable)
+        master = (await client.get(stream.master_url)).text
+        assert re.findall(r"_(\w+)/index\.m3u8", master) == ["source", "track1"]
+        assert "RESOLUTION=160x90" in master
+        for each in (source_viewer, viewer):
+            await each.reload()
+            await each.follow(6)
+    await stream.complete()
+    for each in (source_viewer, viewer):
+        await until(lambda each=each: ended(each))  # type: ignore[misc]  # bound at once
+    source, followed = segments(source_viewer.text), segments(viewer.text)
+    assert followed.keys() == source.keys()
+    whole = sorted(source)[:-1]  # the last picture of the lower one may be missing
+    assert [followed[msn] for msn in whole] == [source[msn] for msn in whole]
+    assert "160x90" in streams_of(await viewer.media(viewer.text))
+    assert len(await recordings(client, stream)) == 1
+    told = [line for line in server.log.read_text().splitlines() if stream.public_id in line]
+    assert not [line for line in told if "transcoding begins" in line]

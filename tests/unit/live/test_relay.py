@@ -79,9 +79,12 @@ def test_who_has_left_is_told_nothing() -> None:
     assert relay.enhanced == "hvc1"
 
 
-def test_several_tracks_are_noticed() -> None:
-    relay = Relay()
+def test_further_tracks_have_their_place_beside_the_first() -> None:
+    relay, notes = Relay(), Notes()
     send(relay, 0, CONFIG)
-    assert not relay.multitrack
-    send(relay, 0, b"\x96\x00avc1\x01record")  # multitrack, one track, number 1
-    assert relay.multitrack
+    relay.add(notes)
+    further = b"\x96\x03avc1\x01picture"  # multitrack, one track, number 1, a key frame
+    for time_ms, body in ((1000, KEY), (990, further), (1040, DELTA), (1030, further)):
+        send(relay, time_ms, body)
+    assert [tag.time_ms for tag in notes.tags] == [33, 23, 73, 63]
+    assert [tag.key for tag in notes.tags] == [True, False, False, False]

@@ -1,0 +1,120 @@
+"""Further tracks of an encoder are renditions with the segments of the first one."""
+
+import struct
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from telecine.formats.flv.packets import Coded, Config, Packet
+from telecine.live.broadcast import Broadcast
+from telecine.live.studio import Studio
+from telecine.live.window import Window
+from telecine.storage.local import LocalStore
+from tests.unit.live.test_packager import AUDIO, VIDEO, merged, pictures, sounds
+from tests.unit.live.test_studio import Encoder, Memory, admitted
+
+pytestmark = pytest.mark.anyio
+
+Sent = tuple[int, Packet]
+
+
+@pytest.fixture
+def memory() -> Memory:
+    return Memory()
+
+
+@pytest.fixture
+def studio(memory: Memory, tmp_path: Path) -> Studio:
+    return Studio(memory, LocalStore(tmp_path), part_ms=200, window_s=60, grace_s=60)
+
+
+def second_track(sent: Sequence[Sent]) -> list[Sent]:
+    return [(time_ms, replace(each, track=1)) for time_ms, each in sent if each.video]
+
+
+def both(first: Sequence[Sent], second: Sequence[Sent], *, ahead: bool) -> list[Sent]:
+    """Return two tracks by time; `ahead`: the second one comes first."""
+    order = (second, first) if ahead else (first, second)
+    return sorted((each for sent in order for each in sent), key=lambda each: each[0])
+
+
+def feed(event: Broadcast, sent: Sequence[Sent]) -> None:
+    for time_ms, packet in sent:
+        event.push(time_ms, packet)
+
+
+def described(event: Broadcast) -> None:
+    feed(event, [(0, VIDEO), (0, Config(True, 1, "avc1", VIDEO.record)), (0, AUDIO)])
+
+
+def begins(window: Window) -> list[tuple[int, int, bool, list[int]]]:
+    """Return number, length, break and decode times (tfdt) of each segment that is over."""
+    return [
+        (
+            segment.msn,
+            segment.duration_ms,
+            segment.discontinuity,
+            [times(part.data)[0] for part in segment.parts],
+        )
+        for segment in window.segments
+        if segment.ended
+    ]
+
+
+def times(fragment: bytes) -> list[int]:
+    found, at = [], fragment.find(b"tfdt")
+    while at >= 0:
+        found.append(struct.unpack_from(">Q", fragment, at + 8)[0])
+        at = fragment.find(b"tfdt", at + 1)
+    return found
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+async def test_a_further_track_has_the_segments_of_the_first(
+    studio: Studio, memory: Memory, tmp_path: Path, ahead: bool
+) -> None:
+    event, encoder = await admitted(studio, first := Encoder()), Encoder()
+    for connection in (first, encoder):
+        if connection is encoder:
+            studio.gone(event, first)
+            assert await admitted(studio, encoder) is event
+        described(event)
+        shown = merged(pictures(30, 4, gop_s=1), sounds(4))
+        offset = 4100 if connection is encoder else 0
+        sent = [(time_ms + offset, each) for time_ms, each in shown]
+        feed(event, both(sent, second_track(sent), ahead=ahead))
+    layer = event.renditions["track1"].window
+    assert layer.playable
+    assert layer.targets == event.window.targets
+    source = begins(event.window)
+    assert len(source) >= 7
+    assert sum(broken for _, _, broken, _ in source) == 1
+    assert begins(layer) == source
+    (quality,) = event.qualities()
+    assert quality["name"] == "track1"
+    assert quality["codecs"] == event.window.inits[0].codecs
+    assert [each["type"] for each in event.told()["tracks"]] == ["video", "audio", "video"]
+    await studio.close()
+    assert layer.ended
+    assert memory.told == ["started", "ended", "recorded"]  # of the first track alone
+
+
+async def test_a_track_whose_key_frames_are_elsewhere_is_not_offered(
+    studio: Studio, memory: Memory
+) -> None:
+    event = await admitted(studio, Encoder())
+    described(event)
+    sent = merged(pictures(30, 4, gop_s=1), sounds(4))
+    other = [
+        (time_ms, replace(each, key=time_ms in (0, 1500)))
+        for time_ms, each in second_track(pictures(30, 4, gop_s=1))
+        if isinstance(each, Coded)
+    ]
+    feed(event, both(sent, other, ahead=False))
+    assert event.qualities() == []
+    assert list(event.renditions) == ["source"]
+    assert len(event.window.segments) >= 4
+    await studio.close()
+    assert memory.told == ["started", "ended", "recorded"]
