@@ -1,7 +1,9 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { defineConfig } from 'vite';
+import budget from './budget.json' with { type: 'json' };
+import { tooHeavy } from './weight.ts';
 
 const OUTPUT = '../src/telecine/static/dist';
 
@@ -21,10 +23,26 @@ function compressed() {
   };
 }
 
+/** Fails the build when viewers would have to load more than the budget allows. */
+function weighed() {
+  return {
+    name: 'weighed',
+    writeBundle: {
+      sequential: true, // after `compressed`
+      order: 'post',
+      handler({ dir }) {
+        const manifest = JSON.parse(readFileSync(join(dir, 'manifest.json'), 'utf8'));
+        const found = tooHeavy(manifest, (file) => statSync(join(dir, `${file}.gz`)).size, budget);
+        if (found.length > 0) throw new Error(`too heavy, see budget.json: ${found.join('; ')}`);
+      },
+    },
+  };
+}
+
 export default defineConfig({
   // Relative: a chunk finds its siblings wherever the folder is mounted.
   base: './',
-  plugins: [compressed()],
+  plugins: [compressed(), weighed()],
   build: {
     outDir: OUTPUT,
     emptyOutDir: true,
@@ -32,7 +50,7 @@ export default defineConfig({
     target: 'es2022',
     // Browsers that need the polyfill cannot run the code either.
     modulePreload: { polyfill: false },
-    // hls.js alone is past Vite's default of 500; our own budget is a test.
+    // hls.js alone is past Vite's default of 500; `weighed` has our own budget.
     chunkSizeWarningLimit: 700,
     rolldownOptions: {
       input: { player: 'player/main.ts' },

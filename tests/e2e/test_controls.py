@@ -71,6 +71,23 @@ async def test_nothing_that_the_page_asks_for_is_missing(
     assert missing == []
 
 
+async def test_the_video_does_not_wait_for_its_controls(
+    page: Page, api: httpx.Client, video_id: str
+) -> None:
+    arrived = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await arrived.wait()
+        await route.continue_()
+
+    await page.route(re.compile(r"/static/assets/controls-[^/]*\.js$"), late)
+    await page.goto(f"{api.base_url}/vod/{video_id}#autoplay;muted")
+    await becomes(page, "window.telecinePlayer?.video.currentTime > 0.2")
+    assert await page.locator(".bar").count() == 0
+    arrived.set()
+    await expect(page.locator(".bar")).to_have_count(1)
+
+
 async def test_a_press_plays_and_the_bar_goes_away(
     strict_page: Page, api: httpx.Client, video_id: str
 ) -> None:

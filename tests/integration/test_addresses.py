@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from telecine import clock
+from telecine.delivery.answers import attachment
 from telecine.domains.videos.signatures import sign
 from tests.fixtures.broadcasting import OnAir, live_clip, make_live_stream, publishing
 from tests.fixtures.customer import Customer, everywhere, finished
@@ -98,6 +99,9 @@ async def test_addresses_of_videos(customer: Customer, viewer: httpx.Client, vid
         check(customer.get(video, f"token/{'0' * 8}-0000-4000-8000-{'0' * 12}/{path}"), kind)
     for page in (f"/vod/{video}", f"/vod/{video}/", f"/{video}", f"/{video}/"):
         check(viewer.get(f"{page}"), HTML)
+    assert "content-disposition" not in customer.get(video, "mp4/source.mp4").headers
+    kept = customer.get(video, "mp4/source.mp4?dl=1").headers["content-disposition"]
+    assert kept == attachment(customer.http.get(f"/videos/{video}").json()["title"], "mp4").decode()
     told = customer.get(video, "player.json").json()
     hls: str = customer.http.get(f"/videos/{video}").json()["assets"]["hls"]
     folder = hls.removesuffix("/hls/manifest.m3u8")

@@ -17,13 +17,13 @@ export class Fullscreen {
   ) {}
 
   get isOn(): boolean {
-    return document.fullscreenElement !== null || this.video.webkitDisplayingFullscreen === true;
+    return isFilled() || this.video.webkitDisplayingFullscreen === true;
   }
 
   async set(on: boolean): Promise<void> {
     if (on === this.isOn) return;
     try {
-      if (!on && document.fullscreenElement !== null) await document.exitFullscreen();
+      if (!on && isFilled()) await document.exitFullscreen();
       else if (!on) this.video.webkitExitFullscreen?.();
       else if (document.fullscreenEnabled) await this.root.requestFullscreen();
       else this.video.webkitEnterFullscreen?.();
@@ -31,6 +31,11 @@ export class Fullscreen {
       if (!(error instanceof TypeError || error instanceof DOMException)) throw error;
     }
   }
+}
+
+/** Whether any element fills the screen; where only videos may, this is not even known. */
+function isFilled(): boolean {
+  return (document.fullscreenElement ?? null) !== null;
 }
 
 /** Lets the picture float above other windows, or takes it back; refused, it does nothing. */

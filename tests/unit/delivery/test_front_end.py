@@ -6,17 +6,12 @@ from pathlib import Path
 import httpx
 import pytest
 from starlette.applications import Starlette
+from tests.fixtures.shared import ROOT
 
 from telecine.delivery.front_end import DIST, ICONS, FrontEnd, NotBuilt
 
-FIRST_FRAME_BYTES = 195_000
-"""The script, compressed, that has to arrive before the first frame."""
-
-CONTROLS_BYTES = 85_000
-"""All that follows: controls and the bridge to the embedding page."""
-
-ON_DEMAND_BYTES = 40_000
-"""Each of what only some videos need."""
+BUDGET_BYTES = json.loads((ROOT / "web" / "budget.json").read_text())
+"""What the build holds itself to (`web/weight.ts`); here is looked at what is served."""
 
 ON_DEMAND = ("player/ads/breaks.ts", "player/panorama.ts", "player/remote.ts")
 
@@ -149,7 +144,7 @@ def gzipped_bytes(files: set[str]) -> int:
 @built
 def test_little_script_stands_before_the_first_frame() -> None:
     """Counts the entry and all that it imports; the controls come behind."""
-    assert gzipped_bytes(with_imports(("player/main.ts",))) <= FIRST_FRAME_BYTES
+    assert gzipped_bytes(with_imports(("player/main.ts",))) <= BUDGET_BYTES["firstFrame"]
 
 
 @built
@@ -157,7 +152,7 @@ def test_the_controls_are_light() -> None:
     first = with_imports(("player/main.ts",))
     rest = with_imports(("player/controls.ts", "player/bridge.ts")) - first
     assert rest
-    assert gzipped_bytes(rest) <= CONTROLS_BYTES
+    assert gzipped_bytes(rest) <= BUDGET_BYTES["controls"]
 
 
 @built
@@ -166,7 +161,7 @@ def test_what_few_need_comes_on_demand_and_is_light(entry: str) -> None:
     always = with_imports(("player/main.ts", "player/controls.ts"))
     extra = with_imports((entry,)) - always
     assert extra, "it is a chunk of its own"
-    assert gzipped_bytes(extra) <= ON_DEMAND_BYTES
+    assert gzipped_bytes(extra) <= BUDGET_BYTES["onDemand"]
 
 
 @built
