@@ -242,7 +242,7 @@ async def test_what_waits_is_stored_when_the_process_ends(
     assert row.watched_ms == pytest.approx(6000, abs=50)
 
 
-async def test_forged_times_and_other_projects_harm_nobody(
+async def test_forged_times_are_moved_to_where_they_can_be(
     app: Api, client: httpx.AsyncClient, db: Database, pings: Buffer, video_id: str
 ) -> None:
     async with connect(app) as forger:
