@@ -10,14 +10,13 @@ from telecine.domains.accounts.models import Environment
 from telecine.domains.sources import operations as sources
 from telecine.domains.uploads import content_range, ranged
 from telecine.domains.uploads.ranged import Arrived, Target
-from telecine.domains.uploads.room import Need, check_room
+from telecine.domains.uploads.room import Allowance, Need, check_room
 from telecine.domains.videos import legacy
 from telecine.domains.videos.api import VideoId, reply
 from telecine.domains.videos.queries import VideoRow
 from telecine.domains.videos.schemas import VideoDocument
 from telecine.http.acknowledged import Acknowledged
 from telecine.http.body import JsonRoute
-from telecine.http.caller import Identity
 from telecine.http.clients import strict_python
 from telecine.http.schemas import file_body, problems
 from telecine.http.services import AppServices, Services
@@ -51,14 +50,15 @@ async def upload_source(
     request: Request, video_id: VideoId, caller: Caller, services: AppServices
 ) -> Response:
     """Upload the file of a video, whole or part by part."""
-    target = Target(caller.project_id, video_id, caller.environment == Environment.SANDBOX)
-    await has_room(request, services, caller, target)
+    sandbox = caller.environment == Environment.SANDBOX
+    target = Target(caller.project_id, video_id, sandbox, Allowance.of(caller))
+    await has_room(request, services, target.allowance, target)
     arrived = await ranged.receive(request, services, target)
     return answer(request, services, arrived)
 
 
 async def has_room(
-    request: Request, services: Services, caller: Identity, target: Target | None
+    request: Request, services: Services, allowance: Allowance, target: Target | None
 ) -> None:
     """Raise Problem unless there is room for what a request announces.
 
@@ -74,7 +74,7 @@ async def has_room(
         # Looked up only where it makes a difference: most requests bring a later part.
         first = need.grows and not await ranged.is_begun(services, target)
     try:
-        await check_room(services, caller.project_id, caller.settings, need, first=first)
+        await check_room(services, allowance, need, first=first)
     except Problem:
         if target is not None:
             await ranged.is_begun(services, target)  # that there is no such video comes first

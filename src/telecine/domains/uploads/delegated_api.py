@@ -9,6 +9,7 @@ from telecine.domains.accounts import auth
 from telecine.domains.uploads import content_range, delegated, tokens_queries
 from telecine.domains.uploads.api import CONTENT_RANGE, answer, has_room
 from telecine.domains.uploads.reception import VIDEO_ID, Visit, invalid_token
+from telecine.domains.uploads.room import Allowance
 from telecine.domains.uploads.tokens_queries import Bearer
 from telecine.domains.videos.schemas import VideoDocument
 from telecine.http import query
@@ -72,9 +73,10 @@ async def _bearer(request: Request, services: Services) -> Bearer:
 async def upload(request: Request, services: AppServices) -> Response:
     """Upload the file of a video, which is made of it unless `videoId` names one."""
     bearer = await _bearer(request, services)
-    await has_room(request, services, bearer.identity, None)
+    allowance = Allowance.of(bearer.identity)
+    await has_room(request, services, allowance, None)
     address = "" if request.client is None else request.client.host
     client = (address, *(request.headers.get(mark, "") for mark in _MARKS))
-    visit = Visit(bearer, client, content_range.header_of(request.headers))
+    visit = Visit(bearer, client, content_range.header_of(request.headers), allowance)
     arrived = await delegated.receive(request, services, visit)
     return answer(request, services, arrived)

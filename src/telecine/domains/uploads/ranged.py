@@ -24,6 +24,7 @@ from telecine.domains.sources.queries import Held
 from telecine.domains.sources.receiving import Comparison, receiving, same_bytes
 from telecine.domains.uploads import content_range
 from telecine.domains.uploads.content_range import Range
+from telecine.domains.uploads.room import Allowance, Bounded
 from telecine.domains.videos import operations as videos
 from telecine.domains.videos.queries import VideoRow
 from telecine.http import multipart
@@ -54,6 +55,7 @@ class Target:
     project_id: UUID
     video_id: str
     sandbox: bool
+    allowance: Allowance
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +182,8 @@ async def receive(request: Request, services: Services, target: Target) -> Arriv
         return await _receive_again(request, services, target, begun)
     try:
         async with receiving(services.store, begun.claim) as sink:
-            upload = await receive_part(request, sink, begun.given)
+            bounded = Bounded(sink, target.allowance)
+            upload = await receive_part(request, bounded, begun.given)
             check_fields(upload, target.video_id)
         async with services.db.transaction() as tx:
             outcome = await record(tx, target, begun.given, begun.claim, sink, upload.file_name)
@@ -291,6 +294,7 @@ async def record(
         given.check_file(sink.size_bytes, held)
     if held.size_bytes + sink.size_bytes > content_range.MAX_SOURCE_BYTES:
         raise file_too_large(content_range.MAX_SOURCE_BYTES)
+    await target.allowance.settle(tx, sink.size_bytes)
     if held.mode is None:
         source.file_name = file_name
     complete = await sources.store(

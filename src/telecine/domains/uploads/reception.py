@@ -21,6 +21,7 @@ from telecine.domains.uploads import content_range, groups, ranged
 from telecine.domains.uploads.content_range import Range
 from telecine.domains.uploads.groups import Group
 from telecine.domains.uploads.ranged import Begun, Target
+from telecine.domains.uploads.room import Allowance
 from telecine.domains.uploads.tokens_queries import Bearer
 from telecine.http.multipart import Sink
 from telecine.http.services import Services
@@ -48,6 +49,7 @@ class Visit:
     bearer: Bearer
     client: tuple[str, ...]
     header: str | None
+    allowance: Allowance
 
     @property
     def given(self) -> Range | None:
@@ -58,7 +60,7 @@ class Visit:
         """Return a video of the token's project."""
         identity = self.bearer.identity
         sandbox = identity.environment == Environment.SANDBOX
-        return Target(identity.project_id, video_id, sandbox)
+        return Target(identity.project_id, video_id, sandbox, self.allowance)
 
     def group(self, file_name: str) -> Group:
         """Return what the chunks of a file have in common."""
@@ -142,8 +144,10 @@ class Reception:
         return None if video_id is None else self._visit.target(video_id)
 
     async def write(self, *pieces: bytes | memoryview) -> None:
-        """Append bytes."""
+        """Append bytes. Raises Problem 403 where they would be too many to keep."""
         assert self._sink is not None  # noqa: S101 - it was announced
+        if self.comparison is None:
+            self._visit.allowance.take(sum(map(len, pieces)))
         await self._sink.write(*pieces)
 
 

@@ -11,6 +11,7 @@ from telecine.domains.accounts import auth
 from telecine.domains.accounts.models import Environment
 from telecine.domains.uploads import tokens_queries
 from telecine.domains.uploads.reception import invalid_token
+from telecine.domains.uploads.room import Allowance
 from telecine.domains.uploads.tokens_queries import Bearer
 from telecine.http import query
 from telecine.http.caller import Identity
@@ -24,13 +25,14 @@ TOKEN_HEADER = "Upload-Token"  # noqa: S105 - the name of a header
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Who asks. `bearer` is None for a key.
+    """Who asks, and how much may be stored for them. `bearer` is None for a key.
 
     `shown_token` is a token that the client put where it sends it once only: the URL of
     its upload has to carry it from then on.
     """
 
     identity: Identity
+    allowance: Allowance
     bearer: Bearer | None = None
     shown_token: str | None = None
 
@@ -72,10 +74,12 @@ async def admit(
     credentials = request.headers.get("authorization")
     token = in_url or header or (None if credentials else metadata_token)
     if token is None:
-        access = Access(await auth.identify(services, credentials))
+        identity = await auth.identify(services, credentials)
+        access = Access(identity, Allowance.of(identity))
     else:
         bearer = await _bearer(services, token)
-        access = Access(bearer.identity, bearer, token if token != header else None)
+        shown = token if token != header else None
+        access = Access(bearer.identity, Allowance.of(bearer.identity), bearer, shown)
     auth.charge(request, services, access.identity, rate_class, cost)
     return access
 

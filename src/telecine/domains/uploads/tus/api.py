@@ -85,7 +85,7 @@ async def create_upload(request: Request, services: AppServices) -> Response:
         announced = creation.length or 0
         brought = (creation.append.content_length or 0) if creation.append else 0
         need = Need(brought, max(announced, brought))
-        await check_room(services, access.project_id, access.identity.settings, need, first=True)
+        await check_room(services, access.allowance, need, first=True)
         located = await _create(request, services, access, creation)
         if creation.append is not None:
             located = await append(request, services, access, located.public_id, creation.append)
@@ -181,7 +181,7 @@ async def append_to_upload(
         dialect, wanted = await _read(request, services, access, upload_id, _append)
         brought = wanted.content_length or 0
         need = Need(brought, brought)
-        await check_room(services, access.project_id, access.identity.settings, need, first=False)
+        await check_room(services, access.allowance, need, first=False)
         located = await append(request, services, access, upload_id, wanted)
         return await _told(request, services, dialect, located, dialect.appended_status)
 

@@ -265,6 +265,7 @@ async def _store(
         raise offset_mismatch(await tus_state.offset_of(tx, located), start)
     if held.size_bytes + stored.size_bytes > MAX_SOURCE_BYTES:
         raise too_large(MAX_SOURCE_BYTES)
+    await access.allowance.settle(tx, stored.size_bytes)
     if held.mode is None and located.upload is not None:
         source.file_name = located.upload.file_name
     complete = await sources.store(tx, source, stored.span.claim, stored.extents, total=total)

@@ -133,7 +133,8 @@ async def concatenate(
 ) -> Located:
     """Make one upload of partial ones, which stay what they are. Raises Problem."""
     async with services.db.transaction() as tx:
-        extents = await _parts(tx, access, final.public_ids)
+        extents, held_bytes = await _parts(tx, access, final.public_ids)
+        grown_bytes = sum(each.size_bytes for each in extents) - held_bytes
         located = await create(tx, access, creation, values, file_name)
         source = located.source = await sources.open_source(tx, located.owner(access), file_name)
         source.upload_token_id = access.token_id
@@ -144,27 +145,36 @@ async def concatenate(
             await services.store.copy(key, copy)
         mine = [Extent(keys[each.key], each.size_bytes, each.offset) for each in extents]
         async with services.db.transaction() as tx:
-            return await _finish(tx, access, final, located.public_id, claim, mine)
+            return await _finish(tx, access, final, located.public_id, claim, mine, grown_bytes)
     except BaseException:
         with anyio.CancelScope(shield=True):
             await _undo(services, access, located, claim, keys.values())
         raise
 
 
-async def _parts(tx: Transaction, access: Access, public_ids: Sequence[str]) -> list[Extent]:
+async def _parts(
+    tx: Transaction, access: Access, public_ids: Sequence[str]
+) -> tuple[list[Extent], int]:
+    """Return what a concatenation consists of, and how many bytes its parts are by themselves.
+
+    They count for the quota until they go, soon; each once, however often it is used.
+    """
     extents: list[Extent] = []
+    held: dict[str, int] = {}
     for public_id in public_ids:
         part = await tus_state.locate(tx, access, public_id)
         if part.row is not None or not part.complete:
             raise unfinished(public_id)
         stored = [] if part.source is None else part.source.extents
-        extents += [Extent.from_json(each) for each in stored]
+        mine = [Extent.from_json(each) for each in stored]
+        held[public_id] = sum(each.size_bytes for each in mine)
+        extents += mine
     size_bytes = sum(extent.size_bytes for extent in extents)
     if size_bytes > MAX_SOURCE_BYTES:
         raise too_large(MAX_SOURCE_BYTES)
     if size_bytes == 0:
         raise empty_file()
-    return join(extents)
+    return join(extents), sum(held.values())
 
 
 async def _finish(
@@ -174,11 +184,13 @@ async def _finish(
     public_id: str,
     claim: Claim,
     extents: Sequence[Extent],
+    grown_bytes: int,
 ) -> Located:
     located = await tus_state.locate(tx, access, public_id, lock=True)
     source = located.source
     if source is None or located.row is None or source.state != SourceState.UPLOADING:
         raise already_begun(location_of(public_id))
+    await access.allowance.settle(tx, grown_bytes)
     complete = await sources.store(tx, source, claim, extents)
     await _shorten(tx, access, final)
     located.row = await videos.source_arrived(

@@ -12,6 +12,7 @@ from telecine import clock, ids
 from telecine.db.engine import Transaction
 from telecine.domains.sources import operations as sources
 from telecine.domains.sources.receiving import PartSink, receiving
+from telecine.domains.uploads.room import Bounded
 from telecine.domains.uploads.tus import appending as tus_appending
 from telecine.domains.uploads.tus import writing as tus_writing
 from telecine.domains.uploads.tus.access import Access
@@ -133,7 +134,8 @@ class _Reception:
         except Cut:
             return Ending.CUT
         meter.position += span.skip_bytes
-        ending = await meter.fill(sink, self._body, span.room_bytes)
+        bounded = Bounded(sink, self._access.allowance)
+        ending = await meter.fill(bounded, self._body, span.room_bytes)
         if meter.verifies and ending is Ending.CUT and self._body.failure is not None:
             raise self._body.failure
         if meter.mismatches:
