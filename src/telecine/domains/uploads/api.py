@@ -69,16 +69,15 @@ async def has_room(
     request_bytes = int(length) if length.isascii() and length.isdigit() else 0
     need = Need.of(request_bytes, given)
     if target is None:
-        first = given is None or given.is_first
-    else:
-        # Looked up only where it makes a difference: most requests bring a later part.
-        first = need.grows and not await ranged.is_begun(services, target)
+        await check_room(services, allowance, need, first=given is None or given.is_first)
+        return
     try:
-        await check_room(services, allowance, need, first=first)
+        await check_room(services, allowance, need, first=True)
     except Problem:
-        if target is not None:
-            await ranged.is_begun(services, target)  # that there is no such video comes first
-        raise
+        # That there is no such video comes first. Of one that is begun the rest may fit.
+        if not await ranged.is_begun(services, target) or not need.grows:
+            raise
+        await check_room(services, allowance, need, first=False)
 
 
 def answer(request: Request, services: Services, arrived: Arrived) -> Response:

@@ -46,8 +46,8 @@ class Need:
         match given:
             case ByteRange(total=int(total)):
                 return cls(given.length_bytes, total)
-            case PartRange(part=1, total=int(total)) if total > 1:
-                # The last part may be small, all others are like the first.
+            case PartRange(total=int(total)) if given.part < total:
+                # The last part may be small, all others are like this one.
                 return cls(request_bytes, request_bytes * (total - 1))
             case _:
                 return cls(request_bytes, request_bytes)
@@ -123,7 +123,9 @@ async def check_room(services: Services, allowance: Allowance, need: Need, *, fi
     wanted_bytes = need.upload_bytes if first else need.request_bytes
     free_bytes = await services.store.free_bytes()
     if free_bytes is not None and free_bytes - wanted_bytes < services.disk_reserve_bytes:
-        log.warning("upload refused: disk", wanted_bytes=wanted_bytes, free_bytes=free_bytes)
+        log.warning(
+            "upload does not fit on the disk", wanted_bytes=wanted_bytes, free_bytes=free_bytes
+        )
         raise no_room()
     if allowance.quota_bytes is None:
         return
@@ -131,5 +133,5 @@ async def check_room(services: Services, allowance: Allowance, need: Need, *, fi
         used_bytes = await queries.stored_bytes(tx, allowance.project_id)
     allowance.left_bytes = allowance.quota_bytes - used_bytes
     if wanted_bytes > allowance.left_bytes:
-        log.info("upload refused: quota", project=str(allowance.project_id), used_bytes=used_bytes)
+        log.info("upload beyond quota", project=str(allowance.project_id), used_bytes=used_bytes)
         raise over_quota(allowance.quota_bytes)
