@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 from sqlalchemy import func, select
@@ -109,6 +110,38 @@ class Resumer:
 
     async def objects(self) -> list[str]:
         return [entry.key async for entry in self.services.store.list("")]
+
+
+class Draft:
+    """Says things as one version of the draft wants them."""
+
+    def __init__(self, resumer: Resumer, interop: int | None) -> None:
+        self.resumer = resumer
+        self.interop = interop
+        number = {} if interop is None else {"Upload-Draft-Interop-Version": str(interop)}
+        self.always: dict[str, str] = number
+
+    def complete(self, complete: bool) -> dict[str, str]:
+        if self.interop == 3:
+            return {"Upload-Incomplete": "?0" if complete else "?1"}
+        return {"Upload-Complete": "?1" if complete else "?0"}
+
+    def is_complete(self, reply: httpx.Response) -> bool:
+        if self.interop == 3:
+            return reply.headers["upload-incomplete"] == "?0"
+        return bool(reply.headers["upload-complete"] == "?1")
+
+    async def send(
+        self, method: str, path: str, data: Any = b"", headers: dict[str, str] | None = None
+    ) -> httpx.Response:
+        sent = {**self.always, **(headers or {})}
+        return await self.resumer.client.request(method, path, content=data, headers=sent)
+
+    async def append(self, path: str, offset: int, data: bytes, complete: bool) -> httpx.Response:
+        headers = {**self.complete(complete), "Upload-Offset": str(offset)}
+        if self.interop is None or self.interop >= 6:
+            headers["Content-Type"] = "application/partial-upload"
+        return await self.send("PATCH", path, data, headers)
 
 
 async def hang_up(

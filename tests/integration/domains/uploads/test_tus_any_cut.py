@@ -15,7 +15,7 @@ from telecine.domains.encodings.models import Asset
 from telecine.domains.sources.models import Part, Source
 from telecine.domains.uploads.models import TusUpload, UploadWriter
 from telecine.domains.uploads.tus import body as tus_body
-from tests.integration.domains.uploads.resuming import Resumer
+from tests.integration.domains.uploads.resuming import Draft, Resumer
 
 pytestmark = pytest.mark.anyio
 
@@ -29,6 +29,7 @@ KINDS = (
     "append with checksum",
     "append with wrong checksum",
     "append at a wrong offset",
+    "append by a draft",
     "range",
     "range ahead",
 )
@@ -80,6 +81,11 @@ class Sender:
             case "append at a wrong offset":
                 reply = await self._resumer.patch(self._path, offset + 1 + more, data[:1])
                 assert reply.status_code in {409, 413}
+            case "append by a draft":
+                draft, ends = Draft(self._resumer, 5), offset + len(data) == SIZE
+                reply = await draft.append(self._path, offset, data, complete=ends)
+                assert reply.is_success, reply.text
+                self._hold(offset, data)
             case "range" | "range ahead":
                 await self._range(offset if kind == "range" else offset + more, size)
         assert await self._resumer.offset(self._path) == self.offset

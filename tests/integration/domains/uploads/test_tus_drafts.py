@@ -2,48 +2,15 @@
 
 from typing import Any
 
-import httpx
 import pytest
 
 from telecine.domains.encodings.models import Asset
-from tests.integration.domains.uploads.resuming import Resumer
+from tests.integration.domains.uploads.resuming import Draft, Resumer
 
 pytestmark = pytest.mark.anyio
 
 CONTENT = bytes(range(200))
 VERSIONS = [3, 4, 5, 6, 7, 8, None]
-
-
-class Draft:
-    """Says things as one version of the draft wants them."""
-
-    def __init__(self, resumer: Resumer, interop: int | None) -> None:
-        self.resumer = resumer
-        self.interop = interop
-        number = {} if interop is None else {"Upload-Draft-Interop-Version": str(interop)}
-        self.always: dict[str, str] = number
-
-    def complete(self, complete: bool) -> dict[str, str]:
-        if self.interop == 3:
-            return {"Upload-Incomplete": "?0" if complete else "?1"}
-        return {"Upload-Complete": "?1" if complete else "?0"}
-
-    def is_complete(self, reply: httpx.Response) -> bool:
-        if self.interop == 3:
-            return reply.headers["upload-incomplete"] == "?0"
-        return bool(reply.headers["upload-complete"] == "?1")
-
-    async def send(
-        self, method: str, path: str, data: Any = b"", headers: dict[str, str] | None = None
-    ) -> httpx.Response:
-        sent = {**self.always, **(headers or {})}
-        return await self.resumer.client.request(method, path, content=data, headers=sent)
-
-    async def append(self, path: str, offset: int, data: bytes, complete: bool) -> httpx.Response:
-        headers = {**self.complete(complete), "Upload-Offset": str(offset)}
-        if self.interop is None or self.interop >= 6:
-            headers["Content-Type"] = "application/partial-upload"
-        return await self.send("PATCH", path, data, headers)
 
 
 @pytest.fixture(params=VERSIONS)

@@ -4,7 +4,7 @@ import pytest
 
 from telecine.domains.encodings.models import Asset
 from telecine.domains.sources.models import Part
-from tests.integration.domains.uploads.resuming import TUS, Resumer
+from tests.integration.domains.uploads.resuming import TUS, Draft, Resumer
 from tests.integration.domains.uploads.sending import Uploads
 
 pytestmark = pytest.mark.anyio
@@ -133,3 +133,32 @@ async def test_a_begun_upload_may_be_given_up_by_tus(
     assert await resumer.count(Part) == 0
     await uploads.accept(CONTENT)
     assert await uploads.content() == CONTENT
+
+
+@pytest.mark.parametrize("interop", [3, 5, 8, None])
+async def test_tus_and_a_draft_of_its_successor_take_turns(
+    resumer: Resumer, interop: int | None
+) -> None:
+    draft = Draft(resumer, interop)
+    path = await resumer.create(200)
+    reply = await draft.append(path, 0, CONTENT[:50], complete=False)
+    assert reply.headers["upload-offset"] == "50"
+    assert not draft.is_complete(reply)
+    assert await resumer.append(path, 50, CONTENT[50:90]) == 90
+    await resumer.append_and_cut(path, 90, [CONTENT[90:120]], 80)
+    assert (await draft.send("HEAD", path)).headers["upload-offset"] == "120"
+    reply = await draft.append(path, 120, CONTENT[120:], complete=True)
+    assert reply.status_code == 201
+    assert draft.is_complete(reply)
+    assert await resumer.offset(path) == 200
+    assert await resumer.content(path) == CONTENT
+
+    reply = await draft.send("POST", "/tus/", CONTENT[:50], draft.complete(False))
+    path = reply.headers["location"]
+    told = await resumer.head(path)
+    assert told.headers["upload-offset"] == "50"
+    assert told.headers["upload-defer-length"] == "1"
+    assert await resumer.append(path, 50, CONTENT[50:], Upload_Length="200") == 200
+    assert draft.is_complete(await draft.send("HEAD", path))
+    assert await resumer.content(path) == CONTENT
+    assert await resumer.count(Asset) == 2
