@@ -68,3 +68,18 @@ def test_bars_show_bytes_and_then_qualities(
         bars.prepared("a.mp4")
         bars.sent("a.mp4")
         assert bars._tasks == {}
+
+
+def test_bars_show_rate_and_time_left(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "120")
+    now_s = 0.0
+    with Bars() as bars:
+        monkeypatch.setattr(bars._bytes, "get_time", lambda: now_s)
+        for now_s in (0.0, 1.0, 2.0):
+            bars.sending("a.mp4", 2_000_000 * int(1 + now_s), 10_000_000)
+    shown = capsys.readouterr().err
+    assert "2.0 MB/s" in shown
+    assert "0:00:02" in shown
