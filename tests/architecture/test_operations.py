@@ -2,12 +2,17 @@
 
 import configparser
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
 from prometheus_client import REGISTRY
 
+from telecine.domains.accounts.idempotency import never_again, once_by_caller, once_by_operator
 from telecine.domains.analytics import buffer
 from telecine.processes import measuring
+from telecine.processes.application import ROUTERS
 from telecine.processes.exits import Exit
 from telecine.processes.metrics import Children
 from tests.architecture import settings_page
@@ -67,3 +72,29 @@ def test_the_unit_does_not_start_again_what_will_not_pass() -> None:
     of_commands = {Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.SERVER_UNREACHABLE}
     assert final == set(Exit) - passing - of_commands
     assert unit["Service"]["Type"] == "notify"
+
+
+_MAKES_NOTHING_TO_KEEP = {
+    "/auth/api-key",  # tokens, which are secret and expire
+    "/auth/refresh",
+    "/_/videos/{videoId}/report",  # the next one replaces it
+}
+
+
+def calls(dependant: Dependant) -> Iterator[object]:
+    for each in dependant.dependencies:
+        yield each.call
+        yield from calls(each)
+
+
+def test_every_post_of_json_may_be_sent_twice_or_says_why_not() -> None:
+    posts = [
+        route
+        for router in ROUTERS
+        for route in router.routes
+        if isinstance(route, APIRoute) and "POST" in (route.methods or ()) and route.body_field
+    ]
+    assert len(posts) > len(_MAKES_NOTHING_TO_KEEP)
+    ways = {once_by_caller, once_by_operator, never_again}
+    forgotten = {route.path for route in posts if not ways & set(calls(route.dependant))}
+    assert forgotten == _MAKES_NOTHING_TO_KEEP

@@ -49,6 +49,33 @@ async def test_a_repeated_request_gets_the_first_answer(
     assert await videos(db) == 1
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/live-streams", {"name": "Once"}),
+        ("/players", {"name": "Once"}),
+        ("/summaries", {}),
+        ("/upload-tokens", {"ttl": 60}),
+        (
+            "/webhooks",
+            {"url": "https://hooks.example/", "events": ["video.encoding.quality.completed"]},
+        ),
+    ],
+)
+async def test_whatever_is_made_is_made_once(
+    client: httpx.AsyncClient, path: str, body: dict[str, Any]
+) -> None:
+    if path == "/summaries":
+        made = await client.post("/videos", json=PRIVATE)
+        body = {"videoId": made.json()["videoId"]}
+    first, again = [await client.post(path, json=body, headers=KEY) for _ in range(2)]
+    assert first.is_success, first.text
+    assert (again.status_code, again.content) == (first.status_code, first.content)
+    assert again.headers["idempotent-replayed"] == "true"
+    listed = (await client.get(path)).json()
+    assert listed["pagination"]["itemsTotal"] == 1
+
+
 async def test_a_client_that_never_got_its_answer_gets_it_later(
     app: Api, project: ProjectKeys, db: Database
 ) -> None:
