@@ -182,13 +182,20 @@ class Settings(IngestSettings, EncodingSettings, BaseSettings):
     keep_uploads_days: int = Field(
         default=7,
         ge=0,
-        description="Days for which an upload that nobody continues is kept; 0: for ever.",
+        description="Days for which an upload that nobody continues is kept, and one by tus "
+        "may take; 0: for ever.",
     )
     keep_empty_videos_days: int = Field(
         default=7,
         ge=0,
         description="Days after its last change for which a video without a file is kept; "
         "0: for ever.",
+    )
+    keep_discarded_videos_days: int = Field(
+        default=90,
+        ge=1,
+        description="Days for which a deleted video can be restored, where a project wants that; "
+        "counts for what is deleted from then on.",
     )
     keep_sandbox_videos_h: int = Field(24, ge=1, description="Hours that sandbox videos are kept.")
     keep_events_days: int = Field(

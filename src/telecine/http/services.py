@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 from typing import Annotated, Any, Literal, cast
 
 from fastapi import Depends, Request
@@ -57,6 +58,8 @@ class Services:
     `token_key` signs the tokens of private media (32 bytes); `sealer` encrypts secrets that
     are shown again; `countries` knows where viewers are; `disk_reserve_bytes` are left free
     by uploads; `analytics_days` is how long it is kept what viewers watched;
+    `discarded_kept` is how long a deleted video can be restored; `upload_lifetime` how long an
+    upload by tus may take, None: any time;
     `operator_digest` is the SHA-256 of the operator key, None where the operator API is
     closed. `ingest` has the URLs that encoders publish to, by protocol.
     """
@@ -69,6 +72,8 @@ class Services:
     countries: Countries = field(default_factory=Countries)
     disk_reserve_bytes: int = 0
     analytics_days: int = 30
+    discarded_kept: timedelta = timedelta(days=90)
+    upload_lifetime: timedelta | None = timedelta(days=7)
     live_status: LiveStatus = _off_the_air
     ingest: Mapping[IngestProtocol, str] = field(default_factory=dict)
     operator_digest: bytes | None = None

@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -119,6 +120,8 @@ def services(settings: Settings, briefing: Briefing) -> Services:
         countries=Countries(settings.geoip_database),
         disk_reserve_bytes=settings.disk_reserve_mib << 20,
         analytics_days=settings.keep_analytics_days,
+        discarded_kept=timedelta(days=settings.keep_discarded_videos_days),
+        upload_lifetime=timedelta(days=settings.keep_uploads_days) or None,
         operator_digest=bytes.fromhex(briefing.operator_digest),
         rate_limits=limits,
         ingest=ingest_urls(settings),

@@ -1,6 +1,6 @@
 import asyncio
 import os
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,17 @@ from sqlalchemy import update
 
 from telecine import clock
 from telecine.db.engine import Database
+from telecine.domains.analytics.store import sweeps as analytics
+from telecine.domains.encodings import sweeps as encodings
+from telecine.domains.sources import sweeps as sources
+from telecine.domains.videos import expiry
 from telecine.domains.videos.models import Video
 from telecine.domains.videos.operations import create_video
-from telecine.processes import sweeping
+from telecine.domains.watermarks import sweeps as watermarks
+from telecine.domains.webhooks import sweeps as webhooks
+from telecine.http.services import Services
+from telecine.processes import application, sweeping
+from telecine.processes.control import Briefing
 from telecine.processes.sweeping import Sweep
 from telecine.settings import Settings
 from telecine.storage.local import LocalStore
@@ -44,6 +52,82 @@ async def test_every_sweep_runs_where_there_is_nothing(db: Database, tmp_path: P
         before = swept(sweep.name)
         await sweeping.run(db, sweep)
         assert swept(sweep.name) == before
+
+
+TIMED: list[tuple[str, str, object, str]] = [
+    ("sandbox videos", "keep_sandbox_videos_h", expiry, "delete_sandbox"),
+    ("empty videos", "keep_empty_videos_days", expiry, "delete_empty"),
+    ("abandoned uploads", "keep_uploads_days", sources, "drop_abandoned"),
+    ("claims", "keep_unfinished_h", sources, "drop_claims"),
+    ("old encodings", "keep_old_encodings_h", encodings, "drop_old_epochs"),
+    ("watermarks", "keep_unfinished_h", watermarks, "remove_unused"),
+    ("events", "keep_events_days", webhooks, "forget_events"),
+    ("analytics", "keep_analytics_days", analytics, "forget"),
+    ("unfinished writes", "keep_unfinished_h", LocalStore, "sweep_unfinished"),
+]
+"""Sweeps whose garbage is as old as a setting says, and what is told that time."""
+
+ENDS_BY_ITSELF = {
+    "discarded videos",  # this and the next: at a time that a setting gave them
+    "expired uploads",
+    "expired tokens",
+    "kept answers",  # after the 24 hours that the API promises
+    "closed playbacks",  # this and the next ones remove nothing
+    "missing rollups",
+    "rollups of the quality",
+    "orphans",  # below
+}
+
+
+@pytest.mark.parametrize(("name", "setting", "place", "function"), TIMED)
+async def test_a_sweep_has_its_time_from_the_settings(
+    db: Database,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    setting: str,
+    place: object,
+    function: str,
+) -> None:
+    now, told = clock.now(), list[datetime]()
+
+    async def remove(*given: object) -> Any:
+        told.extend(each for each in given if isinstance(each, datetime))
+        return [] if place is LocalStore else 0
+
+    monkeypatch.setattr(clock, "now", lambda: now)
+    monkeypatch.setattr(place, function, remove)
+    await sweeping.run(db, sweeps(db, tmp_path, **{setting: 9})[name])
+    unit = timedelta(days=1) if setting.endswith("_days") else timedelta(hours=1)
+    assert told[0] == now - 9 * unit
+
+
+def test_orphans_have_their_times_from_the_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ages: list[timedelta] = []
+    monkeypatch.setattr(sweeping, "Orphans", lambda _db, _store, age: ages.append(age))
+    database = Database("postgresql:///nowhere")  # nothing is asked of it
+    found = sweeps(database, tmp_path, sweep_orphans_every_h=9, keep_orphans_h=5)
+    assert found["orphans"].every_s == 9 * 3600
+    assert ages == [timedelta(hours=5)]
+
+
+def test_every_sweep_has_such_a_test(tmp_path: Path) -> None:
+    database = Database("postgresql:///nowhere")
+    known = {name for name, *_ in TIMED}
+    assert sweeps(database, tmp_path).keys() == known | ENDS_BY_ITSELF
+
+
+def test_what_ends_at_a_time_of_its_own_gets_it_from_the_settings(tmp_path: Path) -> None:
+    briefing = Briefing("postgresql:///nowhere", "", "")
+
+    def built(**settings: Any) -> Services:
+        return application.services(Settings(data=tmp_path, **settings), briefing)
+
+    assert built(keep_discarded_videos_days=9).discarded_kept == timedelta(days=9)
+    assert built(keep_uploads_days=9).upload_lifetime == timedelta(days=9)
+    assert built(keep_uploads_days=0).upload_lifetime is None
 
 
 async def test_times_come_from_the_settings(db: Database, tmp_path: Path) -> None:
@@ -97,7 +181,9 @@ async def test_a_sweep_that_fails_lets_others_try(db: Database) -> None:
 
 def test_every_time_is_used_and_says_its_unit() -> None:
     programs = Path(sweeping.__file__).parent
-    text = "".join((programs / name).read_text() for name in ("sweeping.py", "worker.py"))
+    text = "".join(
+        (programs / name).read_text() for name in ("sweeping.py", "worker.py", "application.py")
+    )
     names = [name for name in Settings.model_fields if name.startswith(("keep_", "sweep_"))]
     assert len(names) >= 8
     for name in names:

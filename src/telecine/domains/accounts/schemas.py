@@ -147,7 +147,8 @@ class SettingsDocument(Wire):
     rate_limits: RateLimitSettings | None = None
     video_restore: Annotated[bool, Field(strict=True)] | None = Field(
         default=None,
-        description="Whether deleted videos are discarded first: for 90 days they can be restored.",
+        description="Whether deleted videos are discarded first: they can be restored for as long "
+        "as the installation keeps them, 90 days by default.",
     )
     storage_quota_bytes: Annotated[int, Field(ge=0, strict=True)] | None = Field(
         default=None, description="What the sources of all videos may have together, in bytes."

@@ -170,11 +170,11 @@ async def update_video(
 async def delete_video(
     request: Request, video_id: VideoId, caller: Caller, services: AppServices
 ) -> None:
-    """Delete a video; with the project's `videoRestore` it is discarded for 90 days first."""
-    restorable = bool(caller.settings.get("video_restore"))
+    """Delete a video; with the project's `videoRestore` it can be restored for a while."""
+    kept = services.discarded_kept if caller.settings.get("video_restore") else None
     async with services.db.transaction() as tx:
         await check_version(tx, request, caller.project_id, video_id)
-        await operations.delete_video(tx, caller.project_id, video_id, restorable=restorable)
+        await operations.delete_video(tx, caller.project_id, video_id, kept=kept)
 
 
 @router.get(

@@ -30,7 +30,6 @@ from telecine.problems import bad_request, invalid_attribute, not_found
 SANDBOX_LIMIT_S = 30
 """How much of a video the sandbox keeps."""
 
-KEPT_DISCARDED = timedelta(days=90)
 """How long a discarded video can be restored."""
 
 
@@ -90,16 +89,16 @@ async def _write(
 
 
 async def delete_video(
-    tx: Transaction, project_id: UUID, public_id: str, *, restorable: bool = False
+    tx: Transaction, project_id: UUID, public_id: str, *, kept: timedelta | None = None
 ) -> None:
     """Delete a video: it is gone at once, its bytes soon. Raises Problem 404.
 
-    A `restorable` one is discarded first, and goes for good after `KEPT_DISCARDED`.
+    With `kept` it is discarded first, can be restored for so long, and then goes for good.
     """
     row = await found(tx, project_id, public_id, lock=True)
-    if restorable:
+    if kept is not None:
         now = clock.now()
-        changes = {"discarded_at": now, "deletes_at": now + KEPT_DISCARDED}
+        changes = {"discarded_at": now, "deletes_at": now + kept}
         await _write(tx, project_id, row, changes)
     else:
         await remove(tx, project_id, row)

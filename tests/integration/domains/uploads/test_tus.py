@@ -4,6 +4,7 @@ import base64
 import hashlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from email.utils import parsedate_to_datetime
 
 import httpx
 import pytest
@@ -15,8 +16,11 @@ from telecine.domains.sources.models import Part, Source
 from telecine.domains.uploads.models import TusUpload, UploadWriter
 from telecine.domains.uploads.tus import body as tus_body
 from telecine.domains.uploads.tus import protocol as tus_protocol
+from telecine.domains.uploads.tus.expiry import expire
 from telecine.domains.videos.models import Video
+from telecine.http.services import Services
 from tests.integration.domains.uploads.resuming import CHUNK, TUS, Resumer, metadata
+from tests.integration.domains.uploads.sending import Uploads
 
 pytestmark = pytest.mark.anyio
 
@@ -259,6 +263,21 @@ async def test_uploads_expire(resumer: Resumer) -> None:
         await tx.execute(update(TusUpload).values(expires_at=clock.now() - timedelta(seconds=1)))
     assert (await resumer.client.head(path, headers=TUS)).status_code == 410
     assert_refused(await resumer.patch(path, 100, CONTENT[100:]), 410, "upload-expired")
+
+
+async def test_how_long_an_upload_may_take_is_a_setting(
+    resumer: Resumer, uploads: Uploads, services: Services
+) -> None:
+    """Whichever way it was begun; without an end none is told."""
+    object.__setattr__(services, "upload_lifetime", timedelta(days=3))
+    await uploads.accept(CONTENT[:100], "bytes 0-99/200")
+    for path in (await resumer.create(200), f"/tus/{uploads.video_id}"):
+        end = parsedate_to_datetime((await resumer.head(path)).headers["upload-expires"])
+        assert timedelta(days=2, hours=23) < end - clock.now() <= timedelta(days=3)
+    object.__setattr__(services, "upload_lifetime", None)
+    for path in (await resumer.create(200), f"/tus/{uploads.video_id}"):
+        assert "upload-expires" not in (await resumer.head(path)).headers
+    assert await expire(resumer.db, services.store) == 0
 
 
 async def test_methods_may_stand_in_a_header(resumer: Resumer) -> None:

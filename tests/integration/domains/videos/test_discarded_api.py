@@ -10,6 +10,7 @@ from telecine.domains.accounts import operations as accounts
 from telecine.domains.videos import expiry
 from telecine.domains.videos.delivered import delivered_video
 from telecine.domains.videos.models import Video
+from telecine.http.services import Services
 from tests.fixtures.application import ProjectKeys
 
 pytestmark = pytest.mark.anyio
@@ -67,6 +68,16 @@ async def test_a_discarded_video_is_shown_among_the_discarded_only(
     async with db.transaction() as tx:
         assert await delivered_video(tx, video_id) is None
         assert await delivered_video(tx, kept) is not None
+
+
+@pytest.mark.usefixtures("restorable")
+async def test_how_long_it_can_be_restored_is_a_setting(
+    client: httpx.AsyncClient, services: Services
+) -> None:
+    object.__setattr__(services, "discarded_kept", timedelta(days=3))
+    body = (await client.get(f"/discarded/videos/{await discard(client)}")).json()
+    times = [datetime.fromisoformat(body[name]) for name in ("discardedAt", "deletesAt")]
+    assert times[1] - times[0] == timedelta(days=3)
 
 
 @pytest.mark.usefixtures("restorable")

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from fastapi import Request
@@ -27,12 +28,15 @@ TOKEN_HEADER = "Upload-Token"  # noqa: S105 - the name of a header
 class Access:
     """Who asks, and how much may be stored for them. `bearer` is None for a key.
 
+    `lifetime` is how long an upload may take (None: any time).
+
     `shown_token` is a token that the client put where it sends it once only: the URL of
     its upload has to carry it from then on.
     """
 
     identity: Identity
     allowance: Allowance
+    lifetime: timedelta | None
     bearer: Bearer | None = None
     shown_token: str | None = None
 
@@ -75,11 +79,12 @@ async def admit(
     token = in_url or header or (None if credentials else metadata_token)
     if token is None:
         identity = await auth.identify(services, credentials)
-        access = Access(identity, Allowance.of(identity))
+        access = Access(identity, Allowance.of(identity), services.upload_lifetime)
     else:
         bearer = await _bearer(services, token)
         shown = token if token != header else None
-        access = Access(bearer.identity, Allowance.of(bearer.identity), bearer, shown)
+        allowance = Allowance.of(bearer.identity)
+        access = Access(bearer.identity, allowance, services.upload_lifetime, bearer, shown)
     auth.charge(request, services, access.identity, rate_class, cost)
     return access
 

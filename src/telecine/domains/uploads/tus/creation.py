@@ -21,7 +21,7 @@ from telecine.domains.uploads.tus import state as tus_state
 from telecine.domains.uploads.tus.access import Access
 from telecine.domains.uploads.tus.fields import Final, Partial
 from telecine.domains.uploads.tus.requests import Creation, too_large
-from telecine.domains.uploads.tus.state import LIFETIME, PARTIAL_ID, Located
+from telecine.domains.uploads.tus.state import NEVER, PARTIAL_ID, Located
 from telecine.domains.videos import operations as videos
 from telecine.domains.videos.queries import VideoRow
 from telecine.http.multipart import empty_file
@@ -72,10 +72,10 @@ async def create(
         concat_header=None if creation.concat is None else creation.concat.header,
         upload_token_id=access.token_id,
         created_at=now,
-        expires_at=now + LIFETIME,
+        expires_at=NEVER if access.lifetime is None else now + access.lifetime,
     )
     if isinstance(creation.concat, Partial):
-        located = Located(ids.public_id(PARTIAL_ID), None, upload, None)
+        located = Located(ids.public_id(PARTIAL_ID), None, upload, None, access.lifetime)
     elif creation.length == 0:
         raise empty_file()
     else:
@@ -100,7 +100,7 @@ async def _of_video(
     else:
         row = await _container(tx, access, public_id)
     upload.video_id = row.id
-    return Located(row.public_id, row, upload, None)
+    return Located(row.public_id, row, upload, None, access.lifetime)
 
 
 async def _container(tx: Transaction, access: Access, public_id: str) -> VideoRow:

@@ -1,7 +1,7 @@
 """What the URL of an upload stands for, and how far that is."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select
 
@@ -17,8 +17,8 @@ from telecine.domains.videos import queries as video_queries
 from telecine.domains.videos.queries import VideoRow
 from telecine.problems import Problem, not_found, problem
 
-LIFETIME = timedelta(days=7)
-"""How long an upload may take."""
+NEVER = datetime(9000, 1, 1, tzinfo=UTC)
+"""When an upload expires that may take any time."""
 
 PARTIAL_ID = "tu"
 """How the id of an upload begins that has no video; the others begin with "vi"."""
@@ -32,6 +32,7 @@ class Located:
     row: VideoRow | None
     upload: TusUpload | None
     source: Source | None
+    lifetime: timedelta | None
 
     @property
     def complete(self) -> bool:
@@ -52,12 +53,14 @@ class Located:
 
     @property
     def expires_at(self) -> datetime | None:
-        """Return when the upload ends by itself, None if it is complete or not begun."""
+        """Return when the upload ends by itself, None if it is complete, not begun, or never."""
         if self.complete and self.row is not None:
             return None
         if self.upload is not None:
-            return self.upload.expires_at
-        return None if self.source is None else self.source.created_at + LIFETIME
+            return None if self.upload.expires_at == NEVER else self.upload.expires_at
+        if self.source is None or self.lifetime is None:
+            return None
+        return self.source.created_at + self.lifetime
 
     @property
     def is_final(self) -> bool:
@@ -108,7 +111,8 @@ async def _find(tx: Transaction, access: Access, public_id: str, *, lock: bool) 
         wanted = wanted.with_for_update().execution_options(populate_existing=True)
     upload = (await tx.scalars(wanted)).one_or_none()
     if row is not None:
-        return Located(public_id, row, upload, await queries.source_of(tx, row.id, lock=lock))
+        source = await queries.source_of(tx, row.id, lock=lock)
+        return Located(public_id, row, upload, source, access.lifetime)
     if upload is None or upload.video_id is not None:
         return None  # the second: its video was deleted
     source = None
@@ -116,7 +120,7 @@ async def _find(tx: Transaction, access: Access, public_id: str, *, lock: bool) 
         source = await queries.locked(tx, upload.source_id)
     elif upload.source_id is not None:
         source = await tx.get(Source, upload.source_id)
-    return Located(public_id, None, upload, source)
+    return Located(public_id, None, upload, source, access.lifetime)
 
 
 def _may_use(access: Access, found: Located) -> bool:
