@@ -13,7 +13,6 @@ import pytest
 from PIL import Image
 from playwright.async_api import Browser, Page, Route, expect
 
-from tests.contract import packages
 from tests.e2e.conftest import PATIENCE_MS
 from tests.e2e.player_page import ISLAND, PAGE, becomes, becomes_painted, open_with, pixel
 from tests.fixtures.waiting import until
@@ -263,70 +262,3 @@ async def test_a_live_page_has_a_badge_and_waits_for_its_stream(
 
 async def _offline(route: Route) -> None:
     await route.fulfill(status=404, body="{}", content_type="application/problem+json")
-
-
-async def test_axe_finds_nothing_serious(page: Page, api: httpx.Client, video_id: str) -> None:
-    folder = packages.node_package("axe-core", "4.14.1") / "node_modules"
-    axe = (folder / "axe-core/axe.min.js").read_text()
-
-    found: list[str] = []
-
-    async def nothing() -> bool:  # once colours have faded in
-        nonlocal found
-        await page.evaluate(axe)
-        result = await page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-        found = [
-            f"{each['id']}: {[node['html'] for node in each['nodes']]}"
-            for each in result["violations"]
-            if each["impact"] in {"serious", "critical"}
-        ]
-        return found == []
-
-    async def is_fine() -> None:
-        try:
-            await until(nothing, within_s=60)
-        except TimeoutError as error:
-            error.add_note(str(found))
-            raise
-
-    logo = {"src": "/player/pl1/logo.png", "link": "example.com"}
-    await open_with(page, api, video_id, "#show-subtitles", theme={"logo": logo})
-    await page.keyboard.press("1")
-    await expect(page.locator(".captions__text")).to_be_visible()
-    await is_fine()
-    await page.get_by_role("button", name="Quality").click()
-    await is_fine()
-    await page.set_viewport_size({"width": 360, "height": 203})
-    await page.get_by_role("button", name="More controls").click()
-    await page.get_by_role("button", name="Chapters").click()
-    await is_fine()
-    await page.route("**/hls/manifest.m3u8", _offline)
-    await page.reload()
-    await expect(page.get_by_role("button", name="Try again")).to_be_visible()
-    await is_fine()
-
-
-async def test_everything_is_reached_by_keyboard_alone(
-    page: Page, api: httpx.Client, video_id: str
-) -> None:
-    await open_with(page, api, video_id)
-    reached: list[str] = []
-    for _ in range(20):
-        await page.keyboard.press("Tab")
-        name = await page.evaluate("document.activeElement.getAttribute('aria-label')")
-        ring = await page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
-        if name is not None:
-            reached.append(name.split(" (")[0].split(":")[0])
-            assert ring == "solid", name
-    wanted = ["Play", "Position", "Back 10 seconds", "Forward 10 seconds", "Mute", "Volume"]
-    wanted += ["Chapters", "Speed", "Picture in picture", "Download", "Captions", "Quality"]
-    assert {*wanted, "Full screen"} <= set(reached)
-    await page.get_by_role("button", name="Quality").focus()
-    await page.keyboard.press("Enter")
-    await page.keyboard.press("Home")
-    await page.keyboard.press("ArrowDown")
-    await page.keyboard.press("Enter")
-    await expect(page.get_by_role("button", name="Quality: 360p")).to_be_focused()
-    await page.keyboard.press("k")
-    await becomes(page, "window.telecinePlayer.video.videoHeight === 360")
-    assert not await page.evaluate("window.telecinePlayer.video.paused")
