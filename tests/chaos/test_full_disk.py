@@ -10,7 +10,7 @@ import re
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,11 @@ from tests.chaos import killing
 from tests.chaos.conftest import Victim
 from tests.fixtures.broadcasting import OnAir, live_clip, make_live_stream, publishing
 from tests.fixtures.customer import finished
-from tests.fixtures.media import barcode_mp4
+from tests.fixtures.media import barcode_mp4, padded
+from tests.fixtures.stored import stored_source
 from tests.fixtures.waiting import PATIENCE_S, until
+from tests.integration.domains.uploads.resuming import CHUNK, TUS
+from tests.integration.domains.uploads.visiting import BOUNDARY, body_of, file_part
 from tests.integration.live.test_on_air import Viewer, recordings
 
 pytestmark = [
@@ -35,6 +38,7 @@ pytestmark = [
 ]
 
 MIB = 1 << 20
+PART_BYTES = 5 * MIB
 MOUNT, UMOUNT = shutil.which("mount"), shutil.which("umount")
 
 
@@ -79,7 +83,7 @@ def mounted(folder: Path, size_mib: int) -> Iterator[None]:
         subprocess.run([UMOUNT, "-l", folder], check=True)
 
 
-@pytest.fixture(params=["everything", "media"])
+@pytest.fixture(params=["everything", "media"], scope="module")
 def tight(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Victim, Disk]]:
@@ -95,7 +99,7 @@ def tight(
             "TELECINE_STORAGE": disk.as_uri(),
             "TELECINE_LIVE_LADDER": "",
         }
-        size_mib = 32
+        size_mib = 64
     with mounted(disk, size_mib):
         victim = Victim(data, settings)
         yield victim, Disk(disk, left_bytes)
@@ -173,6 +177,67 @@ async def test_room_can_be_made_by_deleting(tight: tuple[Victim, Disk]) -> None:
             return victim.sources(video_id) == []
 
         await until(gone)
+
+
+async def test_uploads_go_on_where_the_disk_filled_under_them(tight: tuple[Victim, Disk]) -> None:
+    """In parts and by tus: while the second part is sent there is room for half of it."""
+    victim, disk = tight
+    content = padded(clip().read_bytes(), 2 * PART_BYTES + MIB)
+    first, second, third = content[:PART_BYTES], content[PART_BYTES:-MIB], content[-MIB:]
+    video_id = new_video(victim)
+
+    async def filling(filled: contextlib.ExitStack, body: bytes) -> AsyncIterator[bytes]:
+        yield body[: PART_BYTES // 2]
+        filled.enter_context(disk.full())
+        yield body[PART_BYTES // 2 :]
+
+    auth = httpx.BasicAuth(victim.server.production_key, "")
+    async with httpx.AsyncClient(
+        base_url=victim.server.base_url, auth=auth, timeout=PATIENCE_S
+    ) as client:
+
+        async def part(number: int, data: bytes) -> int:
+            headers = {"Content-Range": f"part {number}/3"}
+            url = f"/videos/{video_id}/source"
+            sent = await client.post(url, files={"file": ("a.mp4", data)}, headers=headers)
+            return sent.status_code
+
+        assert await part(1, first) == 201
+        form = body_of([file_part("a.mp4", second)])
+        headers = {
+            "Content-Range": "part 2/3",
+            "Content-Type": f"multipart/form-data; boundary={BOUNDARY}",
+            "Content-Length": str(len(form)),
+        }
+        with contextlib.ExitStack() as filled:
+            url = f"/videos/{video_id}/source"
+            refused = await client.post(url, content=filling(filled, form), headers=headers)
+            assert refused.status_code == 507, refused.text
+            assert refused.json()["type"].endswith("/insufficient-storage")
+            ingest = (await client.get(f"/videos/{video_id}/status")).json()["ingest"]
+            assert ingest["receivedParts"] == {"parts": [1], "total": 3}
+        for number, data in ((2, second), (3, third)):
+            assert await part(number, data) == 201
+        assert stored_source(victim.server, video_id) == content
+
+        length = {"Upload-Length": str(len(content))}
+        path = (await client.post("/tus/", headers={**TUS, **length})).headers["location"]
+
+        async def append(offset: int, data: bytes | AsyncIterator[bytes]) -> httpx.Response:
+            headers = {**TUS, **CHUNK, "Upload-Offset": str(offset)}
+            return await client.patch(path, content=data, headers=headers)
+
+        assert (await append(0, first)).status_code == 204
+        with contextlib.ExitStack() as filled:
+            refused = await append(PART_BYTES, filling(filled, second))
+            assert refused.status_code == 507, refused.text
+        offset = int((await client.head(path, headers=TUS)).headers["upload-offset"])
+        assert PART_BYTES <= offset < 2 * PART_BYTES
+        assert (await append(offset, content[offset:])).status_code == 204
+        tus_id = path.rsplit("/", 1)[1]
+        assert stored_source(victim.server, tus_id) == content
+    for each in (video_id, tus_id):  # room for the next test
+        assert victim.customer.http.delete(f"/videos/{each}").status_code == 204
 
 
 def health_of(victim: Victim, stream: OnAir) -> dict[str, Any]:
