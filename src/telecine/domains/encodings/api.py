@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path
 
 from telecine.domains.accounts.auth import authenticate_operator
-from telecine.domains.encodings import explanations, operations, queries
+from telecine.domains.encodings import explanations, on_demand, operations, queries
 from telecine.domains.encodings.jobs import attempts_of
 from telecine.domains.encodings.models import Asset, Rendition, Step
 from telecine.domains.encodings.schemas import (
@@ -30,6 +30,9 @@ _NEXT = {
     "failed": "Nothing more happens by itself. The source is kept: "
     "GET /_/videos/{videoId}/source downloads it, POST /_/videos/{videoId}/retry tries again.",
 }
+_NEXT_ON_DEMAND = (
+    "It is tried again when somebody asks for it after half a minute, and with the ladder."
+)
 
 _NOTHING_FAILED = problem(
     409,
@@ -175,11 +178,17 @@ def _step(row: Step) -> StepDocument:
         cpu_s=row.detail.get("cpu_s"),
         reason=_plain(row.detail.get("reason")),
         log=row.detail.get("log", []),
-        next=_NEXT.get(row.state),
+        next=_next(row),
         started_at=row.started_at,
         finished_at=row.finished_at,
         detail=detail,
     )
+
+
+def _next(row: Step) -> str | None:
+    if row.state == "failed" and row.name.startswith(on_demand.STEP):
+        return _NEXT_ON_DEMAND
+    return _NEXT.get(row.state)
 
 
 def _arrival_steps(arrival: Arrival) -> list[StepDocument]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from telecine.domains.encodings import wants
 from telecine.jobs.job import Job, Lane
 from telecine.pipeline.extra import EXTRA_CODECS
 
@@ -156,6 +157,7 @@ _STEPS: dict[type[Job], str] = {
     CheckAsset: "report",
 }
 _ATTEMPTS = {
+    "on": wants.ATTEMPTS,  # demand: no job, but told beside them
     "probe": ProbeAsset.attempts,
     "warm": WarmStart.attempts,
     "chunk": EncodeChunk.attempts,

@@ -9,14 +9,16 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from telecine import ids
-from telecine.domains.encodings import explanations, objects, queries, wants
+from telecine.domains.encodings import explanations, objects, on_demand, queries, wants
 from telecine.domains.encodings.handlers.audio import fill_audio
 from telecine.domains.encodings.handlers.bench import Bench
 from telecine.domains.encodings.models import Asset, AssetState, Rendition
+from telecine.domains.encodings.on_demand import Outcome
 from telecine.domains.encodings.recording import InitMismatch, StoredRun, record_runs
 from telecine.domains.encodings.remarks import remark
 from telecine.domains.encodings.wants import Lease
 from telecine.domains.sources.models import Source
+from telecine.ffmpeg.meter import metered
 from telecine.ffmpeg.runner import MediaError, RunnerError
 from telecine.ffmpeg.sharing import HostSlots, Precedence
 from telecine.pipeline import encode
@@ -43,6 +45,7 @@ class _Task:
     source: Source
     rendition: Rendition
     plan: Plan
+    outcome: Outcome
 
 
 class JitEncoder:
@@ -107,22 +110,37 @@ class JitEncoder:
 
     async def _fulfil(self, lease: Lease) -> None:
         failure: str | None = None
-        try:
-            task = await self._task(lease)
-            if task is None:
-                failure = "gone"
-            else:
-                await self._watched(task)
-        except* MediaError as errors:
-            failure = _told(errors)
-        except* (RunnerError, StoreError, OSError, InitMismatch) as errors:
-            reason = _told(errors)
-            log.warning("viewers' encode failed", reason=reason, asset=str(lease.asset_id))
-            failure = reason if lease.attempt >= wants.ATTEMPTS else None
+        task: _Task | None = None
+        outcome = Outcome(lease.attempt)
+        with metered() as meter:
+            try:
+                task = await self._task(lease, outcome)
+                if task is None:
+                    failure = "gone"
+                else:
+                    await self._watched(task)
+            except* MediaError as errors:
+                failure = outcome.reason = _told(errors)
+            except* (RunnerError, StoreError, OSError, InitMismatch) as errors:
+                outcome.reason = _told(errors)
+                failure = outcome.reason if lease.attempt >= wants.ATTEMPTS else None
+        outcome.final = failure is not None
         async with self._bench.db.transaction() as tx:
             await wants.give_back(tx, lease, failure)
+        if task is None:
+            return
+        if outcome.reason is not None:
+            log.warning(
+                "viewers' encode failed",
+                reason=outcome.reason,
+                video=task.asset.public_id,
+                quality=task.rendition.name,
+                n=lease.segment,
+            )
+        async with self._bench.db.transaction() as tx:
+            await on_demand.record(tx, task.asset, task.rendition.name, outcome, meter)
 
-    async def _task(self, lease: Lease) -> _Task | None:
+    async def _task(self, lease: Lease, outcome: Outcome) -> _Task | None:
         found = await self._bench.asset(lease.asset_id)
         if found is None or found[0].state != AssetState.PLANNED:
             return None
@@ -133,7 +151,7 @@ class JitEncoder:
         plan = (await self._bench.material(asset)).plan
         if rendition is None or lease.segment >= self._bench.arrived(plan, source):
             return None
-        return _Task(lease, asset, source, rendition, plan)
+        return _Task(lease, asset, source, rendition, plan, outcome)
 
     async def _watched(self, task: _Task) -> None:
         """Encode, but stop as soon as nobody waits any more."""
@@ -163,6 +181,7 @@ class JitEncoder:
             ahead = alone and await self._is_stored(task, task.lease.segment)
             if not ahead:
                 log.info("nobody waits", video=task.asset.public_id, n=task.lease.segment)
+                task.outcome.given_up = task.outcome.segments == 0
                 encoding.cancel()
                 return
 
@@ -222,6 +241,7 @@ class JitEncoder:
             await self._store(task, piece)
             complete = [n for n in range(segment, end) if starts[n + 1] == piece.number + 1]
             for number in complete:
+                task.outcome.segments += 1
                 await self._done(task.rendition.id, number, number)
                 self._call_keepers()
 
