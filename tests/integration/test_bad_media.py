@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from telecine.domains.encodings import explanations
 from tests.fixtures.customer import Customer, finished
 from tests.fixtures.media import AAC, barcode_mp4, make_clip
 from tests.fixtures.server import TelecineServer
 from tests.fixtures.waiting import until
+from tests.integration.pipeline.inputs_of_streams import damaged
+from tests.integration.pipeline.test_bad_inputs import BAD, too_fast
 
 pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("server")]
 
@@ -87,6 +90,44 @@ async def test_what_is_no_video_fails_with_a_reason(
     for path in ("hls/manifest.m3u8", "mp4/source.mp4", "thumbnail.jpg", "hls/240p/manifest.m3u8"):
         assert customer.get(video_id, path).status_code == 404
     assert customer.get(video_id, "").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "name", ["HLS", "encrypted Matroska", "a million tracks", "a huge track", "an absurd rate"]
+)
+async def test_what_cannot_be_served_fails_for_its_reason(
+    customer: Customer, telecine_server: TelecineServer, tmp_path: Path, name: str
+) -> None:
+    """The reason is shown and in the log, and the file can be had back."""
+    make, reason = BAD.get(name, (None, "frame-rate-too-high"))
+    file = tmp_path / "upload.mp4"
+    file.write_bytes(await too_fast() if make is None else make())
+    video_id = customer.upload(file)
+    encoding = await finished(customer, video_id)
+    assert encoding["qualities"] == [{"type": "hls", "quality": "240p", "status": "failed"}]
+    work = customer.work(video_id)
+    assert explanations.slug(work["failure"]) == reason
+    assert work["reason"] == explanations.plain(reason)
+    assert customer.source(video_id) == file.read_bytes()
+
+    def told(line: str) -> bool:
+        return "step failed" in line and video_id in line and reason in line
+
+    async def logged() -> bool:
+        return any(map(told, telecine_server.log.read_text(errors="replace").splitlines()))
+
+    await until(logged)
+
+
+async def test_a_damaged_file_plays_and_says_so(customer: Customer, tmp_path: Path) -> None:
+    file = tmp_path / "damaged.mp4"
+    file.write_bytes(damaged(barcode_mp4(width_px=640, height_px=360).read_bytes()))
+    video_id = customer.upload(file)
+    encoding = await finished(customer, video_id)
+    assert [quality["status"] for quality in encoding["qualities"]].count("failed") == 0
+    work = customer.work(video_id)
+    assert work["remarks"] == [explanations.REMARKS[explanations.DAMAGED]]
+    assert work["reason"] is None
 
 
 async def test_a_failure_can_be_tried_again(customer: Customer, tmp_path: Path) -> None:

@@ -122,15 +122,19 @@ async def test_what_cannot_be_served_is_refused_for_its_reason(name: str, tmp_pa
     assert await refusal(tmp_path / "upload.mp4", make()) == reason
 
 
-async def test_absurd_frame_rates_are_refused(tmp_path: Path) -> None:
-    """Three thousand pictures in a fortieth of a second."""
+async def too_fast() -> bytes:
+    """Return three thousand pictures in a fortieth of a second."""
     usual = video_track(frames=3000, chunks=(3000,), stsd=await real_stsd())
     fast = replace(
         usual,
         durations=np.ones(3000, np.int64),
         composition_offsets=usual.composition_offsets // 4004,
     )
-    assert await refusal(tmp_path / "upload.mp4", movie_of(fast)) == "frame-rate-too-high"
+    return movie_of(fast)
+
+
+async def test_absurd_frame_rates_are_refused(tmp_path: Path) -> None:
+    assert await refusal(tmp_path / "upload.mp4", await too_fast()) == "frame-rate-too-high"
 
 
 async def test_movies_of_30_gib_are_planned_in_little_memory(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pytest
 
 from telecine.delivery.playlists import declared_peak_bps
+from telecine.domains.encodings.handlers.audio import audio_segment
 from telecine.ffmpeg.binary import find_ffmpeg
 from telecine.ffmpeg.runner import Runner
 from telecine.formats.codecs import h264
@@ -15,7 +16,7 @@ from telecine.formats.codecs.adts import header
 from telecine.formats.mp4.fragment import read_init, read_moof
 from telecine.formats.mp4.sample_entry import entry_box
 from telecine.pipeline import passthrough
-from telecine.pipeline.audio import encode_audio
+from telecine.pipeline.audio import encode_audio, init_segment
 from telecine.pipeline.conformance import (
     HEAD_BYTES,
     Rates,
@@ -110,6 +111,11 @@ async def sound(runner: Runner, path: Path, probed: Probed, made: Plan) -> list[
     file = local(path)
     encoded = await encode_audio(runner, file, probed.probe, made, 0, made.audio.packets)
     assert len(encoded.packets) == made.audio.packets
+    fragments = [
+        audio_segment(made.audio, number, encoded.packets, 0) for number in range(made.segments)
+    ]
+    track = track_of(EncodedRendition("audio", init_segment(made.audio), fragments))
+    assert [check for check in check_audio(made, track, rates(track)) if not check.passed] == []
     stream = b"".join(header(RATE_HZ, 2, len(packet)) + packet for packet in encoded.packets)
     return heard_s(stream, "-f", "aac")
 

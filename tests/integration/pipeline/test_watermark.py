@@ -48,6 +48,15 @@ def corner(**wishes: Length | Fraction) -> Watermark:
     return Watermark(picture_width_px=80, picture_height_px=80, **facts)  # type: ignore[arg-type]
 
 
+def all_pictures(path: Path, width_px: int, height_px: int) -> Pixels:
+    """Return them in RGB, converted as their tags say."""
+    command = [FFMPEG, "-v", "error", "-i", str(path), "-f", "rawvideo"]
+    command += ["-fps_mode", "passthrough", "-vf", "scale=in_color_matrix=auto"]
+    output = subprocess.run([*command, "-pix_fmt", "rgb24", "-"], capture_output=True, check=True)
+    pictures = np.frombuffer(output.stdout, np.uint8).reshape(-1, height_px, width_px, 3)
+    return pictures.astype(np.int64)
+
+
 def first_picture(path: Path, width_px: int, height_px: int) -> Pixels:
     """Return it in RGB, converted as its tags say."""
     command = [FFMPEG, "-v", "error", "-i", str(path), "-frames:v", "1", "-f", "rawvideo"]
@@ -172,6 +181,42 @@ async def test_one_that_reaches_over_the_edge_is_cut_off(runner: Runner, tmp_pat
     picture = (await shown(runner, tmp_path, (wide,), (square((0, 255, 0, 255)),)))["360p"]
     assert near(picture[104:290, 604:], (0, 255, 0))
     assert grey(picture[:, :592])
+
+
+@pytest.mark.parametrize("name", ["source.mp4", "source.mkv"])
+async def test_a_segment_made_alone_has_it_as_in_a_whole_run(
+    runner: Runner, name: str, tmp_path: Path
+) -> None:
+    """As for a viewer who seeks, and as in the ladder: the same marks in the same pictures."""
+    path = Clip(name=name, pictures=200, size=(640, 360), audio=()).make(tmp_path)
+    probed = await probe(runner, local(path), name)
+    marks, images = (corner(opacity_percent=Fraction(60)),), (square((255, 0, 0, 255)),)
+    made = plan(probed.probe, PlanOptions(watermarks=marks, watermarked=True, passthrough=False))
+    assert made.segments > 1
+
+    async def pictures(first: int, end: int) -> Pixels:
+        (encoded,) = await encode_chunk(
+            runner, local(path), index_of(probed), probed.probe, made, ["240p"], first, end,
+            watermarks=images,
+        )  # fmt: skip
+        out = write(tmp_path / "out.mp4", encoded)
+        return all_pictures(out, *made.rendition("240p").size_px)
+
+    whole, last = await pictures(0, made.segments), made.segments - 1
+    first_frame, end_frame = made.segment_frames(last)
+    alone = await pictures(last, made.segments)
+    assert len(alone) == end_frame - first_frame
+    differences = np.abs(whole[first_frame:end_frame] - alone)
+    # Two encodes of the same pictures: rate control differs a little, nothing else.
+    assert differences.mean(axis=(1, 2, 3)).max() < 3
+    width_px, height_px = made.rendition("240p").size_px
+    mark = (
+        slice(110 * height_px // 360, 170 * height_px // 360),
+        slice(550 * width_px // 640, 610 * width_px // 640),
+    )
+    assert differences[:, *mark].mean(axis=(1, 2, 3)).max() < 3
+    for picture in alone:
+        assert (picture[*mark, 0] - picture[*mark, 2]).mean() > 100
 
 
 async def test_one_that_nobody_sees_changes_nothing(runner: Runner, tmp_path: Path) -> None:

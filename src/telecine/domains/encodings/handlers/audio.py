@@ -112,7 +112,9 @@ class _Runs:
             del self._packets[:needed], self._left[0]
 
     async def _store(self, first: int, end: int, packets: list[bytes]) -> None:
-        fragments = [_segment(self.audio, number, packets, first) for number in range(first, end)]
+        fragments = [
+            audio_segment(self.audio, number, packets, first) for number in range(first, end)
+        ]
         key = objects.run_key(self._asset.prefix, queries.AUDIO, first)
         await self._bench.store.put(key, b"".join(fragments))
         sizes = tuple(len(data) for data in fragments)
@@ -144,7 +146,7 @@ def _stretches(segments: list[int]) -> Iterator[tuple[int, int]]:
         yield numbers[0], numbers[-1] + 1
 
 
-def _segment(audio: AudioRendition, number: int, packets: list[bytes], begin: int) -> bytes:
+def audio_segment(audio: AudioRendition, number: int, packets: list[bytes], begin: int) -> bytes:
     """Return segment `number` as one fragment; `packets` begin with segment `begin`."""
     origin = audio.segment_packets[begin]
     first, end = audio.segment_packets[number : number + 2]
