@@ -1,4 +1,7 @@
-"""Uploads from a browser by the official packages, over TLS, with broken connections."""
+"""Uploads from a browser by the official packages, over TLS, with broken connections.
+
+And what those see who wait for a file, where that takes a server of one's own.
+"""
 
 import asyncio
 import hashlib
@@ -9,10 +12,11 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, Locator, Page, async_playwright
 
 from telecine.formats.hls.check import check_growth
 from tests.chaos import killing
+from tests.chaos.conftest import Victim
 from tests.contract.upload_ways import NEWEST_UPLOADER, OLD_UPLOADER, RECORDER
 from tests.e2e.conftest import FLAGS, PATIENCE_MS, chromium
 from tests.e2e.uploading import (
@@ -25,8 +29,10 @@ from tests.e2e.uploading import (
     shop_with,
 )
 from tests.fixtures.media import AAC, REPRODUCIBLE, X264, make_clip, padded
+from tests.fixtures.origin import Answer, serving
+from tests.fixtures.ports import free_port
 from tests.fixtures.proxy import Fault, Proxy, proxy_to, self_signed
-from tests.fixtures.server import TelecineServer, running_telecine
+from tests.fixtures.server import TelecineServer
 from tests.fixtures.stored import lose_answer, stored_source
 from tests.fixtures.waiting import PATIENCE_S, until
 
@@ -240,52 +246,62 @@ async def test_an_answer_that_gets_lost_is_given_again(
     ], "no second video"
 
 
-async def kill_api(server: TelecineServer, fault: Fault) -> None:
-    """Kill what serves the request that is on hold; its supervisor starts it anew."""
+async def strike(victim: Victim, proxy: Proxy, fault: Fault, struck: str) -> None:
+    """Kill what serves the request that is on hold.
+
+    The process alone, which its supervisor starts anew; or everything at once. Clients then
+    wait for the new server, however long it takes to start: they try a few times only.
+    """
     await fault.happened.wait()
-    killing.kill(killing.child(server.pid, killing.is_api))
+    if struck == "process":
+        victim.kill_api()
+        return
+    proxy.welcoming.clear()
+    url = victim.server.base_url
+    await asyncio.to_thread(victim.kill_everything)
+    await asyncio.to_thread(victim.start)
+    assert victim.server.base_url == url
+    proxy.welcoming.set()
 
 
 @pytest.fixture(scope="module")
-def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TelecineServer]:
-    """A server of one process, which is killed."""
-    data = tmp_path_factory.mktemp("mortal") / "data"
-    with running_telecine(data, {"TELECINE_API_PROCESSES": "1"}) as (_, server):
-        yield server
+def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
+    """A server of one process of each kind, on a port that stays the same; it may ask us."""
+    settings = {
+        "TELECINE_PORT": str(free_port()),
+        "TELECINE_API_PROCESSES": "1",
+        "TELECINE_WORKER_PROCESSES": "1",
+        "TELECINE_OUTBOUND_ALLOW": "127.0.0.0/8",
+    }
+    victim = Victim(tmp_path_factory.mktemp("mortal") / "data", settings)
+    yield victim
+    victim.stop()
 
 
-@pytest.fixture
-def mortal_api(mortal: TelecineServer) -> Iterator[httpx.Client]:
-    auth = (mortal.production_key, "")
-    with httpx.Client(base_url=mortal.base_url, auth=auth, timeout=PATIENCE_S) as client:
-        yield client
-
-
+@pytest.mark.xdist_group("mortal")
+@pytest.mark.parametrize("struck", ["process", "everything"])
 async def test_a_server_that_dies_in_the_middle(
-    browser: Browser,
-    certificate: Path,
-    mortal: TelecineServer,
-    mortal_api: httpx.Client,
-    large: Path,
+    browser: Browser, certificate: Path, mortal: Victim, large: Path, struck: str
 ) -> None:
-    token = mortal_api.post("/upload-tokens").raise_for_status().json()["token"]
-    async with proxy_to(mortal.base_url, certificate) as proxy:
+    token = mortal.customer.http.post("/upload-tokens").raise_for_status().json()["token"]
+    async with proxy_to(mortal.server.base_url, certificate) as proxy:
         fault = proxy.hold(b"part 2/3", after_bytes=CHUNK_BYTES // 2)
         async with shop_with(browser, *NEWEST) as shop:
             await shop.choose(large)
             async with asyncio.TaskGroup() as group:
-                group.create_task(kill_api(mortal, fault))
+                group.create_task(strike(mortal, proxy, fault, struck))
                 video = await upload_in_chunks(shop, proxy, token)
-    assert stored_source(mortal, video["videoId"]) == large.read_bytes()
-    await wait_until_playable(mortal_api, video["videoId"])
+    assert stored_source(mortal.server, video["videoId"]) == large.read_bytes()
+    await wait_until_playable(mortal.customer.http, video["videoId"])
 
 
+@pytest.mark.xdist_group("mortal")
 async def test_a_recording_outlives_its_connection_and_its_server(
-    browser: Browser, certificate: Path, mortal: TelecineServer, mortal_api: httpx.Client
+    browser: Browser, certificate: Path, mortal: Victim
 ) -> None:
-    """Its first part is cut, and the server killed under what it sends then."""
-    token = mortal_api.post("/upload-tokens").raise_for_status().json()["token"]
-    async with proxy_to(mortal.base_url, certificate) as proxy:
+    """Its first part is cut, and everything killed under what it sends then."""
+    token = mortal.customer.http.post("/upload-tokens").raise_for_status().json()["token"]
+    async with proxy_to(mortal.server.base_url, certificate) as proxy:
         # One after the other, whenever the page comes to send its first part again.
         proxy.cut(b"part 1/*", after_bytes=1 << 20)
         held = proxy.hold(b"part 1/*", after_bytes=1 << 20)
@@ -293,16 +309,65 @@ async def test_a_recording_outlives_its_connection_and_its_server(
             shop_with(browser, "media-recorder", RECORDER) as shop,
             asyncio.TaskGroup() as group,
         ):
-            group.create_task(kill_api(mortal, held))
+            group.create_task(strike(mortal, proxy, held, "everything"))
             options = {"apiHost": proxy.authority, "uploadToken": token}
             await shop.run(RECORD_NOISE, **options, mimeType="video/webm;codecs=vp8,opus")
             async with asyncio.timeout(PATIENCE_S):
                 await held.happened.wait()
             video = await shop.run(END_RECORDING)
-    stored = stored_source(mortal, video["videoId"])
+    stored = stored_source(mortal.server, video["videoId"])
     assert hashlib.sha256(stored).hexdigest() == video["sha256"]
-    ingest = mortal_api.get(f"/videos/{video['videoId']}/status").json()["ingest"]
-    assert ingest["receivedParts"]["total"] == len(ingest["receivedParts"]["parts"]) > 1
+    status = mortal.customer.http.get(f"/videos/{video['videoId']}/status").json()
+    parts = status["ingest"]["receivedParts"]
+    assert parts["total"] == len(parts["parts"]) > 1
+
+
+async def says(page: Page, words: str) -> None:
+    """Wait until the player page of a video tells how far that is."""
+    text = page.locator(".message__text")
+    await until(lambda: _contains(text, words))
+
+
+async def _contains(text: Locator, words: str) -> bool:
+    return words in (await text.text_content() or "")
+
+
+async def starts(page: Page) -> None:
+    await until(lambda: page.evaluate("document.querySelector('video').currentTime > 0.3"))
+
+
+@pytest.mark.xdist_group("mortal")
+async def test_early_viewers_of_what_is_fetched_and_prepared_see_it_start(
+    page: Page, mortal: Victim, small: Path
+) -> None:
+    customer, data, complete = mortal.customer, small.read_bytes(), asyncio.Event()
+    answer = Answer(200, data, {"ETag": '"1"'}, cut_after=len(data) // 2, hold=complete)
+
+    def create(source: str | None) -> str:
+        body = {"title": "Early", **({} if source is None else {"source": source})}
+        made = customer.http.post("/videos", json=body).raise_for_status().json()
+        return str(made["videoId"])
+
+    async def open_page(video_id: str) -> None:
+        await page.goto(f"{mortal.server.base_url}/vod/{video_id}#autoplay")
+
+    async with serving(lambda _: answer) as origin:
+        await open_page(await asyncio.to_thread(create, origin.url("/film.mp4")))
+        await says(page, "is being fetched")
+        complete.set()
+        await starts(page)
+
+    video_id = await asyncio.to_thread(create, None)
+    await open_page(video_id)
+    await says(page, "is not ready yet")
+    with killing.frozen(killing.child(mortal.supervisor, killing.is_worker)):
+        sent = await asyncio.to_thread(customer.send, video_id, small)
+        assert sent.status_code == 201
+        await says(page, "is being prepared")
+    await starts(page)
+
+    await open_page(await asyncio.to_thread(create, "http://[::1]/film.mp4"))
+    await says(page, "no longer available")
 
 
 @pytest.mark.parametrize("mime_type", ["video/webm;codecs=vp8,opus", None])
