@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from telecine.http.server import HEADERS_BYTES
+from telecine.http.connection import HEADERS_BYTES
 from tests.contract.conftest import MakeTenant, Tenant, accepted
 from tests.fixtures.server import TelecineServer
 

@@ -143,6 +143,19 @@ def refusal(error: Problem) -> Answer:
     return Answer(error.status, b"application/problem+json", [body])
 
 
+def head(answer: Answer, size: int) -> bytes:
+    """Return the headers of a whole answer, as `send_answer` sends them, and an empty line."""
+    headers: list[Header] = [*SHARED_HEADERS, (b"cache-control", answer.cache_control)]
+    if answer.etag is not None:
+        headers.append((b"etag", answer.etag))
+    if answer.content_type is not None:
+        if answer.ranges:
+            headers.append((b"accept-ranges", b"bytes"))
+        headers.append((b"content-type", answer.content_type))
+    headers += [(b"content-length", b"%d" % size), *answer.headers]
+    return b"".join(name + b": " + value + b"\r\n" for name, value in headers) + b"\r\n"
+
+
 async def send_answer(scope: Scope, send: Send, store: Store, answer: Answer) -> None:
     """Send an answer; HEAD sends its headers alone.
 

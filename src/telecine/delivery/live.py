@@ -10,17 +10,23 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
-from weakref import WeakKeyDictionary
 
 import structlog
 from starlette.types import Receive, Scope, Send
 
 from telecine.delivery import answers, live_playlists, packing
-from telecine.delivery.answers import IMMUTABLE, PRIVATE, VARY, Answer
+from telecine.delivery.answers import IMMUTABLE, PRIVATE, Answer
 from telecine.delivery.gate import CREDENTIAL, Gate, in_session, named
+from telecine.delivery.live_answers import (
+    AT_ONCE_TARGETS,
+    PATIENCE_TARGETS,
+    awaited,
+    part_answer,
+    playlist_answer,
+)
 from telecine.delivery.live_cache import LiveCache, LiveView
 from telecine.delivery.live_page import LivePages
-from telecine.delivery.live_playlists import Rendered
+from telecine.delivery.live_playlists import LivePlaylists
 from telecine.delivery.live_transport import (
     can_be_transport,
     transport_playlist,
@@ -55,14 +61,11 @@ _INIT = re.compile(rf"_{_NAME}/(?P<session>[0-9a-f]{{12}})-init-(?P<number>\d{{1
 _THUMBNAIL = re.compile(r"/thumbnail\.jpg")
 _SESSION = "/session"
 
-_PATIENCE_TARGETS = 3
-"""A playlist that does not come within three target durations never does (6.2.5.2)."""
-
 _WAITING_ROOM_S = 10.0
 """How long the answer to a player is held back that waits for a stream to begin."""
 
 _MEDIA = b"video/mp4"
-_ONCE = b"public, max-age=1"
+_PATIENCE_TARGETS = PATIENCE_TARGETS - AT_ONCE_TARGETS
 
 
 def is_live(path: str) -> bool:
@@ -104,13 +107,14 @@ class LiveDelivery:
         store: Store,
         pages: LivePages,
         gate: Gate,
+        playlists: LivePlaylists,
     ) -> None:
         self._cache = cache
         self._edge = edge
         self._store = store
         self._pages = pages
         self._gate = gate
-        self._rendered: WeakKeyDictionary[Window, Rendered] = WeakKeyDictionary()
+        self._playlists = playlists
         self._routes: tuple[tuple[re.Pattern[str], Handler], ...] = (
             (_PART, self._part),
             (_PLAYLIST, self._playlist),
@@ -234,24 +238,17 @@ class LiveDelivery:
         if asked is not None and not window.ended and not await _come(window, *asked):
             return Answer(503, headers=((b"retry-after", b"1"),))
         window = window.newest
-        rendered = self._rendered.setdefault(window, Rendered())
         coding = packing.coding_for(request.scope)
         skip = query.get("_HLS_skip") in ("YES", "v2")
         public_id = request.stream.public_id
-        others = [
-            (f"../{live_playlists.folder(public_id, name)}/{live_playlists.PLAYLIST_NAME}", other)
-            for name, other in self._edge.mirrored(public_id).items()
-            if other is not window and other.session == window.session
-        ]
         if request.session is None:
-            body = rendered.body(window, skip=skip, coding=coding, others=others)
+            body = self._playlists.body(public_id, window, skip=skip, coding=coding)
         else:
-            text = rendered.body(window, skip=skip, coding=None, others=others).decode()
+            text = self._playlists.body(public_id, window, skip=skip, coding=None).decode()
             body = in_session(text, request.session).encode()
             body = body if coding is None else packing.pack(body, coding)
-        headers = (VARY,) if coding is None else (VARY, (b"content-encoding", coding.encode()))
-        lifetime = request.cached(b"no-cache" if asked is None else _ONCE)
-        return Answer(200, MEDIA_TYPE, [body], lifetime, headers=headers)
+        private = None if request.stream.public else PRIVATE
+        return playlist_answer(body, coding, blocking=asked is not None, private=private)
 
     async def _part(self, request: Request, found: re.Match[str]) -> Answer | None:
         window = request.window
@@ -264,7 +261,7 @@ class LiveDelivery:
             part = window.newest.part(*place)
         if part is None:
             return None
-        return Answer(200, _MEDIA, [part.data], request.cached(IMMUTABLE))
+        return part_answer(part.data, request.cached(IMMUTABLE))
 
     async def _segment(self, request: Request, found: re.Match[str]) -> Answer | None:
         window = request.window
@@ -308,7 +305,7 @@ class LiveDelivery:
         init = window.inits.get(int(found["number"]))
         if init is None:
             return None
-        return Answer(200, _MEDIA, [init.data], request.cached(IMMUTABLE))
+        return part_answer(init.data, request.cached(IMMUTABLE))
 
     async def _thumbnail(self, request: Request, _: re.Match[str]) -> Answer | None:
         key, picture = request.stream.thumbnail_key, None
@@ -352,10 +349,7 @@ async def _come(window: Window, msn: int, part: int | None) -> bool:
     try:
         async with asyncio.timeout(_PATIENCE_TARGETS * targets.segment_s):
             while not window.ended:
-                segment = window.segment(msn)
-                known = len(segment.parts) if segment and segment.ended else 0
-                if part is not None and known and part >= known:
-                    msn, part = msn + 1, 0  # it ended before: the next one's first
+                msn, part = awaited(window, msn, part)
                 if window.holds(msn, part):
                     return True
                 await asyncio.shield(window.wait(msn, part))

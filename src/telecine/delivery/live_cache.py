@@ -68,6 +68,10 @@ class LiveCache:
             self._known[public_id] = view
         return view
 
+    def kept(self, public_id: str) -> LiveView | None:
+        """Return what is known of a live stream already; None: nothing."""
+        return self._known.get(public_id)
+
     def forget(self, public_id: str) -> None:
         """Read a live stream anew."""
         self._changes += 1

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from telecine.delivery import packing
 from telecine.formats.hls.lowlatency import (
@@ -15,6 +16,7 @@ from telecine.formats.hls.lowlatency import (
     render_live,
 )
 from telecine.formats.hls.playlist import Master, Variant, render_master
+from telecine.live.edge import Edge
 from telecine.live.model import SOURCE
 from telecine.live.window import Segment, Window
 
@@ -52,6 +54,24 @@ def master(public_id: str, window: Window, lower: Sequence[Mapping[str, Any]] = 
         for each in (source, *lower)
     ]
     return render_master(Master(renditions=variants))
+
+
+class LivePlaylists:
+    """Renders what viewers of all streams ask for; `edge` knows what else they may change to."""
+
+    def __init__(self, edge: Edge) -> None:
+        self._edge = edge
+        self._rendered: WeakKeyDictionary[Window, Rendered] = WeakKeyDictionary()
+
+    def body(self, public_id: str, window: Window, *, skip: bool, coding: str | None) -> bytes:
+        """Return the playlist of a window as it is now, in a content coding."""
+        rendered = self._rendered.setdefault(window, Rendered())
+        others = [
+            (f"../{folder(public_id, name)}/{PLAYLIST_NAME}", other)
+            for name, other in self._edge.mirrored(public_id).items()
+            if other is not window and other.session == window.session
+        ]
+        return rendered.body(window, skip=skip, coding=coding, others=others)
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ import os
 import re
 import socket
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.protocols.utils import get_remote_addr
@@ -40,9 +40,45 @@ class Answer(NamedTuple):
     body: int | bytes | Stretch
 
 
+class Waiter(Protocol):
+    """A connection whose request waits."""
+
+    def let_go(self, answer: Answer | None) -> None:
+        """Take the answer; None: the application is to answer."""
+
+
+class Later:
+    """An answer that does not exist yet, for all who wait for the same one."""
+
+    def __init__(self) -> None:
+        self._waiters: dict[Waiter, None] = {}
+
+    def add(self, waiter: Waiter) -> None:
+        """Have `waiter` let go once there is an answer."""
+        self._waiters[waiter] = None
+
+    def leave(self, waiter: Waiter) -> None:
+        """Forget a waiter: it has gone, or asks the application."""
+        self._waiters.pop(waiter, None)
+
+    def settle(self, outcome: "Answer | Later | None") -> None:
+        """Let all go; to another one, if it takes them longer."""
+        waiters, self._waiters = self._waiters, {}
+        if isinstance(outcome, Later):
+            for waiter in waiters:
+                outcome.add(waiter)
+            return
+        for waiter in waiters:
+            waiter.let_go(outcome)
+
+
 Shortcut = Callable[[bytes, memoryview], Answer | None]
 """Takes a request's target and room for a body. Returns the answer, None to leave the request
 to the application. Does not wait for anything."""
+
+LiveShortcut = Callable[[bytes, bytes], Answer | Later | None]
+"""Takes a request's target and the whole request in small letters. Returns the answer, or that
+it comes later; None to leave the request to the application."""
 
 Client = tuple[str, int] | None
 """Address and port of whoever asks."""
@@ -66,19 +102,30 @@ _REQUEST = re.compile(
 class AtOnce:
     """Tries the shortcut for the simplest of requests, on connections that are not behind."""
 
-    def __init__(self, shortcut: Shortcut, overhear: Overhear | None = None) -> None:
+    def __init__(
+        self,
+        shortcut: Shortcut,
+        overhear: Overhear | None = None,
+        *,
+        live: LiveShortcut = lambda *_: None,
+        on_answer: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`live` is asked for what `shortcut` does not know; `on_answer` is told of answers."""
         self._shortcut = shortcut
+        self._live = live
         self._overhear = overhear
+        self._on_answer = on_answer
         self._buffer = bytearray(BUFFER_BYTES)
         self._dated: Sequence[tuple[bytes, bytes]] = ()
         self._begin = b""
 
     def answer(
         self, transport: asyncio.Transport, data: bytes, dated: Sequence[tuple[bytes, bytes]]
-    ) -> bool:
+    ) -> bool | Later:
         """Answer a request that came in one piece, False to have it parsed.
 
-        `dated`: the headers of every answer, other ones each second.
+        `dated`: the headers of every answer, other ones each second. A `Later` is for the
+        caller to wait for; the answer it gives goes to `give`.
         """
         request = _REQUEST.fullmatch(data)
         if request is None or transport.get_write_buffer_size():
@@ -90,17 +137,32 @@ class AtOnce:
             if self._overhear is None or b"\r\nx-forwarded-" in lowered:
                 return False
             target = _without_client_data(target)
-        answer = self._shortcut(target, memoryview(self._buffer))
+        answer = self._shortcut(target, memoryview(self._buffer)) or self._live(target, lowered)
         if answer is None:
             return False
+        if isinstance(answer, Later):
+            return answer
         self._send(transport, answer, dated)
         if tells and self._overhear is not None:
             self._overhear(get_remote_addr(transport), data)
         return True
 
+    def give(
+        self,
+        transport: asyncio.Transport,
+        data: bytes,
+        answer: Answer,
+        dated: Sequence[tuple[bytes, bytes]],
+    ) -> None:
+        """Send the answer that the request `data` has waited for."""
+        self._send(transport, answer, dated)
+        if self._overhear is not None and b"cmcd" in data.lower():
+            self._overhear(get_remote_addr(transport), data)
+
     def _send(
         self, transport: asyncio.Transport, answer: Answer, dated: Sequence[tuple[bytes, bytes]]
     ) -> None:
+        self._on_answer()
         if dated is not self._dated:
             lines = (name + b": " + value + b"\r\n" for name, value in dated)
             self._dated, self._begin = dated, b"".join((STATUS_LINE[200], *lines))
@@ -119,7 +181,7 @@ class AtOnce:
 
 def _without_client_data(target: bytes) -> bytes:
     path, _, query = target.partition(b"?")
-    others = [each for each in query.split(b"&") if each[:5] != b"CMCD="]
+    others = [each for each in query.split(b"&") if each and each[:5] != b"CMCD="]
     return path + b"?" + b"&".join(others) if others else path
 
 

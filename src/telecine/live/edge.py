@@ -92,6 +92,14 @@ class Edge:
                 await asyncio.wait_for(mirror.asked.wait(), ANSWER_S)
         return mirror.window
 
+    def kept(self, public_id: str, rendition: str) -> Window | None:
+        """Return what is mirrored here already, None if the owner would have to be asked."""
+        mirror = self._mirrors.get((public_id, rendition))
+        if mirror is None or mirror.window is None:
+            return None
+        mirror.used_s = clock.monotonic_s()
+        return mirror.window
+
     async def appearance(
         self, public_id: str, within_s: float, rendition: str = SOURCE
     ) -> Window | None:

@@ -51,7 +51,7 @@ from telecine.live.edge import Edge
 from telecine.net.countries import Countries
 from telecine.processes.control import Briefing
 from telecine.processes.health import Health
-from telecine.processes.measuring import Measured, MeasuredShortcut
+from telecine.processes.measuring import AnswersAtOnce, Measured
 from telecine.processes.onair import ingest_urls, owner_socket
 from telecine.processes.secrets import sealer, token_key
 from telecine.processes.viewing import (
@@ -169,7 +169,7 @@ async def running(settings: Settings, briefing: Briefing) -> AsyncIterator[tuple
         gate,
         _QUEUE_PER_SLOT * settings.viewer_slots,
     )
-    watchers = build_live_delivery(built.db, built.store, listener, built.urls, gate, edge)
+    watchers, on_air = build_live_delivery(built.db, built.store, listener, built.urls, gate, edge)
     pings = Buffer(AnalyticsStore(built.db))
     collector = Collector(pings, built.token_key, built.countries, settings.ping_limit)
     pinged = Outermost(collector, collector.takes)
@@ -201,7 +201,8 @@ async def running(settings: Settings, briefing: Briefing) -> AsyncIterator[tuple
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(each) for each in (listener.run(), edge.run(), pings.run())]
-            yield Measured(front), AtOnce(MeasuredShortcut(segments), heard.overhear)
+            note = AnswersAtOnce().note
+            yield Measured(front), AtOnce(segments, heard.overhear, live=on_air, on_answer=note)
             for task in tasks:
                 task.cancel()
     finally:

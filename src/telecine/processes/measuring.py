@@ -8,7 +8,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from telecine import clock
 from telecine.db.engine import Database
 from telecine.delivery import app as delivery
-from telecine.http.at_once import Answer, Shortcut
 from telecine.jobs.health import backlog
 
 REQUESTS = Counter(
@@ -70,28 +69,23 @@ class Measured:
             SECONDS.labels(route).observe(clock.monotonic_s() - started_s)
 
 
-class MeasuredShortcut:
-    """Counts the answers of a shortcut to media, for all of a moment at once.
+class AnswersAtOnce:
+    """Counts answers of media that the application is not asked for, all of a moment at once.
 
-    To note one by one costs a quarter of what they cost. They are not timed: none of them
-    waits for anything.
+    To note one by one costs a quarter of what they cost. They are not timed.
     """
 
-    def __init__(self, shortcut: Shortcut) -> None:
-        self._shortcut = shortcut
+    def __init__(self) -> None:
         self._count = REQUESTS.labels("GET", MEDIA, "200")
         self._answers = 0
 
-    def __call__(self, target: bytes, room: memoryview) -> Answer | None:
-        """Return the shortcut's answer."""
-        answer = self._shortcut(target, room)
-        if answer is not None:
-            if not self._answers:
-                asyncio.get_running_loop().call_later(_NOTED_EVERY_S, self._note)
-            self._answers += 1
-        return answer
+    def note(self) -> None:
+        """Count one more."""
+        if not self._answers:
+            asyncio.get_running_loop().call_later(_NOTED_EVERY_S, self._add)
+        self._answers += 1
 
-    def _note(self) -> None:
+    def _add(self) -> None:
         self._count.inc(self._answers)
         self._answers = 0
 

@@ -11,6 +11,8 @@ from telecine.delivery.gate import Gate
 from telecine.delivery.live import LiveDelivery
 from telecine.delivery.live_cache import LiveCache
 from telecine.delivery.live_page import LivePages
+from telecine.delivery.live_playlists import LivePlaylists
+from telecine.delivery.live_shortcut import LiveMediaShortcut
 from telecine.delivery.media import MediaCache
 from telecine.delivery.mp4 import Downloads
 from telecine.delivery.page import PlayerPages
@@ -111,8 +113,11 @@ def build_live_delivery(
     urls: PublicUrls,
     gate: Gate,
     edge: Edge,
-) -> LiveDelivery:
-    """Return the application of live streams; run `listener` and `edge` beside it."""
+) -> tuple[LiveDelivery, LiveMediaShortcut]:
+    """Return the application of live streams, and the shortcut before it.
+
+    Run `listener` and `edge` beside them.
+    """
     cache = LiveCache(db)
 
     def connected() -> None:
@@ -127,4 +132,6 @@ def build_live_delivery(
     listener.subscribe(PLAYER_CHANGED, cache.forget_player)
     listener.subscribe(PROJECT_CHANGED, lambda _: cache.forget_all())
     listener.watch(connected, lost)
-    return LiveDelivery(cache, edge, store, LivePages(urls, gate), gate)
+    playlists = LivePlaylists(edge)
+    application = LiveDelivery(cache, edge, store, LivePages(urls, gate), gate, playlists)
+    return application, LiveMediaShortcut(cache, edge, playlists)

@@ -10,7 +10,7 @@ import pytest
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
-from telecine.http import direct, server
+from telecine.http import connection, direct
 from telecine.http.direct import pieces_of
 from tests.fixtures.raw_http import READ_S, answer, serving, status_of
 
@@ -84,7 +84,7 @@ async def test_what_follows_a_body_is_the_next_request() -> None:
 
 
 async def test_a_slow_application_slows_its_client_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "BODY_CHECK_S", 0.02)
+    monkeypatch.setattr(connection, "BODY_CHECK_S", 0.02)
 
     async def pause() -> None:
         later = asyncio.Event()
@@ -119,7 +119,7 @@ async def test_a_client_that_leaves_is_noticed() -> None:
 
 
 async def test_a_body_that_stalls_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "BODY_CHECK_S", 0.1)
+    monkeypatch.setattr(connection, "BODY_CHECK_S", 0.1)
     app = Hasher()
     async with serving(app) as (connect, _):
         client = await connect()

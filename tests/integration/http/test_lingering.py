@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from telecine.http import connection as connections
 from telecine.http import lingering, server
 from tests.fixtures.waiting import PATIENCE_S, until
 
@@ -27,7 +28,7 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]
 
 @pytest.fixture(autouse=True)
 def limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "HEADERS_S", 0.2)
+    monkeypatch.setattr(connections, "HEADERS_S", 0.2)
     monkeypatch.setattr(lingering, "LINGER_S", FOR_EVER_S)
 
 

@@ -8,7 +8,7 @@ import tempfile
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from telecine.http import pace, server
+from telecine.http import connection, pace
 from telecine.http.at_once import Answer, AtOnce, Stretch
 from tests.fixtures.raw_http import READ_S, answer, serving, status_of
 from tests.fixtures.waiting import until
@@ -24,10 +24,10 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]
 
 @pytest.fixture(autouse=True)
 def quick_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "HEADERS_S", 0.3)
-    monkeypatch.setattr(server, "BODY_CHECK_S", 0.1)
+    monkeypatch.setattr(connection, "HEADERS_S", 0.3)
+    monkeypatch.setattr(connection, "BODY_CHECK_S", 0.1)
     monkeypatch.setattr(pace, "WINDOW_S", 0.5)
-    monkeypatch.setattr(server, "WRITE_STALL_S", 0.3)
+    monkeypatch.setattr(connection, "WRITE_STALL_S", 0.3)
 
 
 class Echo:
@@ -221,8 +221,8 @@ async def test_a_stop_lets_requests_finish_and_takes_no_new_ones() -> None:
 async def test_a_stop_answers_what_is_on_its_way(
     asked_before: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "HEADERS_S", READ_S)
-    monkeypatch.setattr(server, "LAST_REQUEST_S", READ_S)
+    monkeypatch.setattr(connection, "HEADERS_S", READ_S)
+    monkeypatch.setattr(connection, "LAST_REQUEST_S", READ_S)
     async with serving(Echo()) as (connect, running):
         client = await connect()
 
@@ -246,7 +246,7 @@ async def test_a_stop_answers_what_is_on_its_way(
 
 
 async def test_a_stop_does_not_wait_for_who_asks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "HEADERS_S", READ_S)
+    monkeypatch.setattr(connection, "HEADERS_S", READ_S)
     async with serving(Echo()) as (connect, running):
         client = await connect()
         running.should_exit = True
@@ -398,7 +398,7 @@ async def test_answers_at_once_keep_their_order_and_their_bytes(target: bytes) -
 
 
 async def test_a_connection_lasts_as_long_as_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "KEEP_ALIVE_S", 0.5)
+    monkeypatch.setattr(connection, "KEEP_ALIVE_S", 0.5)
     known, loop = Counted(), asyncio.get_running_loop()
     async with serving(Echo(), AtOnce(known)) as (connect, _):
         client = await connect()

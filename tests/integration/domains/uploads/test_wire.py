@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from telecine.domains.sources.models import Part, Source
 from telecine.domains.videos.models import Video
-from telecine.http import pace, server
+from telecine.http import connection, pace
 from telecine.http.app import Api
 from tests.fixtures.application import ProjectKeys
 from tests.fixtures.raw_http import Client, serving
@@ -40,7 +40,7 @@ def anyio_backend() -> tuple[str, dict[str, bool]]:
 @pytest.fixture
 async def connect(app: Api, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Connect]:
     """Clients are given up early."""
-    monkeypatch.setattr(server, "BODY_CHECK_S", 0.1)
+    monkeypatch.setattr(connection, "BODY_CHECK_S", 0.1)
     monkeypatch.setattr(pace, "WINDOW_S", 0.5)
     async with serving(app) as (connect, _):
         yield connect
