@@ -24,6 +24,7 @@ from tests.chaos import killing
 from tests.chaos.conftest import Victim
 from tests.fixtures.broadcasting import OnAir, live_clip, make_live_stream, publishing
 from tests.fixtures.customer import finished
+from tests.fixtures.live_rules import observed
 from tests.fixtures.media import barcode_mp4, padded
 from tests.fixtures.stored import stored_source
 from tests.fixtures.waiting import PATIENCE_S, until
@@ -255,7 +256,7 @@ async def test_viewers_do_not_notice_that_nothing_more_is_recorded(
 ) -> None:
     victim, disk = tight
     begun, late = [await make_live_stream(victim.server) for _ in range(2)]
-    async with httpx.AsyncClient(timeout=PATIENCE_S) as client:
+    async with observed() as client:
         viewer, second = Viewer(client, begun), Viewer(client, late)
 
         async def seen_s(seconds: float) -> bool:

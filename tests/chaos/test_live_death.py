@@ -12,7 +12,8 @@ from telecine.formats.mp4.multitrack import whole_fragments
 from tests.chaos import killing
 from tests.chaos.conftest import Victim
 from tests.fixtures.broadcasting import OnAir, live_clip, make_live_stream, publishing
-from tests.fixtures.waiting import PATIENCE_S, until
+from tests.fixtures.live_rules import observed
+from tests.fixtures.waiting import until
 from tests.integration.live.test_on_air import events_of, recordings
 
 pytestmark = [
@@ -36,7 +37,7 @@ def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
 
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(timeout=PATIENCE_S) as client:
+    async with observed() as client:
         yield client
 
 

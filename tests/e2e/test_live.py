@@ -6,7 +6,9 @@ import httpx
 import pytest
 from playwright.async_api import Page, expect
 
+from tests.e2e.live_playlists import hold_to_the_rules
 from tests.fixtures.broadcasting import OnAir, live_clip, make_live_stream, publishing
+from tests.fixtures.live_rules import LiveRules
 from tests.fixtures.server import TelecineServer, running_telecine
 from tests.fixtures.waiting import until
 
@@ -41,8 +43,10 @@ async def becomes(page: Page, expression: str) -> None:
     await until(true)
 
 
-async def open_page(page: Page, stream: OnAir) -> None:
+async def open_page(page: Page, stream: OnAir) -> LiveRules:
+    rules = await hold_to_the_rules(page)
     await page.goto(f"{stream.server.base_url}/live/{stream.public_id}?muted=true&autoplay=true")
+    return rules
 
 
 async def theme(server: TelecineServer, **members: object) -> str:
@@ -63,7 +67,7 @@ async def test_a_page_has_the_theme_of_its_stream(page: Page, server: TelecineSe
 async def test_who_waits_sees_it_begin_and_catches_up_with_it(page: Page, stream: OnAir) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    await open_page(page, stream)
+    rules = await open_page(page, stream)
     await expect(page.get_by_role("status")).to_contain_text("Nobody broadcasts")
     await page.evaluate("""() => {
       const {video} = window.telecinePlayer;
@@ -84,6 +88,7 @@ async def test_who_waits_sees_it_begin_and_catches_up_with_it(page: Page, stream
         # It begins a segment behind: it plays faster, and nobody sees another speed.
         await becomes(page, "Math.max(...window.rates) > 1")
         assert await page.evaluate("window.telecinePlayer.rate") == 1
+    assert rules.seen > 1
     rates = await page.evaluate("[...window.rates]")
     assert 1 < max(rates) <= 1.1 + 1e-6
     assert await page.evaluate("window.heard") == 0  # nobody is told of what nobody asked for

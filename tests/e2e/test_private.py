@@ -12,6 +12,7 @@ from telecine import clock
 from telecine.domains.videos import sessions, tokens
 from telecine.processes.secrets import token_key
 from tests.e2e.conftest import PATIENCE_MS, Upload
+from tests.e2e.live_playlists import hold_to_the_rules
 from tests.fixtures.broadcasting import live_clip, make_live_stream, publishing
 from tests.fixtures.customer import everywhere
 from tests.fixtures.media import barcode_mp4
@@ -150,10 +151,12 @@ async def test_a_private_live_stream_plays_in_one_tab(
     url = f"{player}&muted=true&autoplay=true"
     asked: list[str] = []
     page.on("request", lambda one: asked.append(one.url))
+    rules = await hold_to_the_rules(page)
     await page.goto(url)  # nobody broadcasts yet: it begins by itself
     async with publishing(stream.publish_url, live_clip()):
         await page.wait_for_function(PLAYING)
         media = [url for url in asked if ".m3u8" in url or ".m4s" in url]
         assert all("avh=" in url for url in media), media
+        assert rules.seen > 1
         await turned_away(browser, url)
     await stream.complete()

@@ -16,6 +16,7 @@ from telecine.delivery.answers import attachment
 from telecine.domains.videos.signatures import sign
 from tests.fixtures.broadcasting import OnAir, live_clip, make_live_stream, publishing
 from tests.fixtures.customer import Customer, everywhere, finished
+from tests.fixtures.live_rules import LiveRules
 from tests.fixtures.media import FFMPEG, barcode_mp4
 from tests.fixtures.server import TelecineServer
 from tests.fixtures.waiting import PATIENCE_S, until
@@ -52,7 +53,11 @@ def customer(telecine_server: TelecineServer) -> Iterator[Customer]:
 
 @pytest.fixture(scope="module")
 def viewer(telecine_server: TelecineServer) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=telecine_server.base_url, timeout=PATIENCE_S) as client:
+    with httpx.Client(
+        base_url=telecine_server.base_url,
+        timeout=PATIENCE_S,
+        event_hooks={"response": [LiveRules().hear_now]},
+    ) as client:
         yield client
 
 

@@ -53,7 +53,8 @@ def master(public_id: str, window: Window, lower: Sequence[Mapping[str, Any]] = 
         )
         for each in (source, *lower)
     ]
-    return render_master(Master(renditions=variants))
+    # Segments are cut without a key frame where none comes for ten seconds.
+    return render_master(Master(renditions=variants, independent=False))
 
 
 class LivePlaylists:

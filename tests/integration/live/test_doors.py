@@ -17,9 +17,10 @@ from telecine.formats.mp4.multitrack import whole_fragments
 from tests.chaos.killing import child, is_live, kill
 from tests.chaos.test_live_death import media_ms
 from tests.fixtures.broadcasting import OnAir, live_clip, make_live_stream, publishing
+from tests.fixtures.live_rules import observed
 from tests.fixtures.server import TelecineServer, running_telecine
 from tests.fixtures.stored import stored_object
-from tests.fixtures.waiting import PATIENCE_S, until
+from tests.fixtures.waiting import until
 from tests.integration.live.test_on_air import streams_of
 from tests.integration.live.test_srt import refused
 
@@ -38,7 +39,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TelecineServer]
 
 @pytest.fixture
 async def client(server: TelecineServer) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=server.base_url, timeout=PATIENCE_S) as client:
+    async with observed(server.base_url) as client:
         yield client
 
 

@@ -6,13 +6,13 @@ import os
 import shutil
 from collections.abc import AsyncIterator
 
-import httpx
 import pytest
 
 from tests.fixtures.broadcasting import OnAir, live_clip, make_live_stream
+from tests.fixtures.live_rules import observed
 from tests.fixtures.media import FFMPEG
 from tests.fixtures.server import TelecineServer
-from tests.fixtures.waiting import PATIENCE_S, until
+from tests.fixtures.waiting import until
 from tests.integration.live.test_on_air import Viewer, streams_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
@@ -47,7 +47,7 @@ def program(name: str) -> str:
 @pytest.fixture
 async def viewer(telecine_server: TelecineServer) -> AsyncIterator[tuple[Viewer, OnAir]]:
     stream = await make_live_stream(telecine_server)
-    async with httpx.AsyncClient(timeout=PATIENCE_S) as client:
+    async with observed() as client:
         yield Viewer(client, stream), stream
     await stream.complete()
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests.chaos.killing import descendants, kill, words
 from tests.fixtures.broadcasting import OnAir, live_clip, make_live_stream, publishing
+from tests.fixtures.live_rules import observed
 from tests.fixtures.media import FFMPEG, make_clip
 from tests.fixtures.server import TelecineServer, running_telecine
 from tests.fixtures.waiting import PATIENCE_S, until
@@ -29,7 +30,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TelecineServer]
 
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(timeout=PATIENCE_S) as client:
+    async with observed() as client:
         yield client
 
 

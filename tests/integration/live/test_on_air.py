@@ -15,6 +15,7 @@ from telecine import ids
 from telecine.domains.webhooks.models import Event
 from telecine.formats.hls.check_live import check_live, check_live_update
 from tests.fixtures.broadcasting import OnAir, live_clip, make_live_stream, publishing
+from tests.fixtures.live_rules import observed
 from tests.fixtures.media import FFMPEG, make_clip
 from tests.fixtures.server import TelecineServer
 from tests.fixtures.waiting import PATIENCE_S, until
@@ -81,7 +82,7 @@ class Viewer:
 
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(timeout=PATIENCE_S) as client:
+    async with observed() as client:
         yield client
 
 

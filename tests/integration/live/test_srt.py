@@ -14,10 +14,11 @@ import pytest
 
 from telecine import ids
 from tests.fixtures.broadcasting import ENDLESS, OnAir, live_clip, make_live_stream, publishing
+from tests.fixtures.live_rules import observed
 from tests.fixtures.lossy import lossy_way
 from tests.fixtures.media import FFMPEG, make_clip
 from tests.fixtures.server import TelecineServer
-from tests.fixtures.waiting import PATIENCE_S, until
+from tests.fixtures.waiting import until
 from tests.integration.live.test_on_air import Viewer, recordings, streams_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
@@ -25,7 +26,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(timeout=PATIENCE_S) as client:
+    async with observed() as client:
         yield client
 
 

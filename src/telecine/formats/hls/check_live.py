@@ -16,54 +16,76 @@ LEAST_PART = Decimal("0.85")
 
 
 @dataclass(slots=True)
-class _Part:
+class Part:
+    """What EXT-X-PART says."""
+
     uri: str
     duration: Decimal
     independent: bool
 
 
 @dataclass(slots=True)
-class _Segment:
-    parts: list[_Part] = field(default_factory=list)
+class Segment:
+    """What a playlist says of a segment, also of one that is not over."""
+
+    parts: list[Part] = field(default_factory=list)
     uri: str | None = None
     duration: Decimal = Decimal(0)
     discontinuity: bool = False
-    dated: bool = False
+    date: str | None = None  # EXT-X-PROGRAM-DATE-TIME
     mapped: str | None = None
     late: list[str] = field(default_factory=list)  # tags that stand behind its first part
 
     @property
     def empty(self) -> bool:
+        """Tell whether nothing was said."""
         return not self.parts and self.uri is None
 
 
 @dataclass(slots=True)
-class _Live:
+class Live:
     """What a playlist says. `skipped`: segments that a delta leaves out."""
 
     single: dict[str, str]
     control: dict[str, Decimal]
-    segments: list[_Segment]
+    segments: list[Segment]
     hints: list[dict[str, str]]
+    reports: list[dict[str, str]]
     skipped: int
     ended: bool
 
     @property
     def target(self) -> Decimal:
+        """Return EXT-X-TARGETDURATION."""
         return Decimal(self.single.get("EXT-X-TARGETDURATION", "0"))
 
     @property
     def part_target(self) -> Decimal:
+        """Return PART-TARGET."""
         found = attributes(self.single.get("EXT-X-PART-INF", ""))
         return Decimal(found.get("PART-TARGET", "0"))
 
     @property
     def sequence(self) -> int:
+        """Return EXT-X-MEDIA-SEQUENCE."""
         return int(self.single.get("EXT-X-MEDIA-SEQUENCE", "0"))
 
     @property
     def breaks(self) -> int:
+        """Return EXT-X-DISCONTINUITY-SEQUENCE."""
         return int(self.single.get("EXT-X-DISCONTINUITY-SEQUENCE", "0"))
+
+    @property
+    def numbered(self) -> dict[int, Segment]:
+        """Return the segments by their numbers."""
+        return dict(enumerate(self.segments, self.sequence + self.skipped))
+
+    @property
+    def edge(self) -> tuple[int, int]:
+        """Return number and part of the newest part; EXT-X-SKIP or not."""
+        last = self.segments[-1]
+        number = self.sequence + self.skipped + len(self.segments) - 1
+        return number, max(0, len(last.parts) - 1)
 
 
 _ONCE = (
@@ -82,7 +104,7 @@ _NEEDED = _ONCE[:3] + _ONCE[4:6]
 def check_live(text: str, begun_at: int = 0) -> list[str]:
     """Check one playlist; `begun_at` is the number of the first segment that ever was in it."""
     try:
-        live = _read(text)
+        live = read_live(text)
     except FormatError as error:
         return [str(error)]
     problems = _check_header(text, live)
@@ -107,7 +129,7 @@ def check_live(text: str, begun_at: int = 0) -> list[str]:
 def check_live_update(before: str, after: str) -> list[str]:
     """Check a playlist against an earlier one of the same rendition (6.2.1)."""
     try:
-        old, new = _read(before), _read(after)
+        old, new = read_live(before), read_live(after)
     except FormatError as error:
         return [str(error)]
     problems = [
@@ -133,7 +155,7 @@ def check_live_update(before: str, after: str) -> list[str]:
     return problems
 
 
-def _changes(old: _Segment, new: _Segment) -> list[str]:
+def _changes(old: Segment, new: Segment) -> list[str]:
     said = []
     if old.uri is not None and (old.uri, old.duration) != (new.uri, new.duration):
         said.append(f"it was {old.uri} and is {new.uri}")
@@ -145,29 +167,34 @@ def _changes(old: _Segment, new: _Segment) -> list[str]:
     return said
 
 
-def _read(text: str) -> _Live:
+def read_live(text: str) -> Live:
+    """Read a live media playlist. Raises FormatError."""
     single: dict[str, str] = {}
-    segments, open_segment = [], _Segment()
+    segments, open_segment = [], Segment()
     hints: list[dict[str, str]] = []
+    reports: list[dict[str, str]] = []
     map_uri: str | None = None
     for line in read_lines(text):
         if isinstance(line, Uri):
             open_segment.uri = line.uri
             segments.append(open_segment)
-            open_segment = _Segment(mapped=map_uri)
+            open_segment = Segment(mapped=map_uri)
         elif line.name == "EXT-X-PART":
             found = attributes(line.value)
             duration, independent = Decimal(found["DURATION"]), "INDEPENDENT" in found
-            open_segment.parts.append(_Part(found["URI"], duration, independent))
+            open_segment.parts.append(Part(found["URI"], duration, independent))
         elif line.name == "EXT-X-PRELOAD-HINT":
             hints.append(attributes(line.value))
+        elif line.name == "EXT-X-RENDITION-REPORT":
+            reports.append(attributes(line.value))
         elif line.name == "EXTINF":
             open_segment.duration = Decimal(line.value.partition(",")[0])
         elif line.name in ("EXT-X-DISCONTINUITY", "EXT-X-MAP", "EXT-X-PROGRAM-DATE-TIME"):
             if open_segment.parts:
                 open_segment.late.append(line.name)
             open_segment.discontinuity |= line.name == "EXT-X-DISCONTINUITY"
-            open_segment.dated |= line.name == "EXT-X-PROGRAM-DATE-TIME"
+            if line.name == "EXT-X-PROGRAM-DATE-TIME":
+                open_segment.date = line.value
             if line.name == "EXT-X-MAP":
                 map_uri = open_segment.mapped = attributes(line.value)["URI"]
         else:
@@ -176,17 +203,18 @@ def _read(text: str) -> _Live:
         segments.append(open_segment)
     control = attributes(single.get("EXT-X-SERVER-CONTROL", ""))
     skip = attributes(single.get("EXT-X-SKIP", ""))
-    return _Live(
+    return Live(
         single=single,
         control={name: Decimal(value) for name, value in control.items() if value[0].isdigit()},
         segments=segments,
         hints=hints,
+        reports=reports,
         skipped=int(skip.get("SKIPPED-SEGMENTS", "0")),
         ended="EXT-X-ENDLIST" in single,
     )
 
 
-def _check_header(text: str, live: _Live) -> list[str]:
+def _check_header(text: str, live: Live) -> list[str]:
     counts = Counter(line.name for line in read_lines(text) if isinstance(line, Tag))
     problems = [f"{name} stands {counts[name]} times" for name in _ONCE if counts[name] > 1]
     problems += [f"{name} is missing" for name in _NEEDED if not counts[name]]
@@ -199,22 +227,26 @@ def _check_header(text: str, live: _Live) -> list[str]:
     return problems
 
 
-def _check_control(live: _Live) -> list[str]:
+def _check_control(live: Live) -> list[str]:
+    said = attributes(live.single.get("EXT-X-SERVER-CONTROL", "")).get("CAN-BLOCK-RELOAD")
+    problems = [] if said == "YES" else [f"CAN-BLOCK-RELOAD is {said}"]
+    if "EXT-X-INDEPENDENT-SEGMENTS" in live.single:
+        problems.append("nobody knows whether all segments will begin with key frames")
     least = {
         "HOLD-BACK": 3 * live.target,
         "PART-HOLD-BACK": 3 * live.part_target,
         "CAN-SKIP-UNTIL": 6 * live.target,
     }
-    return [
+    return problems + [
         f"{name} is {live.control.get(name)}, at least {wanted} is needed"
         for name, wanted in least.items()
         if live.control.get(name, Decimal(0)) < wanted
     ]
 
 
-def _check_segment(segment: _Segment, live: _Live, *, last: bool) -> list[str]:
+def _check_segment(segment: Segment, live: Live, *, last: bool) -> list[str]:
     said = [f"{name} behind its first part" for name in segment.late]
-    if not segment.dated:
+    if segment.date is None:
         said.append("EXT-X-PROGRAM-DATE-TIME is missing")
     # Rounded to the nearest integer, halves up (4.4.3.1).
     if int(segment.duration + Decimal("0.5")) > live.target:
@@ -236,7 +268,7 @@ def _check_segment(segment: _Segment, live: _Live, *, last: bool) -> list[str]:
     return said
 
 
-def _check_hints(live: _Live) -> list[str]:
+def _check_hints(live: Live) -> list[str]:
     kinds = Counter(hint.get("TYPE") for hint in live.hints)
     problems = [f"{count} hints of type {kind}" for kind, count in kinds.items() if count > 1]
     if live.ended and live.hints:
@@ -245,10 +277,17 @@ def _check_hints(live: _Live) -> list[str]:
         problems.append("no hint of the next part")
     named = {part.uri for segment in live.segments for part in segment.parts}
     problems += [f"{hint['URI']} is there already" for hint in live.hints if hint["URI"] in named]
-    return problems
+    told = Counter(report.get("URI") for report in live.reports)
+    problems += [f"{count} reports on {uri}" for uri, count in told.items() if count > 1]
+    return problems + [
+        f"a report without {name}"
+        for report in live.reports
+        for name in ("URI", "LAST-MSN", "LAST-PART")
+        if name not in report
+    ]
 
 
-def _check_old_parts(live: _Live) -> list[str]:
+def _check_old_parts(live: Live) -> list[str]:
     """Parts further than three target durations from the end are to be left out (4.4.4.9)."""
     age, problems = Decimal(0), []
     for segment in reversed(live.segments):

@@ -47,12 +47,16 @@ class Media:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Master:
-    """A multivariant playlist. Players start with the first variant that fits."""
+    """A multivariant playlist. Players start with the first variant that fits.
+
+    `independent`: every segment of them begins with a key frame.
+    """
 
     renditions: Sequence[Variant]
     audio: Sequence[Media] = ()
     subtitles: Sequence[Media] = ()
     version: int = VERSION
+    independent: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,8 @@ def render_master(master: Master) -> str:
         ValueError: a URI that cannot stand there, or a sound or subtitle playlist
             with a video playlist's name.
     """
-    lines = ["#EXTM3U", f"#EXT-X-VERSION:{master.version}", "#EXT-X-INDEPENDENT-SEGMENTS"]
+    lines = ["#EXTM3U", f"#EXT-X-VERSION:{master.version}"]
+    lines += ["#EXT-X-INDEPENDENT-SEGMENTS"] if master.independent else []
     lines += [_media_line("AUDIO", media) for media in master.audio]
     lines += [_media_line("SUBTITLES", media) for media in master.subtitles]
     for variant in master.renditions:
