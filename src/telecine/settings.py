@@ -156,7 +156,8 @@ class Settings(IngestSettings, EncodingSettings, BaseSettings):
     geoip_database: Path | None = Field(
         default=None,
         description="MMDB file with the countries of addresses, such as GeoLite2-Country.mmdb; "
-        "lists of countries need it. Read again when it is replaced.",
+        "lists of countries need it, sessions tell of its cities too. Read again when it is "
+        "replaced.",
     )
     outbound_allow: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),

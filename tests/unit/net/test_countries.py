@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from telecine import clock
-from telecine.net.countries import Countries
+from telecine.net.countries import NOWHERE, Countries, Place
 from tests.fixtures.countries import write_countries
 
 
@@ -51,8 +51,39 @@ def test_addresses_have_the_countries_of_their_networks(tmp_path: Path) -> None:
         assert countries.of(address) == code, address
 
 
+def test_cities_are_known_by_files_that_have_them(tmp_path: Path) -> None:
+    city = {"names": {"de": "Köln", "en": "Cologne"}}
+    places = Countries(
+        write_countries(
+            tmp_path / "c.mmdb",
+            {
+                "203.0.113.0/24": {"country": {"iso_code": "DE"}, "city": city},
+                "192.0.2.0/24": {"country": "se", "city": "Malmö"},
+                "192.0.3.0/24": {"country": "se", "city": ""},
+                "192.0.4.0/24": {"country": "se", "city": {"names": {"sv": "Göteborg"}}},
+                "192.0.5.0/24": {"country": "se", "city": {"names": "Lund"}},
+                "192.0.6.0/24": {"city": {"names": {"en": "Nowhere"}}},
+                "2001:db8::/32": "SE",
+            },
+        )
+    )
+    for address, place in (
+        ("203.0.113.7", Place("DE", "Cologne")),
+        ("192.0.2.1", Place("SE", "Malmö")),
+        ("192.0.3.1", Place("SE")),
+        ("192.0.4.1", Place("SE")),
+        ("192.0.5.1", Place("SE")),
+        ("192.0.6.1", Place(None, "Nowhere")),
+        ("2001:db8::1", Place("SE")),
+        ("198.51.100.1", NOWHERE),
+        ("unix", NOWHERE),
+    ):
+        assert places.place(address) == place, address
+
+
 def test_without_a_file_nothing_is_known() -> None:
     assert not Countries().available
+    assert Countries().place("203.0.113.7") == NOWHERE
     assert Countries().of("203.0.113.7") is None
 
 

@@ -45,19 +45,20 @@ def _sender(key: bytes, places: Countries, day: int, address: str, user_agent: s
     """Return who sends, by a hash of the day: nobody can be followed into the next one."""
     parts = ("analytics", date.fromordinal(day).isoformat(), address, user_agent)
     message = "\0".join(parts).encode("utf-8", "replace")
-    country = places.of(address)
+    country, city = places.place(address)
     return Sender(
         hmac.digest(key, message, "sha256")[:16],
         user_agent,
         country,
         None if country is None else countries.CONTINENT_OF.get(country),
+        city,
     )
 
 
 class Collector:
     """Takes pings into a buffer. `key` makes hashes of viewers (32 bytes).
 
-    `places` knows the countries of addresses; `limit` is how many pings of one address are
+    `places` knows where addresses are; `limit` is how many pings of one address are
     taken in a minute, None: all.
     """
 

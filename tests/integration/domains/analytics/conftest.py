@@ -13,7 +13,7 @@ from telecine.domains.live_streams import api as live_streams_api
 from telecine.domains.videos import api as videos_api
 from telecine.http.app import Api, create_app
 from telecine.http.services import Services
-from telecine.net.countries import Countries
+from telecine.net.countries import NOWHERE, Countries, Place
 from tests.fixtures.application import client, project, sandbox, services, stranger
 from tests.integration.domains.analytics.playing import make_video
 
@@ -23,8 +23,9 @@ __all__ = ["client", "project", "sandbox", "services", "stranger"]
 class Somewhere(Countries):
     """Knows where the addresses of documentation are."""
 
-    def of(self, address: str) -> str | None:
-        return {"203.0.113.9": "FR", "198.51.100.3": "AU"}.get(address)
+    def place(self, address: str) -> Place:
+        known = {"203.0.113.9": Place("FR", "Nîmes"), "198.51.100.3": Place("AU")}
+        return known.get(address, NOWHERE)
 
 
 @pytest.fixture
