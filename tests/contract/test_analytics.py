@@ -79,6 +79,24 @@ async def test_node_clients_read_sessions(
     packages.run([*argv, base_url, tenant.key, *ids], env=packages.node_environment())
 
 
+@pytest.mark.parametrize("version", ["1.3.0", "1.3.2"])
+async def test_python_clients_count_plays(
+    base_url: str, api: httpx.Client, tenant: Tenant, watched: Watched, version: str
+) -> None:
+    """Only these two have the operations. None of PyPI ever had that of the account."""
+    await stored(api, watched)
+    counted = {"filterBy[mediaId]": watched.stream_id}
+
+    async def both() -> bool:  # loads of the page, which other processes may have been told of
+        answer = accepted(api.get("/data/metrics/play/count", params=counted))
+        return int(answer["data"]) == 2
+
+    await until(both)
+    environment = {**os.environ, "PYTHONPATH": str(packages.python_client(version))}
+    ids = [watched.video_id, watched.stream_id]
+    packages.run([sys.executable, PYTHON / "plays.py", base_url, tenant.key, *ids], env=environment)
+
+
 async def test_the_newest_python_client_reads_numbers(
     base_url: str, api: httpx.Client, tenant: Tenant, watched: Watched
 ) -> None:

@@ -276,6 +276,8 @@ async def test_the_historical_counts_of_plays(
          "This value must refer to an existing video"),
         ({"dimension": "browser", "from": "2001-01-01"}, "from",
          "This value must be 30 days ago at most."),
+        ({"dimension": "browser", "to": str(today - timedelta(days=2))}, "to",
+         'This value must not be before "from".'),
     ):  # fmt: skip
         answer = await client.get("/analytics/videos/plays", params={**days, **params})
         told = answer.json()
