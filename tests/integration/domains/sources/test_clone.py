@@ -77,6 +77,69 @@ async def test_objects_of_a_bucket_are_copied(
     assert await ingests.content(copied) == DATA
 
 
+async def joined(ingests: Ingests) -> str:
+    """Upload a file that lies in two objects, of 1500 and of 2000 bytes."""
+    tus, paths = {"Tus-Resumable": "1.0.0"}, []
+    chunk = {"Content-Type": "application/offset+octet-stream"}
+    for data in (DATA[:1500], DATA[1500:]):
+        begun = {**tus, **chunk, "Upload-Length": str(len(data)), "Upload-Concat": "partial"}
+        reply = await ingests.client.post("/tus/", content=data, headers=begun)
+        paths.append(reply.headers["location"])
+    final = {**tus, "Upload-Concat": "final;" + " ".join(paths)}
+    reply = await ingests.client.post("/tus/", headers=final)
+    assert reply.status_code == 201, reply.text
+    return str(reply.headers["location"].rsplit("/", 1)[1])
+
+
+async def test_the_status_tells_how_far_a_copy_is(
+    ingests: Ingests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After each object: in a bucket that takes a while."""
+    copied = await ingests.create(await joined(ingests))
+    copy, told = ingests.store.copy, []
+
+    async def watched(key: str, target: str) -> None:
+        told.append(await ingests.ingest(copied))
+        await copy(key, target)
+
+    monkeypatch.setattr(ingests.store, "copy", watched)
+    await ingests.work()
+    first = {"from": 0, "to": 1499, "total": 3500}
+    assert told == [
+        {"status": "ingesting", "filesize": 3500, "receivedBytes": received}
+        for received in ([], [first])
+    ]
+    assert await ingests.content(copied) == DATA
+    whole = {"from": 0, "to": 3499, "total": 3500}
+    assert await ingests.ingest(copied) == {
+        "status": "ingested", "filesize": 3500, "receivedBytes": [whole],
+    }  # fmt: skip
+
+
+async def test_a_copy_that_breaks_off_is_continued(
+    ingests: Ingests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied = await ingests.create(await joined(ingests))
+    job = await ingests.job()
+    copy, calls = ingests.store.copy, 0
+
+    async def failing(key: str, target: str) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise ConnectionError
+        await copy(key, target)
+
+    monkeypatch.setattr(ingests.store, "copy", failing)
+    with pytest.raises(ConnectionError):
+        await ingests.run(job)
+    assert calls == 2
+    await ingests.run(job)
+    assert calls == 3
+    assert await ingests.content(copied) == DATA
+    assert len(await ingests.objects(copied)) == 2
+
+
 async def test_a_copy_waits_for_its_original(ingests: Ingests) -> None:
     created = await ingests.client.post("/videos", json={"title": "empty"})
     original = str(created.json()["videoId"])

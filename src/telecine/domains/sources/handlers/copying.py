@@ -1,5 +1,7 @@
 """Copies: the file of one video becomes that of another, without a byte through us."""
 
+import itertools
+from collections.abc import Iterator, Sequence
 from uuid import UUID
 
 import structlog
@@ -59,25 +61,28 @@ async def copy(bench: Bench, job: CopySource) -> None:
 
 
 async def _copy(bench: Bench, run: Run, original: Source) -> None:
+    """Copy object after object; each is recorded, so that the status tells how far it is."""
     theirs = [Extent.from_json(stored) for stored in original.extents]
+    total = sum(extent.size_bytes for extent in theirs)
     async with bench.db.transaction() as tx:
         source, _ = await fetching.attend(tx, run)
-        await check_quota(tx, run.project_id, sum(extent.size_bytes for extent in theirs))
+        await check_quota(tx, run.project_id, total - run.offset)
+        source.total = total
     # The same keys at every attempt, so that none leaves objects behind.
     keys = {
         key: f"{source.key}-{number}"
         for number, key in enumerate(dict.fromkeys(extent.key for extent in theirs))
     }
-    for key, target in keys.items():
-        await bench.store.copy(key, target)
-    ours = [Extent(keys[each.key], each.size_bytes, each.offset) for each in theirs]
+    copied: set[str] = set()
     try:
-        async with bench.db.transaction() as tx:
-            source, fetch = await fetching.attend(tx, run)
-            claim = await operations.claim(tx, source, Mode.WHOLE, 1)
-            if await operations.store(tx, source, claim, ours, last=True):
-                await fetching.finish(tx, fetch)
-                await bench.complete(tx, source)
+        for start, key, extents in _stretches(theirs):
+            if start < run.offset:
+                continue  # an earlier attempt came as far
+            if key not in copied:
+                await bench.store.copy(key, keys[key])
+                copied.add(key)
+            ours = [Extent(keys[key], each.size_bytes, each.offset) for each in extents]
+            await _record(bench, run, start, ours, total)
     except Superseded:
         async with bench.db.transaction() as tx:
             owned = await fetching.owns(tx, run, source.key)
@@ -85,6 +90,27 @@ async def _copy(bench: Bench, run: Run, original: Source) -> None:
             await bench.store.delete(keys.values())
         raise
     log.info("source copied", source_id=run.source_id, objects=len(keys))
+
+
+def _stretches(extents: Sequence[Extent]) -> Iterator[tuple[int, str, list[Extent]]]:
+    """Yield what lies in one object without a break: its first byte, the key, the extents."""
+    start = 0
+    for key, found in itertools.groupby(extents, key=lambda extent: extent.key):
+        stretch = list(found)
+        yield start, key, stretch
+        start += sum(extent.size_bytes for extent in stretch)
+
+
+async def _record(
+    bench: Bench, run: Run, start: int, extents: Sequence[Extent], total: int
+) -> None:
+    size_bytes = sum(extent.size_bytes for extent in extents)
+    async with bench.db.transaction() as tx:
+        source, fetch = await fetching.attend(tx, run)
+        claim = await operations.claim(tx, source, Mode.BYTES, start, size_bytes)
+        if await operations.store(tx, source, claim, extents, total=total):
+            await fetching.finish(tx, fetch)
+            await bench.complete(tx, source)
 
 
 async def _original(tx: Transaction, project_id: UUID, public_id: str) -> Source | None:
