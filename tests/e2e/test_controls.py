@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from PIL import Image
 from playwright.async_api import Browser, Page, Route, ViewportSize, expect
 
 from tests.e2e.conftest import PATIENCE_MS
@@ -220,16 +221,31 @@ async def test_an_unknown_video_has_a_page(page: Page, api: httpx.Client) -> Non
     await expect(page.get_by_role("heading")).to_have_text("Video not found")
 
 
-async def test_all_controls_fit_a_phone(browser: Browser, api: httpx.Client, video_id: str) -> None:
+async def test_all_controls_fit_a_phone(
+    browser: Browser, api: httpx.Client, video_id: str, tmp_path: Path
+) -> None:
     page = await browser.new_page(viewport=PHONE, has_touch=True, is_mobile=True)
     page.set_default_timeout(PATIENCE_MS)
     await open_page(page, api, video_id)
+    await page.locator(".big-play").tap()
+    await becomes(page, "window.telecinePlayer.video.currentTime > 0.2")
+    await page.keyboard.press("k")
+    await expect(page.get_by_role("button", name="Play")).to_have_count(2)
+    await page.screenshot(path=tmp_path / "phone.png")
+    shot = Image.open(tmp_path / "phone.png").convert("L")
+    assert shot.size == (PHONE["width"], PHONE["height"])
     for button in await page.locator(".bar button:visible, .bar a:visible").all():
         box = await button.bounding_box()
         assert box is not None
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= PHONE["width"]
         assert min(box["width"], box["height"]) >= 36  # for a thumb
+        inside = [
+            shot.getpixel((int(box["x"]) + x, int(box["y"]) + y))
+            for x in range(8, 32)
+            for y in (16, 20, 24)
+        ]
+        assert len(set(inside)) > 3, "there is something on it"
     await page.get_by_role("button", name="More controls").tap()
     await page.get_by_role("button", name="Speed").tap()
     box = await page.get_by_role("menu", name="Speed").bounding_box()
