@@ -1,9 +1,10 @@
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.contract import packages
-from tests.contract.conftest import Tenant
+from tests.contract.conftest import Tenant, accepted
 
 pytestmark = pytest.mark.node
 
@@ -20,8 +21,17 @@ SCRIPTS = Path(__file__).parent / "node"
     ],
 )
 def test_the_life_of_a_video(
-    base_url: str, tenant: Tenant, clip: Path, image: Path, package: str, version: str, script: str
+    base_url: str,
+    operator: httpx.Client,
+    tenant: Tenant,
+    clip: Path,
+    image: Path,
+    package: str,
+    version: str,
+    script: str,
 ) -> None:
+    settings = f"/_/projects/{tenant.project_id}/settings"
+    accepted(operator.patch(settings, json={"videoRestore": True}))
     node = packages.node_program("node")
     folder = packages.node_package(package, version)
     argv = [node, SCRIPTS / script, folder, version, base_url, tenant.key, clip, image]

@@ -142,6 +142,54 @@ async function checkThemes() {
   assert.equal((await refused(playerThemes.get(made.playerId))).name, 'playerId');
 }
 
+async function checkPictures() {
+  const { playerThemes, watermarks } = client;
+  const logo = path.join(tmpdir(), `${run}.png`);
+  // One black pixel.
+  const pixel = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==';
+  writeFileSync(logo, Buffer.from(pixel, 'base64'));
+  const theme = await playerThemes.create({});
+  const dressed = await playerThemes.uploadLogo(theme.playerId, logo, 'https://shop.example/');
+  assert.equal(dressed.assets.link, 'https://shop.example/');
+  assert.equal((await fetch(dressed.assets.logo)).headers.get('content-type'), 'image/png');
+  await playerThemes.deleteLogo(theme.playerId);
+  assert.ok(!(await playerThemes.get(theme.playerId)).assets?.logo);
+  await playerThemes.delete(theme.playerId);
+  if (watermarks !== undefined) {
+    const mark = await watermarks.upload(logo);
+    assert.match(mark.watermarkId, /^watermark_[0-9A-Za-z]{22}$/);
+    const watermark = { id: mark.watermarkId, top: '0px', left: '0px', width: '10px', height: '10px' };
+    const marked = await create('Marked', { watermark });
+    const listed = await watermarks.list({ sortBy: 'createdAt', sortOrder: 'desc' });
+    assert.ok(listed.data.some((one) => one.watermarkId === mark.watermarkId));
+    await videos.delete(marked.videoId);
+    await watermarks.delete(mark.watermarkId);
+    assert.equal((await refused(watermarks.delete(mark.watermarkId))).name, 'watermarkId');
+  }
+  rmSync(logo);
+}
+
+async function checkTags() {
+  if (client.tags === undefined) return;
+  const { videoId } = await create('Tagged', { tags: [`rare${run}`] });
+  const found = await client.tags.list({ value: `rare${run}`, sortBy: 'value', sortOrder: 'asc' });
+  assert.deepEqual(found.data.map(({ value, videoCount }) => [value, videoCount]), [[`rare${run}`, 1]]);
+  await videos.delete(videoId);
+}
+
+// Its project keeps what is deleted.
+async function checkDiscarded() {
+  if (typeof videos.listDiscarded !== 'function') return;
+  const { videoId, title } = await create('Gone');
+  await videos.delete(videoId);
+  assert.equal((await refused(videos.get(videoId))).name, 'videoId');
+  assert.equal((await videos.getDiscarded(videoId)).title, title);
+  const listed = await videos.listDiscarded({ title });
+  assert.deepEqual(listed.data.map((one) => one.videoId), [videoId]);
+  await videos.updateDiscarded(videoId, { discarded: false });
+  assert.equal((await videos.get(videoId)).title, title);
+}
+
 async function checkLiveStreams() {
   const { liveStreams } = client;
   const restreams = [{ name: 'Elsewhere', serverUrl: 'rtmp://live.example.com/app', streamKey: 'k' }];
@@ -233,6 +281,9 @@ async function checkTokens() {
   await checkChanges();
   await checkPlayback();
   await checkThemes();
+  await checkPictures();
+  await checkTags();
+  await checkDiscarded();
   await checkLiveStreams();
   await checkWebhooks();
   await checkTexts();

@@ -2,11 +2,13 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from PIL import Image
 
 from telecine.domains.accounts import operator_api
 from telecine.http.app import create_app
@@ -47,6 +49,17 @@ async def public_video(client: httpx.AsyncClient) -> str:
     reply = await client.patch(f"/videos/{video['videoId']}", json={"public": True})
     assert reply.status_code == 200
     return f"/vod/{video['videoId']}"
+
+
+async def live_stream(client: httpx.AsyncClient) -> str:
+    """Make a live stream with a picture; return the path of its folder."""
+    made = (await client.post("/live-streams", json={"name": "t"})).json()
+    file = BytesIO()
+    Image.new("RGB", (64, 36)).save(file, "JPEG")
+    files = {"file": ("a.jpg", file.getvalue())}
+    path = f"/live-streams/{made['liveStreamId']}/thumbnail"
+    assert (await client.post(path, files=files)).is_success
+    return f"/live/{made['liveStreamId']}"
 
 
 def from_address(viewer: httpx.AsyncClient, address: str) -> httpx.AsyncClient:
@@ -109,6 +122,33 @@ async def test_sites(client: httpx.AsyncClient, viewer: httpx.AsyncClient, settl
         return reply.headers["cache-control"].startswith("public")
 
     await until(open_again)
+
+
+async def test_sites_and_countries_of_live_streams(
+    client: httpx.AsyncClient, viewer: httpx.AsyncClient, settle: Settle
+) -> None:
+    folder = await live_stream(client)
+    url = f"{folder}/thumbnail.jpg"
+    assert (await viewer.get(url)).headers["cache-control"].startswith("public")
+    settings = {"allowedReferrers": ["shop.example"], "allowedCountries": ["fr"]}
+    assert (await settle(**settings)).status_code == 200
+    here, elsewhere = ({"Referer": f"https://{name}.example/"} for name in ("shop", "else"))
+    async with from_address(viewer, "203.0.113.7") as french:
+
+        async def listed() -> bool:
+            return (await french.get(url, headers=elsewhere)).status_code == 403
+
+        await until(listed)
+        assert not await refused(french, url, "", **here)
+        assert await refused(french, url, "referrer-not-allowed", **elsewhere)
+        page = await french.get(folder, headers=here)
+        assert (page.status_code, page.headers["cache-control"]) == (200, "private, no-cache")
+        page = await french.get(folder, headers=elsewhere)
+        assert (page.status_code, page.headers["cache-control"]) == (403, "no-store")
+    async with from_address(viewer, "192.0.2.7") as german:
+        assert await refused(german, url, "country-not-allowed", **here)
+        # The page is there: it tells why nothing plays.
+        assert island(await german.get(folder, headers=here))["live"] is True
 
 
 async def test_countries(

@@ -39,12 +39,24 @@ async def make(client: httpx.AsyncClient, **members: Any) -> str:
     """Make a video with a picture; return its id."""
     reply = await client.post("/videos", json={"title": TITLE, "description": "<i>", **members})
     video_id: str = reply.json()["videoId"]
+    await give_picture(client, f"/videos/{video_id}")
+    return video_id
+
+
+async def make_live(client: httpx.AsyncClient, **members: Any) -> str:
+    """Make a live stream with a picture; return its id."""
+    reply = await client.post("/live-streams", json={"name": TITLE, **members})
+    stream_id: str = reply.json()["liveStreamId"]
+    await give_picture(client, f"/live-streams/{stream_id}")
+    return stream_id
+
+
+async def give_picture(client: httpx.AsyncClient, path: str) -> None:
     file = BytesIO()
     Image.new("RGB", (64, 36)).save(file, "JPEG")
     files = {"file": ("a.jpg", file.getvalue())}
-    reply = await client.post(f"/videos/{video_id}/thumbnail", files=files)
-    assert reply.status_code == 200, reply.text
-    return video_id
+    reply = await client.post(f"{path}/thumbnail", files=files)
+    assert reply.is_success, reply.text
 
 
 async def test_cards_name_the_player_and_its_picture(
@@ -102,6 +114,33 @@ async def test_the_page_leads_to_oembed(
     source = re.search(r'<iframe src="([^"]+)" width="1280" height="720"', frame)
     assert source is not None
     assert (await viewer.get(unescape(source[1]))).status_code == 200
+
+
+async def test_live_streams_are_shared_as_videos_are(
+    client: httpx.AsyncClient, viewer: httpx.AsyncClient
+) -> None:
+    stream_id = await make_live(client)
+    head, url = Head((await viewer.get(f"/live/{stream_id}")).text), f"{BASE}/live/{stream_id}"
+    assert head.links["canonical"] == url
+    expected = {
+        "og:title": TITLE,
+        "og:video": url,
+        "og:image": f"{url}/thumbnail.jpg",
+        "twitter:card": "player",
+        "twitter:player": url,
+        "twitter:image": f"{url}/thumbnail.jpg",
+    }
+    assert expected.items() <= head.meta.items()
+    assert (await viewer.get(head.meta["og:image"])).headers["content-type"] == "image/jpeg"
+    told = (await viewer.get(head.links["application/json+oembed"])).json()
+    assert (told["title"], told["width"], told["height"]) == (TITLE, 1280, 720)
+    assert (told["thumbnail_url"], told["thumbnail_width"]) == (f"{url}/thumbnail.jpg", 64)
+    source = re.search(r'<iframe src="([^"]+)"', told["html"])
+    assert source is not None
+    assert (await viewer.get(unescape(source[1]))).status_code == 200
+    private = f"{BASE}/live/{await make_live(client, public=False)}"
+    assert (await viewer.get(f"/oembed?url={private}")).status_code == 404
+    assert (await viewer.get(private)).status_code == 404
 
 
 @pytest.mark.parametrize(
