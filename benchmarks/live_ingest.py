@@ -19,6 +19,7 @@ import uvloop
 
 from telecine.live.ports import Destination, RecordingPlace, Shortfall, Stream
 from telecine.live.rtmp_server import RtmpConnection
+from telecine.live.strangers import Strangers
 from telecine.live.studio import Studio
 from telecine.net.policy import RTMP_PORTS, OutboundPolicy
 from telecine.protocols.rtmp import messages
@@ -152,7 +153,9 @@ async def measured(
             Memory(targets), LocalStore(Path(folder)), part_ms=200, window_s=60, policy=policy
         )
         loop = asyncio.get_running_loop()
-        door = await loop.create_server(partial(connection, studio), "127.0.0.1", 0)
+        door = await loop.create_server(
+            partial(connection, studio, Strangers(2 * publishers)), "127.0.0.1", 0
+        )
         port = door.sockets[0].getsockname()[1]
         child = multiprocessing.Process(target=publish, args=(port, publishers), daemon=True)
         child.start()

@@ -108,7 +108,12 @@ class Broadcast:
     @property
     def silent(self) -> bool:
         """Tell whether the publisher may be taken for dead."""
-        return clock.monotonic_s() - self._media_s > SILENCE_S
+        return self.silent_s > SILENCE_S
+
+    @property
+    def silent_s(self) -> float:
+        """Return for how long no media has come."""
+        return clock.monotonic_s() - self._media_s
 
     def attach(self, publisher: Publisher) -> None:
         """Make a connection the one that media comes from."""

@@ -8,6 +8,7 @@ import structlog
 from telecine import ids
 from telecine.formats.errors import FormatError
 from telecine.live.broadcast import Broadcast
+from telecine.live.strangers import Strangers
 from telecine.live.studio import Studio
 from telecine.protocols.errors import ProtocolError
 from telecine.protocols.rtmp.handshake import RANDOM_BYTES
@@ -31,8 +32,10 @@ APP = "s"
 class RtmpConnection(asyncio.Protocol):
     """One connection. Whatever it does wrong ends it, and nothing else."""
 
-    def __init__(self, studio: Studio) -> None:
+    def __init__(self, studio: Studio, strangers: Strangers) -> None:
         self._studio = studio
+        self._strangers = strangers
+        self._stranger: str | None = None
         self._session = PublishSession(ids.random_bytes(RANDOM_BYTES))
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
@@ -46,12 +49,17 @@ class RtmpConnection(asyncio.Protocol):
         """Give the encoder time to shake hands."""
         self._transport = cast("asyncio.Transport", transport)
         self._peer = str((transport.get_extra_info("peername") or ("",))[0])
+        self._stranger = self._strangers.arrive(self._peer)
+        if self._stranger is None:
+            self.close("too many connections of this address do not publish")
+            return
         self._arm(HANDSHAKE_S)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the studio."""
         del exc
         self._disarm()
+        self._introduced()
         self._transport = None
         if self._admission is not None:
             self._admission.cancel()
@@ -64,6 +72,7 @@ class RtmpConnection(asyncio.Protocol):
             for event in self._session.receive(data):
                 self._handle(event)
         except (ProtocolError, FormatError) as error:
+            self._session.fail(str(error))
             self._send()
             self.close(str(error))
             return
@@ -124,12 +133,18 @@ class RtmpConnection(asyncio.Protocol):
             self.close("no stream has that key, or it is in use")
             return
         self._broadcast = broadcast
+        self._introduced()
         self._session.accept()
         self._send()
         log.info("rtmp publishes", peer=self._peer, stream=broadcast.stream.public_id)
         self._media_s = self._loop.time()
         self._arm(IDLE_S)
         self._transport.resume_reading()
+
+    def _introduced(self) -> None:
+        if self._stranger is not None:
+            self._strangers.leave(self._stranger)
+            self._stranger = None
 
     def _leave(self) -> None:
         if self._broadcast is not None:

@@ -68,6 +68,7 @@ class Studio:
         if event is not None and not event.over.is_set():
             if event.publisher is not None and not event.silent:
                 log.info("publisher refused", stream=stream.public_id, reason="on the air")
+                await asyncio.sleep(_REFUSAL_DELAY_S)  # as if nobody had that key
                 return None
             self._cancel_expiry(event)
             event.attach(publisher)
@@ -101,7 +102,9 @@ class Studio:
     def gone(self, event: Broadcast, publisher: Publisher) -> None:
         """Note that a connection was lost or ended its stream: it may come back."""
         if event.detach(publisher) and not event.over.is_set():
-            self._await(event, self._grace_s if event.begun else 0.0)
+            # It is media that is waited for: a connection may have been silent for long.
+            left_s = max(0.0, self._grace_s - event.silent_s)
+            self._await(event, left_s if event.begun else 0.0)
 
     def complete(self, public_id: str) -> None:
         """End the event of a stream; its encoder gets a minute to stop by itself."""

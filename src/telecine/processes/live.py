@@ -22,6 +22,7 @@ from telecine.live.ladder import Transcoder
 from telecine.live.origin import Origin
 from telecine.live.rtmp_server import HANDSHAKE_S, RtmpConnection
 from telecine.live.srt_server import SrtDoor
+from telecine.live.strangers import Strangers
 from telecine.live.studio import Studio
 from telecine.live.thumbnail import Thumbnails
 from telecine.net.policy import RTMP_PORTS
@@ -95,6 +96,7 @@ async def _open_doors(
     secret = settings.srt_passphrase
     passphrase = secret.get_secret_value() if secret else ""
     doors: list[asyncio.Server | SrtDoor] = []
+    strangers = Strangers()
     for each in child.listeners:
         if each.type == socket.SOCK_DGRAM:
             _, door = await loop.create_datagram_endpoint(
@@ -105,7 +107,7 @@ async def _open_doors(
         secure = each.getsockname()[1] == settings.rtmps_port
         doors.append(
             await loop.create_server(
-                partial(RtmpConnection, studio),
+                partial(RtmpConnection, studio, strangers),
                 sock=each,
                 ssl=tls.context if secure else None,
                 ssl_handshake_timeout=HANDSHAKE_S if secure else None,

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from telecine import clock
 from telecine.domains.encodings.explanations import REMARKS
 from telecine.formats.flv.packets import Coded, Config
 from telecine.formats.mp4.multitrack import whole_fragments
@@ -153,6 +154,52 @@ async def test_an_encoder_that_stays_away_ends_its_event(memory: Memory, tmp_pat
     await asyncio.wait_for(event.over.wait(), 5)
     await studio.close()
     assert memory.told == ["started", "ended", "recorded"]
+
+
+async def test_it_is_media_that_is_waited_for(
+    studio: Studio, memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = Encoder()
+    event = await admitted(studio, encoder)
+    feed(event)
+    now = clock.monotonic_s
+    monkeypatch.setattr(clock, "monotonic_s", lambda: now() + 59.99)
+    studio.gone(event, encoder)  # it was connected, and silent for nearly a minute
+    await asyncio.wait_for(event.over.wait(), 30)
+    await studio.close()
+    assert memory.told == ["started", "ended", "recorded"]
+
+
+async def test_who_comes_back_after_a_pause_continues_at_its_own_time(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, now_ms = Encoder(), clock.unix_ms
+    event = await admitted(studio, first)
+    feed(event)
+    studio.gone(event, first)
+    monkeypatch.setattr(clock, "unix_ms", lambda: now_ms() + 5000)
+    assert await admitted(studio, Encoder()) is event
+    feed(event)
+    before, after = event.window.segments[3], event.window.segments[4]
+    assert after.discontinuity
+    assert after.received_ms - before.received_ms >= 5000
+    await studio.close()
+
+
+async def test_all_refusals_take_as_long(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    feed(await admitted(studio, Encoder()))
+    slept: list[float] = []
+
+    async def noted(seconds: float) -> None:
+        slept.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", noted)
+    for key in (KEY, "another"):
+        assert await studio.admit(key, Encoder()) is None
+    assert len(slept) == 2
+    assert slept[0] == slept[1] > 0
+    monkeypatch.undo()
+    await studio.close()
 
 
 async def test_the_end_is_told_before_the_recording(

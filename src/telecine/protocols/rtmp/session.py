@@ -138,6 +138,11 @@ class PublishSession:
         """Tell the client that it may not publish under that name."""
         self._status("error", "NetStream.Publish.BadName", "Publishing was refused.")
 
+    def fail(self, reason: str) -> None:
+        """Tell a client that publishes why the connection ends."""
+        if self._accepted:
+            self._status("error", "NetStream.Failed", reason)
+
     def _take(self, message: Message) -> list[Event]:
         kind, payload = message.kind, message.payload
         if kind in (messages.COMMAND, messages.COMMAND_AMF3):
