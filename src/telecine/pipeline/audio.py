@@ -52,12 +52,37 @@ def span_argv(
     probe: Probe, audio: AudioRendition, first_packet: int, end_packet: int
 ) -> tuple[list[str], int]:
     """Return ffmpeg's arguments for a span, and how many packets to drop."""
+    preroll = min(_PREROLL_PACKETS, first_packet)
+    argv = [
+        *decoded_argv(
+            probe,
+            audio.sample_rate_hz,
+            audio.channels,
+            (first_packet - preroll) * PACKET_SAMPLES,
+            end_packet * PACKET_SAMPLES,
+            # The last packet reaches over the end: what comes there must be what it meets.
+            _POSTROLL_PACKETS * PACKET_SAMPLES,
+        ),
+        "-c:a", "aac",
+        "-b:a", str(audio.bit_rate_bps),
+        "-map_metadata", "-1",
+        # The raw stream: time stamps are ours, and every packet is seen.
+        "-f", "adts",
+        output_url(0),
+    ]  # fmt: skip
+    return argv, preroll + _PRIMING_PACKETS
+
+
+def decoded_argv(
+    probe: Probe, rate_hz: int, channels: int, start: int, end: int, postroll: int = 0
+) -> list[str]:
+    """Return ffmpeg's arguments for samples [start, end) of the sound, without an output.
+
+    Sample 0 is at the video's time 0; there are exactly that many, and `postroll` more.
+    """
     if probe.audio is None:
         msg = "the source has no audio"
         raise ValueError(msg)
-    rate_hz = audio.sample_rate_hz
-    preroll = min(_PREROLL_PACKETS, first_packet)
-    start = (first_packet - preroll) * PACKET_SAMPLES
     # Container time of our time 0: the first shown picture, or the first sound.
     zero_s = probe.video.start_s if probe.video else probe.audio.zero_s
     seek_s = zero_s + Fraction(start, rate_hz) - _SEEK_EARLY_S
@@ -65,8 +90,8 @@ def span_argv(
     seek = ["-noaccurate_seek", "-seek_timestamp", "1", "-ss", f"{float(seek_s):.6f}"]
     # Sound that changes its rate or channels midway gets new filters, so two steps: the
     # first makes all of it equal, and only the second, which never changes, knows times.
-    end_s = zero_s + Fraction(end_packet * PACKET_SAMPLES, rate_hz) + _AFTER_S
-    layout = {1: "mono", 2: "stereo"}[audio.channels]
+    end_s = zero_s + Fraction(end, rate_hz) + _AFTER_S
+    layout = {1: "mono", 2: "stereo"}[channels]
     equal = (
         f"atrim=end={float(end_s):.6f},aresample={rate_hz},"
         f"aformat=sample_fmts=fltp:channel_layouts={layout}"
@@ -78,11 +103,10 @@ def span_argv(
             # span is dropped, what is missing at its start is silence.
             f"aresample={rate_hz}:async=1:min_hard_comp={_DRIFT_S}:first_pts={start}",
             "apad",
-            # The last packet reaches over the end: what comes there must be what it meets.
-            f"atrim=end_pts={(end_packet + _POSTROLL_PACKETS) * PACKET_SAMPLES}[a]",
+            f"atrim=end_pts={end + postroll}[a]",
         )
     )
-    argv = [
+    return [
         "-v", "warning",
         "-copyts",
         *INPUT_FLAGS,
@@ -95,14 +119,7 @@ def span_argv(
         "-dec", "0:0",
         "-filter_complex", graph,
         "-map", "[a]",
-        "-c:a", "aac",
-        "-b:a", str(audio.bit_rate_bps),
-        "-map_metadata", "-1",
-        # The raw stream: time stamps are ours, and every packet is seen.
-        "-f", "adts",
-        output_url(0),
     ]  # fmt: skip
-    return argv, preroll + _PRIMING_PACKETS
 
 
 def _before_s(probe: Probe) -> Fraction:

@@ -1,6 +1,7 @@
 """Encoded audio is where it belongs, to the sample, across spans."""
 
 import subprocess
+import wave
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +15,7 @@ from telecine.ffmpeg.runner import Runner
 from telecine.formats.codecs.adts import header
 from telecine.pipeline.audio import encode_audio
 from telecine.pipeline.model import AudioRendition, AudioTrack, Plan, Probe
+from telecine.pipeline.sound import wav_bytes, write_wav
 from telecine.storage.spool import LocalFile
 
 pytestmark = pytest.mark.anyio
@@ -157,3 +159,21 @@ async def test_a_seam_sounds_like_the_rest(sweep: Path) -> None:
         errors.append(float(np.sqrt((around**2).mean())))
     before, seam, behind = errors
     assert seam < 2 * max(before, behind), errors
+
+
+async def test_programs_get_the_same_sound_as_a_file(sweep: Path, tmp_path: Path) -> None:
+    """Seven seconds and a second of silence, where viewers hear them, in 16 kHz."""
+    probe, _ = description(sweep)
+    runner = Runner(find_ffmpeg(None), "required")
+    source, path = LocalFile(sweep, sweep.stat().st_size), tmp_path / "sound.wav"
+    await write_wav(runner, source, probe, 8.0, path)
+    assert path.stat().st_size == wav_bytes(8.0)
+    with wave.open(str(path)) as file:
+        assert (file.getnchannels(), file.getframerate(), file.getsampwidth()) == (1, 16_000, 2)
+        assert file.getnframes() == 8 * 16_000
+        heard = np.frombuffer(file.readframes(8 * 16_000), "<i2").astype(float) / 32768
+    for second in (0, 2, 4):  # below 8 kHz
+        window = slice(second * 16_000 + 1600, second * 16_000 + 8000)
+        wanted = chirp(7)[::3][window]
+        assert np.corrcoef(heard[window], wanted)[0, 1] > 0.999
+    assert np.abs(heard[7 * 16_000 + 160 :]).max() < 0.001
