@@ -22,6 +22,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from telecine.domains.words.command_settings import CommandSettings
 from telecine.http.rate_settings import RateLimitsSettings
 from telecine.live.ingest_settings import IngestSettings
 from telecine.net.policy import OutboundPolicy
@@ -48,7 +49,7 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
 
 
-class Settings(IngestSettings, EncodingSettings, BaseSettings):
+class Settings(IngestSettings, EncodingSettings, CommandSettings, BaseSettings):
     """The effective settings of one process."""
 
     model_config = SettingsConfigDict(

@@ -21,6 +21,7 @@ STARTS_PROGRAMS = {
     "db/account",  # makes the account of the embedded server
     "db/embedded",  # the PostgreSQL child
     "db/launcher",  # becomes that child
+    "domains/words/leash",  # becomes the operator's program
     "ffmpeg/binary",  # asks an ffmpeg for its version
     "ffmpeg/child",  # starts the launcher
     "ffmpeg/launcher",  # becomes ffmpeg, confined

@@ -105,6 +105,8 @@ def test_unknown_names_in_files_are_refused(tmp_path: Path) -> None:
         ("TELECINE_API_KEY", "short"),
         ("TELECINE_RATE_LIMIT__SANDBOX__READS", "0"),
         ("TELECINE_RATE_LIMIT__SANDBOX__REEDS", "1"),
+        ("TELECINE_SUMMARY_COMMAND", "sum 'up"),
+        ("TELECINE_TRANSCRIPT_LIMIT_S", "200000"),
         ("DATABASE_URL", "mysql://h/d"),
     ],
 )

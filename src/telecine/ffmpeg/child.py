@@ -32,14 +32,21 @@ class Child:
     kernel kills the process when the thread that made it ends (PR_SET_PDEATHSIG).
     """
 
-    def __init__(self, argv: Sequence[str], files: Mapping[int, int]) -> None:
+    def __init__(
+        self,
+        argv: Sequence[str],
+        files: Mapping[int, int],
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         """Spawn `argv`; `files` maps its descriptor numbers to ours, which stay open here.
+
+        Without an `environment` it gets what the launcher needs, and no secret.
 
         Raises:
             OSError: the system refuses another process.
         """
         self._loop = asyncio.get_running_loop()
-        self.pid = _spawn(argv, files)
+        self.pid = _spawn(argv, files, _environment() if environment is None else environment)
         self.exited: asyncio.Future[Exit] = self._loop.create_future()
         try:
             self._pidfd = os.pidfd_open(self.pid)
@@ -84,7 +91,7 @@ class Child:
             raise cancelled
 
 
-def _spawn(argv: Sequence[str], files: Mapping[int, int]) -> int:
+def _spawn(argv: Sequence[str], files: Mapping[int, int], environment: Mapping[str, str]) -> int:
     # Sources are first moved above all targets, so that no dup2 overwrites a source.
     floor = max(files) + 1
     moved: list[int] = []
@@ -96,7 +103,7 @@ def _spawn(argv: Sequence[str], files: Mapping[int, int]) -> int:
         return os.posix_spawn(
             argv[0],
             list(argv),
-            _environment(),
+            environment,
             file_actions=actions,
             setsid=True,
             # A service manager stops a whole group at once. ffmpeg would end early with a

@@ -3,6 +3,7 @@
 What players would skip (a cue whose times cannot be read) is skipped here as well.
 """
 
+import html
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ _SUBRIP_TIMING = re.compile(
 )
 _FONT = re.compile(r"</?font\b[^>]*>|\{\\[^}]*\}", re.IGNORECASE)
 _MARKUP = re.compile(r"</?[biu]>", re.IGNORECASE)
+_TAG = re.compile(r"<[^<>]*>")
+_LANGUAGE = re.compile(r"Language:[ \t]*([A-Za-z0-9-]+)[ \t]*", re.IGNORECASE)
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _MAX_HOURS_DIGITS = 6
 
@@ -68,6 +71,34 @@ def parse(data: bytes) -> WebVtt:
             "The times of its cues are not of the form 00:00:00.000 --> 00:00:02.000."
         )
     return WebVtt(header_bytes, cues, skipped)
+
+
+def stated_language(data: bytes) -> str | None:
+    """Return what a file says of its language: `Language: fr` in a line of its header.
+
+    Players ignore it there (section 4.1); transcribers and large sites write it so.
+    """
+    for line in _LINE_END.split(data.decode("utf-8", "replace"))[1:]:
+        found = _LANGUAGE.fullmatch(line)
+        if found is not None:
+            return found[1]
+        if not line or ARROW in line:
+            return None
+    return None
+
+
+def spoken_text(cues: Sequence[Cue]) -> str:
+    """Return what cues say, a line for each, without markup; what is repeated, once.
+
+    Captions that roll show each line again above the next one.
+    """
+    lines: list[str] = []
+    for cue in cues:
+        for line in cue.text.split("\n"):
+            plain = " ".join(html.unescape(_TAG.sub("", line)).split())
+            if plain and plain not in lines[-2:]:
+                lines.append(plain)
+    return "\n".join(lines)
 
 
 def _cues(lines: Sequence[str]) -> tuple[list[Cue], int]:

@@ -61,7 +61,8 @@ class Services:
     `discarded_kept` is how long a deleted video can be restored; `upload_lifetime` how long an
     upload by tus may take, None: any time;
     `operator_digest` is the SHA-256 of the operator key, None where the operator API is
-    closed. `ingest` has the URLs that encoders publish to, by protocol.
+    closed. `ingest` has the URLs that encoders publish to, by protocol. `transcripts` and
+    `summaries`: whether there are commands that make them.
     """
 
     db: Database
@@ -77,6 +78,8 @@ class Services:
     live_status: LiveStatus = _off_the_air
     ingest: Mapping[IngestProtocol, str] = field(default_factory=dict)
     operator_digest: bytes | None = None
+    transcripts: bool = False
+    summaries: bool = False
     rate_limits: Mapping[str, RateLimits] = field(default_factory=dict)
     limiter: RateLimiter = field(default_factory=RateLimiter)
     identities: Recent[bytes, Identity] = field(

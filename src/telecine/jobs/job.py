@@ -15,6 +15,8 @@ class Lane(enum.StrEnum):
     EXTRA = "extra"
     SYSTEM = "system"
     INGEST = "ingest"
+    TRANSCRIPT = "transcript"
+    SUMMARY = "summary"
 
 
 @dataclass(frozen=True, slots=True)

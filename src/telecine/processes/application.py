@@ -125,6 +125,8 @@ def services(settings: Settings, briefing: Briefing) -> Services:
         operator_digest=bytes.fromhex(briefing.operator_digest),
         rate_limits=limits,
         ingest=ingest_urls(settings),
+        transcripts=bool(settings.transcript_command),
+        summaries=bool(settings.summary_command),
     )
 
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import shlex
+import shutil
 import signal
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
@@ -13,13 +15,16 @@ import uvloop
 
 from telecine.db.engine import Database
 from telecine.db.notify import Listener
+from telecine.domains.captions import handlers as caption_handlers
 from telecine.domains.encodings import handlers, speeds, wants
 from telecine.domains.encodings.explanations import cleaned
 from telecine.domains.encodings.handlers import Bench
 from telecine.domains.encodings.handlers.jit import JitEncoder
 from telecine.domains.sources import handlers as source_handlers
+from telecine.domains.summaries import handlers as summary_handlers
 from telecine.domains.webhooks.delivering import Deliverer
 from telecine.domains.webhooks.operations import EVENTS
+from telecine.domains.words.commands import Command, Commands
 from telecine.ffmpeg.binary import encoders, find_ffmpeg
 from telecine.ffmpeg.runner import Runner
 from telecine.ffmpeg.sharing import HostSlots, Precedence
@@ -46,6 +51,8 @@ _SLOTS = {
     Lane.SYSTEM: 4,
     Lane.INGEST: ingest.SLOTS,
     Lane.EXTRA: 1,
+    Lane.TRANSCRIPT: 1,
+    Lane.SUMMARY: 1,
 }
 _ANNOUNCE_EVERY_S = 3600.0
 _MEASURE_EVERY_S = 10.0
@@ -77,6 +84,20 @@ def extra_codecs(settings: Settings, ffmpeg: Path) -> tuple[str, ...]:
     for codec in missing:
         log.warning("not encoded in a codec", codec=codec, missing=ENCODERS[codec])
     return tuple(codec for codec in settings.extra_codecs if codec not in missing)
+
+
+def commands(settings: Settings) -> Commands:
+    """Return the operator's programs, and where they work; say which cannot be found."""
+    for line in filter(None, (settings.transcript_command, settings.summary_command)):
+        program = shlex.split(line)[0]
+        if shutil.which(program) is None:
+            log.warning("command not found", program=program)
+    return Commands(
+        folder=settings.data / "commands",
+        reserve_bytes=settings.disk_reserve_mib << 20,
+        transcript=Command.of(settings.transcript_command, settings.transcript_limit_s),
+        summary=Command.of(settings.summary_command, settings.summary_limit_s),
+    )
 
 
 async def equipped(settings: Settings, place: Bench) -> Bench:
@@ -141,11 +162,14 @@ async def work(child: Child, briefing: Briefing) -> None:
         OutboundClient(ingest.outbound_policy(child.settings))
     )
     sources = ingest.ingest_bench(child.settings, db, place.store, client)
+    made_by = commands(child.settings)
     deliverer = Deliverer(db, client, sealer(child.settings, briefing))
 
     async def give_up(job: Job, reason: str) -> None:
         await handlers.record_giving_up(place, job, reason)
         await source_handlers.record_giving_up(sources, job, reason)
+        await caption_handlers.record_giving_up(place, job, reason)
+        await summary_handlers.record_giving_up(place, job, reason)
 
     viewers = viewers_encoder(child.settings, place)
     listener = Listener(briefing.database_url)
@@ -158,7 +182,12 @@ async def work(child: Child, briefing: Briefing) -> None:
             while not stopping.is_set():
                 worker = Worker(
                     briefing.database_url,
-                    {**handlers.bind(place), **source_handlers.bind(sources)},
+                    {
+                        **handlers.bind(place),
+                        **source_handlers.bind(sources),
+                        **caption_handlers.bind(place, made_by),
+                        **summary_handlers.bind(place, made_by),
+                    },
                     {**_SLOTS, Lane.LADDER: child.settings.encode_slots},
                     give_up,
                     periodic=(*beside_the_jobs(child, place), *sweeps),

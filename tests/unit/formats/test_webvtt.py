@@ -176,3 +176,30 @@ def test_whatever_looks_like_subrip_becomes_readable(rest: bytes) -> None:
     data = b"1\n00:00:01,000 --> 00:00:02,000\n" + rest
     assert is_subrip(data)
     assert parse(from_subrip(data)).cues[0].start_ms == 1000
+
+
+@pytest.mark.parametrize(
+    ("file", "language"),
+    [
+        ("WEBVTT\nKind: captions\nLanguage: pt-BR \n\n00:01.000 --> 00:02.000\nx\n", "pt-BR"),
+        ("WEBVTT\r\nlanguage:fr\r\n\r\n", "fr"),
+        ("WEBVTT\n\nLanguage: fr\n", None),
+        ("WEBVTT\n00:01.000 --> 00:02.000\nLanguage: fr\n", None),
+        ("WEBVTT\nLanguage: two words\n", None),
+        ("WEBVTT", None),
+    ],
+)
+def test_a_header_may_tell_the_language(file: str, language: str | None) -> None:
+    assert webvtt.stated_language(file.encode()) == language
+
+
+def test_what_is_said_is_text_without_markup_and_repetition() -> None:
+    texts = [
+        "<v Ann>Tea &amp; <b>milk</b>",
+        "Tea &amp; milk\n<00:01.000><c> or  coffee</c>",
+        "or coffee\n",
+        "Tea",
+    ]
+    cues = [Cue(n, n + 1, text) for n, text in enumerate(texts)]
+    assert webvtt.spoken_text(cues) == "Tea & milk\nor coffee\nTea"
+    assert webvtt.spoken_text([]) == ""

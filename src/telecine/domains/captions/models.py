@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, Integer
+from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, Integer, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from telecine.db.engine import Base
@@ -30,3 +30,5 @@ class Caption(TextTrack, Base):
     __table_args__ = (Index("ix_caption_project_id", "project_id"),)
 
     is_default: Mapped[bool] = mapped_column(default=False)
+    # Out of a transcript: those that were sent are never replaced by one.
+    generated: Mapped[bool] = mapped_column(default=False, server_default=false())

@@ -14,6 +14,7 @@ from telecine.domains.captions.models import Caption, TextTrack
 from telecine.domains.encodings.operations import MEDIA_CHANGED
 from telecine.domains.videos import operations as videos
 from telecine.domains.videos.queries import VideoRow
+from telecine.domains.words import operations as words
 from telecine.problems import bad_request, invalid_attribute, not_found
 
 T = TypeVar("T", bound=TextTrack)
@@ -45,11 +46,19 @@ async def found(
 
 
 async def put(
-    tx: Transaction, kind: type[T], project_id: UUID, video_id: str, language: str, stored: Stored
+    tx: Transaction,
+    kind: type[T],
+    project_id: UUID,
+    video_id: str,
+    language: str,
+    stored: Stored,
+    *,
+    generated: bool = False,
 ) -> tuple[VideoRow, T, str | None]:
     """Record the track of a video in a language; return also the key that it replaces.
 
-    A caption that was the default stays it. Raises Problem 404.
+    A caption that was the default stays it; `generated` ones come from a transcript.
+    Raises Problem 404.
     """
     video = await videos.found(tx, project_id, video_id, lock=True)
     row = await queries.track(tx, kind, project_id, video.id, language)
@@ -63,6 +72,8 @@ async def put(
         replaced = row.key
     row.key, row.size_bytes = stored.key, stored.size_bytes
     row.header_bytes = stored.header_bytes
+    if isinstance(row, Caption):
+        row.generated = generated
     await tx.flush()
     await notify(tx, MEDIA_CHANGED, video_id)
     return video, row, replaced
@@ -92,6 +103,8 @@ async def remove(
     check_language(language)
     row = await _track(tx, kind, project_id, video, language)
     await tx.delete(row)
+    if isinstance(row, Caption) and row.generated:
+        await words.forget_transcript(tx, project_id, video.id, language)
     await notify(tx, MEDIA_CHANGED, video_id)
     return row.key
 

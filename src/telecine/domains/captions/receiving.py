@@ -15,6 +15,7 @@ from telecine.domains.videos import operations as videos
 from telecine.domains.videos.queries import VideoRow
 from telecine.formats import webvtt
 from telecine.formats.errors import FormatError
+from telecine.formats.webvtt import WebVtt
 from telecine.http.multipart import Memory, invalid_file, receive_file
 from telecine.http.services import Services
 from telecine.problems import Problem
@@ -45,7 +46,7 @@ async def receive(
     received = Memory()
     await receive_file(request, received, max_bytes=MAX_BYTES)
     data, header_bytes = await to_thread.run_sync(judged, bytes(received.data), limiter=_reading)
-    key = f"{project_id}/{video_id}/text/{ids.nonce()}.vtt"
+    key = new_key(project_id, video_id)
     await services.store.put(key, data)
     stored = Stored(key, len(data), header_bytes)
     try:
@@ -68,8 +69,19 @@ def judged(data: bytes) -> tuple[bytes, int]:
         Problem: 400, it is neither WebVTT nor SubRip.
     """
     try:
-        if not webvtt.is_webvtt(data) and webvtt.is_subrip(data):
-            data = webvtt.from_subrip(data)
-        return data, webvtt.parse(data).header_bytes
+        data, track = understood(data)
     except FormatError as error:
         raise invalid_file(f"The file is neither WebVTT nor SubRip. {error}") from None
+    return data, track.header_bytes
+
+
+def understood(data: bytes) -> tuple[bytes, WebVtt]:
+    """Return a file as WebVTT, and what is in it. Raises FormatError."""
+    if not webvtt.is_webvtt(data) and webvtt.is_subrip(data):
+        data = webvtt.from_subrip(data)
+    return data, webvtt.parse(data)
+
+
+def new_key(project_id: UUID, video_id: str) -> str:
+    """Return a key for the file of a track that no other one has."""
+    return f"{project_id}/{video_id}/text/{ids.nonce()}.vtt"

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path
 
+from telecine.db.engine import Transaction
 from telecine.domains.accounts.auth import authenticate_operator
 from telecine.domains.encodings import explanations, on_demand, operations, queries
 from telecine.domains.encodings.jobs import attempts_of
@@ -14,10 +16,12 @@ from telecine.domains.encodings.schemas import (
     ReportDocument,
     ReportWish,
     StepDocument,
+    WordsDocument,
     WorkDocument,
 )
 from telecine.domains.sources.arrivals import Arrival, arrival_of
 from telecine.domains.sources.jobs import CopySource, DownloadSource
+from telecine.domains.words.queries import summary_of, transcript_of
 from telecine.http.body import JsonRoute
 from telecine.http.openapi import OPERATOR_TAG
 from telecine.http.schemas import problems
@@ -88,9 +92,12 @@ async def _shown(services: Services, video_id: str) -> WorkDocument:
         arrival = await arrival_of(tx, video_id)
         renditions = [] if asset is None else await queries.renditions_of(tx, asset.id)
         steps = [] if asset is None else await queries.steps_of(tx, asset.id)
+        owner = asset if arrival is None else arrival.source
+        words = {} if owner is None else await _words(tx, owner.project_id, owner.video_id)
     first = [] if arrival is None else _arrival_steps(arrival)
     if asset is not None:
-        return _work(asset, renditions, [*first, *map(_step, steps)])
+        document = _work(asset, renditions, [*first, *map(_step, steps)])
+        return document.model_copy(update=words)
     if arrival is None:
         raise not_found("videoId")
     return WorkDocument(
@@ -104,7 +111,27 @@ async def _shown(services: Services, video_id: str) -> WorkDocument:
         playable_at=None,
         renditions=[],
         steps=first,
+        **words,
     )
+
+
+async def _words(
+    tx: Transaction, project_id: UUID, video_id: UUID | None
+) -> dict[str, WordsDocument]:
+    """Return what came of the words of a video, by member; nothing of what nobody asked for."""
+    if video_id is None:  # it is being deleted
+        return {}
+    transcript = await transcript_of(tx, project_id, video_id)
+    summary = await summary_of(tx, project_id, video_id)
+    found = {
+        "transcript": None if transcript is None else (transcript.state, transcript.failure),
+        "summary": None if summary is None else (summary.source_status, summary.failure),
+    }
+    return {
+        name: WordsDocument(state=told[0], failure=told[1], reason=_plain(told[1]))
+        for name, told in found.items()
+        if told is not None
+    }
 
 
 @router.get("/_/videos/{videoId}/report", responses=problems(404))

@@ -36,6 +36,14 @@ _WORDS: Mapping[str, str] = {
     "launch": "The encoder could not be started: see `telecine doctor`.",
     "source": "The uploaded file cannot be read back from storage as it was stored.",
     "wrong-output": "The encoder made something else than was planned.",
+    "no-command": "No program that does this is configured here.",
+    "command-failed": "The program that does this failed; its last words are in the log.",
+    "command-slow": "The program that does this took too long and was stopped.",
+    "command-output": "What the program wrote cannot be used.",
+    "no-sound": "There is no sound in the video.",
+    "no-speech": "Nobody speaks in the video.",
+    "few-words": "Too few words are spoken in the video.",
+    "transcript": "There is no transcript, because that failed.",
     "clip-empty": "There is nothing of the video between the start and the end of the clip.",
 }
 CUT_OFF, DAMAGED = "cut-off", "damaged"
@@ -60,7 +68,7 @@ _PATH = re.compile(r"(?<![\w/:.])/(?:[^/\s'\":,)]+/)+")
 def slug(failure: str) -> str:
     """Return the machine-readable part of a failure, `slug: detail`."""
     first, _, rest = failure.partition(": ")
-    return slug(rest) if first in ("MediaError", "RunnerError") and rest else first
+    return slug(rest) if first in ("MediaError", "RunnerError", "CommandError") and rest else first
 
 
 def plain(failure: str) -> str:

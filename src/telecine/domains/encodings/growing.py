@@ -47,6 +47,7 @@ from telecine.domains.encodings.recording import (
 )
 from telecine.domains.sources import queries as sources
 from telecine.domains.sources.models import Source
+from telecine.domains.words import operations as words
 from telecine.jobs import queue
 from telecine.pipeline.model import Plan
 from telecine.pipeline.spans import audio_spans
@@ -127,6 +128,7 @@ async def record_end(tx: Transaction, asset: Asset, plan: Plan) -> None:
         await queue.enqueue(tx, TakeStill(asset_id=asset.id, at_ms=at_ms), priority=NORMAL)
     await ask_for_extras(tx, asset, rows)
     await ask_for_checks(tx, asset, rows)
+    await words.media_ready(tx, asset.project_id, asset.video_id, asset.id)
 
 
 async def _finish_whole(tx: Transaction, rows: Sequence[Rendition]) -> None:

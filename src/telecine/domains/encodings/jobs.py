@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from telecine.domains.encodings import wants
+from telecine.domains.words.jobs import MakeSummary, MakeTranscript
 from telecine.jobs.job import Job, Lane
 from telecine.pipeline.extra import EXTRA_CODECS
 
@@ -155,6 +156,8 @@ _STEPS: dict[type[Job], str] = {
     TakeStill: "thumbnail",
     MakeStoryboard: "storyboard",
     CheckAsset: "report",
+    MakeTranscript: "transcript",
+    MakeSummary: "summary",
 }
 _ATTEMPTS = {
     "on": wants.ATTEMPTS,  # demand: no job, but told beside them
@@ -167,4 +170,6 @@ _ATTEMPTS = {
     "thumbnail": TakeStill.attempts,
     "storyboard": MakeStoryboard.attempts,
     "report": CheckAsset.attempts,
+    "transcript": MakeTranscript.attempts,
+    "summary": MakeSummary.attempts,
 }

@@ -40,6 +40,7 @@ from telecine.domains.encodings.models import (
 from telecine.domains.encodings.operations import BACKGROUND, MEDIA_CHANGED, NORMAL, URGENT
 from telecine.domains.webhooks import events
 from telecine.domains.webhooks.operations import announce
+from telecine.domains.words import operations as words
 from telecine.jobs import queue
 from telecine.pipeline.extra import is_extra
 from telecine.pipeline.model import Plan
@@ -123,6 +124,8 @@ async def record_plan(
     )
     for row in queries.ladder(rows):
         await announce_ready(tx, asset, rows, row)
+    if asset.growth != Growth.OPEN:
+        await words.media_ready(tx, asset.project_id, asset.video_id, asset.id)
     await notify(tx, MEDIA_CHANGED, asset.public_id)
 
 
@@ -203,6 +206,7 @@ async def record_failure(tx: Transaction, asset_id: UUID, failure: str) -> None:
     asset.state = AssetState.FAILED
     asset.failure = failure
     await _announce_failed(tx, asset, [], failure)
+    await words.media_failed(tx, asset.project_id, asset.video_id, failure)
     await notify(tx, MEDIA_CHANGED, asset.public_id)
 
 

@@ -43,11 +43,20 @@ class RenditionDocument(Wire):
     reason: str | None
 
 
+class WordsDocument(Wire):
+    """What came of a transcript or a summary that was asked for."""
+
+    state: str
+    failure: str | None
+    reason: str | None
+
+
 class WorkDocument(Wire):
     """The work on the current asset of a video.
 
     `failure` is for programs, `reason` says the same to people. `remarks` tell what is
-    wrong with a source that plays all the same.
+    wrong with a source that plays all the same. `transcript` and `summary` are null where
+    nobody asked for one.
     """
 
     video_id: str
@@ -60,6 +69,8 @@ class WorkDocument(Wire):
     playable_at: datetime | None
     renditions: list[RenditionDocument]
     steps: list[StepDocument]
+    transcript: WordsDocument | None = None
+    summary: WordsDocument | None = None
 
 
 class CheckDocument(Wire):

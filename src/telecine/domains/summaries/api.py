@@ -8,7 +8,6 @@ from fastapi.responses import JSONResponse
 from telecine.domains.accounts.auth import Caller
 from telecine.domains.accounts.idempotency import Once
 from telecine.domains.summaries import operations, queries
-from telecine.domains.summaries.models import Origin, SourceStatus, Summary
 from telecine.domains.summaries.queries import SORTS, Listing, Shown
 from telecine.domains.summaries.schemas import (
     SummaryCreation,
@@ -17,6 +16,7 @@ from telecine.domains.summaries.schemas import (
     SummarySource,
     SummarySourceChange,
 )
+from telecine.domains.words.models import ATTRIBUTES, Origin, SourceStatus, Summary
 from telecine.http import pagination, query
 from telecine.http.body import JsonRoute
 from telecine.http.query import Items
@@ -104,11 +104,18 @@ async def list_summaries(request: Request, caller: Caller, services: AppServices
     response_model=SummaryDocument,
     responses=problems(400, 404, 409, 422),
 )
-async def create_summary(caller: Caller, once: Once, payload: SummaryCreation) -> JSONResponse:
+async def create_summary(
+    caller: Caller, services: AppServices, once: Once, payload: SummaryCreation
+) -> JSONResponse:
     """Begin the summary of a video, of which there is one at most."""
     async with once.transaction() as tx:
         shown = await operations.create_summary(
-            tx, caller.project_id, payload.video_id, automatic=payload.origin is not None
+            tx,
+            caller.project_id,
+            payload.video_id,
+            automatic=payload.origin is not None,
+            attributes=payload.attributes or ATTRIBUTES,
+            possible=services.summaries,
         )
         return once.keep(JSONResponse(document(shown), 201))
 
@@ -149,7 +156,7 @@ async def get_source(summary_id: SummaryId, caller: Caller, services: AppService
     summary="Update summary details",
     status_code=201,
     response_model=SummarySource,
-    responses=problems(400, 404),
+    responses=problems(400, 404, 409),
 )
 async def change_source(
     summary_id: SummaryId, caller: Caller, services: AppServices, payload: SummarySourceChange

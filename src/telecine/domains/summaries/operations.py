@@ -1,53 +1,47 @@
 """Changes of summaries."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
-import structlog
-
-from telecine import clock, ids
+from telecine import clock
 from telecine.db.engine import Transaction
 from telecine.domains.summaries import queries
-from telecine.domains.summaries.models import Origin, SourceStatus, Summary
 from telecine.domains.summaries.queries import Shown
 from telecine.domains.videos import operations as videos
-from telecine.problems import not_found, problem
-
-log = structlog.get_logger()
-
-PREFIX = "summary_"
+from telecine.domains.videos import wishes
+from telecine.domains.words import operations as words
+from telecine.domains.words.models import ATTRIBUTES, Origin, SourceStatus, Summary
+from telecine.problems import not_found
 
 
 async def create_summary(
-    tx: Transaction, project_id: UUID, video_id: str, *, automatic: bool
+    tx: Transaction,
+    project_id: UUID,
+    video_id: str,
+    *,
+    automatic: bool,
+    attributes: Collection[str] = ATTRIBUTES,
+    possible: bool = False,
 ) -> Shown:
     """Create the summary of a video, without its words.
 
-    `automatic`: they were to be found by themselves; nobody here does that, which the
-    status says at once.
+    `automatic`: they will be found, if that is `possible` here.
 
     Raises:
         Problem: 404, there is no such video; 409, it has a summary.
     """
     video = await videos.found(tx, project_id, video_id, lock=True)
-    if await queries.of_video(tx, project_id, video.id) is not None:
-        title = "A summary already exists or is being created on this video."
-        detail = "You can delete the existing summary and generate a new one."
-        raise problem(409, "summary-already-exists", title, "videoId", detail)
-    now = clock.now()
-    created = Summary(
-        project_id=project_id,
-        video_id=video.id,
-        public_id=ids.public_id(PREFIX),
+    created = await words.add_summary(
+        tx,
+        project_id,
+        video.id,
+        asked_as="videoId",
+        attributes=attributes,
         origin=Origin.AUTO if automatic else Origin.API,
-        source_status=SourceStatus.FAILED if automatic else SourceStatus.MISSING,
-        created_at=now,
-        updated_at=now,
+        possible=possible,
+        asset_id=await wishes.ready_asset(tx, video.id),
     )
-    tx.add(created)
-    await tx.flush()
-    if automatic:
-        log.info("summary not made", video=video_id, reason="no program for it is configured")
+    await wishes.check_media(tx, project_id, video.id)
     return Shown(created, video_id)
 
 
@@ -58,16 +52,22 @@ async def change_source(
     abstract: str | None,
     takeaways: Sequence[str] | None,
 ) -> Summary:
-    """Write the words of a summary; what is None stays as it is. Raises Problem 404."""
+    """Write the words of a summary; what is None stays as it is.
+
+    Raises:
+        Problem: 404, there is no such summary; 409, its words are being made.
+    """
     row = await queries.summary(tx, project_id, public_id, lock=True)
     if row is None:
         raise not_found("summaryId")
+    if row.source_status == SourceStatus.WAITING:
+        raise words.already_exists(None)
     if abstract is not None:
         row.abstract = abstract
     if takeaways is not None:
         row.takeaways = [*takeaways]
     if row.abstract or row.takeaways:
-        row.source_status = SourceStatus.COMPLETED
+        row.source_status, row.failure = SourceStatus.COMPLETED, None
     row.updated_at = clock.now()
     return row
 

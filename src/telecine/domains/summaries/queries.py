@@ -7,8 +7,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, func, select
 
 from telecine.db.engine import Transaction
-from telecine.domains.summaries.models import Summary
 from telecine.domains.videos.models import Video
+from telecine.domains.words.models import Summary
 from telecine.http.pagination import Page
 
 SORTS = {
@@ -58,12 +58,6 @@ async def summary(
         rows = rows.with_for_update(of=Summary)
     found = (await tx.execute(rows)).one_or_none()
     return None if found is None else found[0]
-
-
-async def of_video(tx: Transaction, project_id: UUID, video_id: UUID) -> Summary | None:
-    """Return the summary of a video, None if it has none."""
-    rows = select(Summary).where(Summary.project_id == project_id, Summary.video_id == video_id)
-    return (await tx.scalars(rows)).one_or_none()
 
 
 async def page(

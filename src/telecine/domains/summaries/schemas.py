@@ -17,7 +17,8 @@ class SummaryCreation(Wire):
     video_id: Annotated[str, StringConstraints(max_length=64), NO_NUL]
     origin: Literal["auto"] | None = Field(
         default=None,
-        description="`auto`: made by itself, which this release cannot; its status is `failed`. "
+        description="`auto`: made of what is said in the video; where nothing is configured for "
+        "that, its status is `failed`. "
         "Otherwise its words are sent to `PATCH /summaries/{summaryId}/source`.",
     )
     attributes: Annotated[list[Literal["abstract", "takeaways"]], Field(max_length=10)] | None = (

@@ -12,11 +12,20 @@ from telecine.db.engine import Transaction
 from telecine.domains.accounts.auth import Caller
 from telecine.domains.accounts.idempotency import Once
 from telecine.domains.encodings import queries as media
-from telecine.domains.videos import documents, legacy, listing, operations, origins, queries
+from telecine.domains.videos import (
+    documents,
+    legacy,
+    listing,
+    operations,
+    origins,
+    queries,
+    wishes,
+)
 from telecine.domains.videos.documents import Json, Presenter
 from telecine.domains.videos.queries import VideoRow
 from telecine.domains.videos.schemas import VideoCreation, VideoDocument, VideoList, VideoUpdate
 from telecine.domains.videos.status_schemas import VideoStatus
+from telecine.domains.videos.wishes import Wishes
 from telecine.domains.watermarks import operations as watermarks
 from telecine.http import pagination
 from telecine.http.body import JsonRoute
@@ -61,6 +70,18 @@ async def check_version(tx: Transaction, request: Request, project_id: UUID, vid
     if wanted:
         row = await operations.found(tx, project_id, video_id, lock=True)
         check_if_match(", ".join(wanted), documents.etag(row))
+
+
+def wishes_of(payload: VideoCreation | VideoUpdate, services: Services) -> Wishes:
+    """Return what a request wants to have of what is said."""
+    return Wishes(
+        transcript=payload.transcript,
+        language=payload.language is not None,
+        summary=bool(payload.transcript_summary),
+        attributes=payload.transcript_summary_attributes or (),
+        transcripts_possible=services.transcripts,
+        summaries_possible=services.summaries,
+    )
 
 
 @router.get(
@@ -111,9 +132,11 @@ async def create_video(
             values["watermarks"] = [await watermarks.burning(tx, caller.project_id, wish)]
         if payload.source is None:
             row = await operations.create_video(tx, caller.project_id, values)
-            return once.keep(reply(request, services, row, 201))
-        row = await origins.create_from(tx, caller.project_id, values, payload.source)
-        return once.keep(reply(request, services, row, 202))
+        else:
+            row = await origins.create_from(tx, caller.project_id, values, payload.source)
+        await wishes.ask(tx, caller.project_id, row, wishes_of(payload, services))
+        status = 201 if payload.source is None else 202
+        return once.keep(reply(request, services, row, status))
 
 
 @router.get(
@@ -155,6 +178,7 @@ async def update_video(
     async with services.db.transaction() as tx:
         await check_version(tx, request, caller.project_id, video_id)
         row = await operations.update_video(tx, caller.project_id, video_id, payload.columns())
+        await wishes.ask(tx, caller.project_id, row, wishes_of(payload, services))
     return reply(request, services, row)
 
 

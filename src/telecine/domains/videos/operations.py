@@ -18,7 +18,7 @@ from telecine.domains.encodings.operations import MEDIA_CHANGED, AssetOptions, V
 from telecine.domains.players import operations as players
 from telecine.domains.sources import fetching
 from telecine.domains.sources.models import Source
-from telecine.domains.videos import queries, timecodes
+from telecine.domains.videos import queries, timecodes, wishes
 from telecine.domains.videos.clips import ASSUMED_RATE, Span
 from telecine.domains.videos.models import Video
 from telecine.domains.videos.queries import COLUMNS, VideoRow
@@ -74,6 +74,14 @@ async def update_video(
     return await _write(tx, project_id, row, changes)
 
 
+async def language_heard(
+    tx: Transaction, project_id: UUID, row: VideoRow, language: str
+) -> VideoRow:
+    """Note what is spoken in a video whose row is locked, unless its owner has said so."""
+    heard = {"language": language, "language_origin": "auto"}
+    return await _write(tx, project_id, row, heard if row.language is None else {})
+
+
 async def _write(
     tx: Transaction, project_id: UUID, row: VideoRow, changes: Mapping[str, Any]
 ) -> VideoRow:
@@ -107,6 +115,7 @@ async def delete_video(
 async def restore_video(tx: Transaction, project_id: UUID, public_id: str) -> VideoRow:
     """Bring a discarded video back, with all it had. Raises Problem 404."""
     row = await found(tx, project_id, public_id, lock=True, discarded=True)
+    await wishes.resume(tx, project_id, row.id)
     return await _write(tx, project_id, row, {"discarded_at": None, "deletes_at": None})
 
 

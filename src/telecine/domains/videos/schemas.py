@@ -166,10 +166,13 @@ class VideoCreation(_Editable):
     watermark: VideoWatermark | None = None
     language: Language | None = None
     transcript: Flag | None = Field(
-        default=None, description="Accepted; this release makes no transcripts."
+        default=None,
+        description="Whether captions are made of what is said, in `language` or the one that "
+        "is recognised, where a command for it is configured.",
     )
     transcript_summary: Flag | None = Field(
-        default=None, description="Accepted; this release makes no summaries."
+        default=None,
+        description="Whether a summary is made of what is said; it has the origin `auto`.",
     )
     transcript_summary_attributes: Summaries | None = None
     published_at: Annotated[datetime, BeforeValidator(_moment)] | None = None

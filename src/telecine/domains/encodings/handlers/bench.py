@@ -167,7 +167,7 @@ class Bench:
             except Exception as error:
                 reason = (
                     str(error)
-                    if isinstance(error, RunnerError)
+                    if isinstance(error, RunnerError | PermanentFailure)
                     else (f"{type(error).__name__}: {error}")
                 )
                 _explain(detail, reason, meter)
