@@ -104,3 +104,32 @@ def test_node_clients(
     argv = [node, path, folder, wanted, telecine_server.base_url, tenant.key, files]
     printed = packages.run(argv, env=packages.node_environment())
     check_store(telecine_server, files, printed, videos)
+
+
+@pytest.fixture(scope="module")
+def huge(files: Path) -> Path:
+    """Larger than the 50 MiB, or 64, that clients send at a time if nobody tells them."""
+    path = files / "huge.mp4"
+    path.write_bytes(padded((files / "small.mp4").read_bytes(), (65 << 20) + 1))
+    return path
+
+
+def test_python_in_chunks_of_its_own_choice(
+    telecine_server: TelecineServer, tenant: Tenant, huge: Path
+) -> None:
+    script = SCRIPTS / "python" / "default_chunks.py"
+    argv = [sys.executable, script, telecine_server.base_url, tenant.key, huge]
+    printed = packages.run(argv, env=dict(os.environ))
+    check_store(telecine_server, huge.parent, printed, 1)
+
+
+@pytest.mark.node
+def test_node_in_chunks_of_its_own_choice(
+    telecine_server: TelecineServer, tenant: Tenant, huge: Path
+) -> None:
+    folder = packages.node_package("@api.video/nodejs-client", NEWEST_NODE)
+    script = SCRIPTS / "node" / "default_chunks.cjs"
+    node = packages.node_program("node")
+    argv = [node, script, folder, telecine_server.base_url, tenant.key, huge]
+    printed = packages.run(argv, env=packages.node_environment())
+    check_store(telecine_server, huge.parent, printed, 1)
