@@ -10,6 +10,7 @@ from sqlalchemy import select
 from telecine.domains.encodings.models import Asset
 from telecine.domains.sources.models import Part, Source
 from telecine.domains.videos.models import Video
+from telecine.http.app import Api
 from tests.integration.domains.uploads.visiting import BOUNDARY, Visitor, body_of, file_part
 
 pytestmark = pytest.mark.anyio
@@ -77,9 +78,9 @@ async def test_a_file_that_was_broken_off_is_left_behind(visitor: Visitor) -> No
     assert await visitor.content(ids.pop()) == b"y" * 297
 
 
-@pytest.mark.parametrize("what", ["name", "agent", "origin", "token", "total"])
+@pytest.mark.parametrize("what", ["name", "agent", "origin", "address", "token", "total"])
 async def test_what_sets_files_apart(
-    visitor: Visitor, client: httpx.AsyncClient, what: str
+    visitor: Visitor, client: httpx.AsyncClient, app: Api, what: str
 ) -> None:
     first = await visitor.accept(b"a" * 99, "part 1/2")
     more: dict[str, str] = {}
@@ -90,6 +91,9 @@ async def test_what_sets_files_apart(
         visitor.agent = "another browser"
     elif what == "origin":
         visitor.http.headers["AV-Origin-Client"] = "nodejs:2.6.8"
+    elif what == "address":
+        elsewhere = httpx.ASGITransport(app, client=("192.0.2.7", 1))
+        visitor.http = httpx.AsyncClient(transport=elsewhere, base_url="http://api.test")
     elif what == "token":
         visitor.token = (await client.post("/upload-tokens")).json()["token"]
     else:
