@@ -12,6 +12,7 @@ from apivideo.exceptions import ApiException, NotFoundException
 from apivideo.model.summary_creation_payload import SummaryCreationPayload
 from apivideo.model.summary_update_payload import SummaryUpdatePayload
 from apivideo.model.video_creation_payload import VideoCreationPayload
+from apivideo.model.video_update_payload import VideoUpdatePayload
 
 
 def main(base_url: str, key: str) -> None:
@@ -35,6 +36,15 @@ def main(base_url: str, key: str) -> None:
         with pytest.raises(NotFoundException) as gone:
             summaries.get_summary_source(made.summary_id)
         assert json.loads(gone.value.body)["name"] == "summaryId"
+        wish = SummaryCreationPayload(video_id=video_id, origin="auto", attributes=["abstract"])
+        made = summaries.create(wish)
+        assert (made.origin, made.source_status) == ("auto", "waiting")
+        with pytest.raises(ApiException) as early:
+            summaries.update(made.summary_id, words)
+        assert (early.value.status, "name" in json.loads(early.value.body)) == (409, False)
+        with pytest.raises(ApiException) as again:
+            videos.update(video_id, VideoUpdatePayload(transcript_summary=True))
+        assert json.loads(again.value.body)["name"] == "transcriptSummary"
 
 
 if __name__ == "__main__":
