@@ -38,6 +38,12 @@ _NEXT_ON_DEMAND = (
     "It is tried again when somebody asks for it after half a minute, and with the ladder."
 )
 
+_ASK_AGAIN = {
+    "transcript": "Nothing more happens by itself. PATCH /videos/{videoId} with "
+    '{"transcript": true} asks for it again.',
+    "summary": "Nothing more happens by itself. Delete the summary and create another one.",
+}
+
 _NOTHING_FAILED = problem(
     409,
     "nothing-failed",
@@ -216,6 +222,11 @@ def _next(row: Step) -> str | None:
     if row.state == "failed" and row.name.startswith(on_demand.STEP):
         return _NEXT_ON_DEMAND
     return _NEXT.get(row.state)
+
+
+def _next(row: Step) -> str | None:
+    asked = _ASK_AGAIN.get(row.name) if row.state == "failed" else None
+    return asked or _NEXT.get(row.state)
 
 
 def _arrival_steps(arrival: Arrival) -> list[StepDocument]:

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from telecine.jobs.worker import PermanentFailure
+from tests.fixtures.application import ProjectKeys
 from tests.fixtures.media import barcode_mp4
 from tests.integration.domains.words.talking import Talks, command
 
@@ -186,6 +187,7 @@ async def test_without_a_program_the_reason_is_told(talks: Talks, barcode_clip: 
         "failed",
         "No program that does this is configured here.",
     )
+    assert '{"transcript": true}' in step["next"]
     await talks.change(video_id, transcript=True)  # it is by now
     await talks.work()
     assert await talks.languages(video_id) == ["en"]
@@ -249,6 +251,27 @@ async def test_a_video_may_go_meanwhile(talks: Talks, barcode_clip: Path) -> Non
     await talks.run(job)
     assert await talks.texts(video_id) == []
     assert await talks.events(video_id) == []
+
+
+async def test_a_video_that_comes_back_is_transcribed_then(
+    talks: Talks, project: ProjectKeys, barcode_clip: Path
+) -> None:
+    settings = f"/_/projects/{project.public_id}/settings"
+    reply = await talks.operator.patch(settings, json={"videoRestore": True})
+    assert reply.status_code == 200, reply.text
+    video_id = await talks.create(transcript=True, transcriptSummary=True)
+    await talks.send(video_id, barcode_clip)
+    (early,) = await talks.waiting("transcript")
+    assert (await talks.client.delete(f"/videos/{video_id}")).status_code == 204
+    await talks.run(early)
+    assert await talks.work() == 1  # a summary that nobody sees
+    assert await talks.texts(video_id) == []
+    body = {"discarded": False}
+    reply = await talks.client.patch(f"/discarded/videos/{video_id}", json=body)
+    assert reply.status_code == 200, reply.text
+    await talks.work()
+    assert await talks.languages(video_id) == ["en"]
+    assert (await talks.summary(video_id))["sourceStatus"] == "completed"
 
 
 async def test_a_file_that_cannot_be_read_is_not_waited_for(talks: Talks, tmp_path: Path) -> None:
