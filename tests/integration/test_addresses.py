@@ -128,6 +128,46 @@ async def test_addresses_of_videos(customer: Customer, viewer: httpx.Client, vid
         assert viewer.get(f"{unknown}").status_code == 404
 
 
+ASK_AGAIN, IMMUTABLE = "public, no-cache", "public, max-age=31536000, immutable"
+A_DAY, A_MINUTE, PRIVATE = "public, max-age=86400", "public, max-age=60", "private, no-store"
+
+KEPT = {
+    "hls/manifest.m3u8": ASK_AGAIN,
+    "hls/240p/manifest.m3u8": A_MINUTE,
+    "hls/audio/audio.m3u8": A_MINUTE,
+    "hls/240p/1-0.m4s": IMMUTABLE,
+    "hls/240p/init-1.mp4": IMMUTABLE,
+    "hls/audio/1-0.m4s": IMMUTABLE,
+    "hls/audio/init-1.mp4": IMMUTABLE,
+    "hls/240p/video-1-0.ts": IMMUTABLE,
+    "mp4/source.mp4": A_DAY,
+    "thumbnail.jpg": A_MINUTE,
+}
+
+
+async def test_how_long_caches_may_keep_them(customer: Customer, video: str) -> None:
+    """Of a finished video; nothing of a private one, nothing that is not there."""
+    await show(customer, video, public=True)
+    for path, kept in KEPT.items():
+        answer = customer.get(video, path)
+        assert (answer.status_code, answer.headers["cache-control"]) == (200, kept), path
+        etag = answer.headers["etag"]
+        again = customer.get(video, path, **{"If-None-Match": etag})
+        assert (again.status_code, again.headers["cache-control"]) == (304, kept), path
+    for path in ("hls/240p/1-99.m4s", "hls/240p/init-2.mp4", "nothing"):
+        missing = customer.get(video, path)
+        assert missing.status_code == 404
+        assert "max-age" not in missing.headers.get("cache-control", ""), path
+    await show(customer, video, public=False)
+    try:
+        token = token_of(customer, f"/videos/{video}")
+        for path in KEPT:
+            answer = customer.get(video, f"token/{token}/{path}")
+            assert (answer.status_code, answer.headers["cache-control"]) == (200, PRIVATE), path
+    finally:
+        await show(customer, video, public=True)
+
+
 async def test_addresses_of_private_videos(
     customer: Customer, viewer: httpx.Client, video: str
 ) -> None:

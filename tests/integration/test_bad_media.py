@@ -1,5 +1,6 @@
 """Files that are no video, or not all of one: they end, and say why."""
 
+import json
 import os
 import struct
 from collections.abc import Callable, Iterator
@@ -9,7 +10,7 @@ import pytest
 
 from telecine.domains.encodings import explanations
 from tests.fixtures.customer import Customer, finished
-from tests.fixtures.media import AAC, barcode_mp4, make_clip
+from tests.fixtures.media import AAC, barcode_mp4, make_barcode, make_clip
 from tests.fixtures.server import TelecineServer
 from tests.fixtures.waiting import until
 from tests.integration.pipeline.inputs_of_streams import damaged
@@ -128,6 +129,48 @@ async def test_a_damaged_file_plays_and_says_so(customer: Customer, tmp_path: Pa
     work = customer.work(video_id)
     assert work["remarks"] == [explanations.REMARKS[explanations.DAMAGED]]
     assert work["reason"] is None
+
+
+def undecodable(folder: Path) -> Path:
+    """Return a movie whose pictures are noise; its index says that they must be encoded."""
+    ten_bits = ("-c:v", "libx264", "-pix_fmt", "yuv420p10le")
+    data = bytearray(make_barcode("ten-bits.mov", *ten_bits, frames=60, audio=False).read_bytes())
+    at = data.index(b"mdat") + 4
+    size = int.from_bytes(data[at - 8 : at - 4], "big") - 8
+    data[at : at + size] = b"\x55" * size
+    file = folder / "undecodable.mov"
+    file.write_bytes(data)
+    return file
+
+
+async def test_what_is_planned_and_cannot_be_encoded_fails_with_a_reason(
+    customer: Customer, telecine_server: TelecineServer, tmp_path: Path
+) -> None:
+    video_id = customer.upload(undecodable(tmp_path))
+    encoding = await finished(customer, video_id)
+    assert [(q["type"], q["quality"], q["status"]) for q in encoding["qualities"]] == [
+        ("hls", "240p", "failed"),
+        ("mp4", "240p", "failed"),
+    ]
+    work = customer.work(video_id)
+    steps = {step["name"]: step for step in work["steps"]}
+    assert steps["probe"]["state"] == "done"
+    assert steps["chunk 0"]["state"] == "failed"
+    reason = steps["chunk 0"]["detail"]["reason"]
+    assert reason.startswith("undecodable")
+    assert [(row["name"], row["state"]) for row in work["renditions"]] == [("240p", "failed")]
+    assert customer.get(video_id, "hls/240p/1-0.m4s").status_code == 503
+    lines = telecine_server.log.read_text(errors="replace").splitlines()
+    told = [json.loads(line) for line in lines if line.startswith("{") and '"worker-' in line]
+    (failed,) = [
+        line
+        for line in told
+        if (line["event"], line.get("video"), line.get("step"))
+        == ("step failed", video_id, "chunk 0")
+    ]
+    assert failed["reason"].startswith("undecodable")
+    gave_up = [line for line in told if line["event"] == "gave up" and line["job"] == "EncodeChunk"]
+    assert failed["reason"] in {line["reason"] for line in gave_up}
 
 
 async def test_a_failure_can_be_tried_again(customer: Customer, tmp_path: Path) -> None:

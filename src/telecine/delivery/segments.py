@@ -24,6 +24,7 @@ log = structlog.get_logger()
 
 _INDEXES_KEPT = 128
 _CUTS_KEPT = 256  # some 15 KB each: tables, not media
+_INITS_KEPT = 1024
 _REREAD_S = 0.5
 
 
@@ -47,6 +48,7 @@ class Segments:
         self._stored: OrderedDict[UUID, StoredIndex] = OrderedDict()
         self._cuts: OrderedDict[tuple[UUID, str, int], Sequence[Part]] = OrderedDict()
         self._pieces: dict[UUID, dict[int, StoredRange]] = defaultdict(dict)
+        self._inits: OrderedDict[UUID, bytes] = OrderedDict()  # newer than what media tell
         self._arrivals: dict[UUID, asyncio.Event] = defaultdict(asyncio.Event)
 
     def pieces_arrived(self, asset_id: UUID) -> None:
@@ -57,8 +59,9 @@ class Segments:
 
     async def init(self, asset: AssetView, rendition: RenditionView) -> bytes:
         """Return the init segment. Raises NotStoredYet before the first encode."""
-        if rendition.init is not None:
-            return rendition.init
+        known = rendition.init or self._inits.get(rendition.id)
+        if known is not None:
+            return known
         found = await self.get(asset, rendition, 0)
         if found.rest is not None:
             await found.rest.aclose()
@@ -66,6 +69,9 @@ class Segments:
             rows = await queries.renditions_of(tx, asset.id)
         for row in rows:
             if row.name == rendition.name and row.init is not None:
+                self._inits[rendition.id] = row.init
+                while len(self._inits) > _INITS_KEPT:
+                    self._inits.popitem(last=False)
                 return row.init
         raise NotStoredYet
 

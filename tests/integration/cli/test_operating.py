@@ -6,9 +6,11 @@ import subprocess
 from pathlib import Path
 
 import httpx
+import psycopg
 
 from telecine import __version__, clock
 from telecine.db import schema
+from telecine.db.release import RELEASE
 from telecine.domains.videos.signatures import sign
 from telecine.processes.exits import Exit
 from tests.fixtures.server import TelecineServer, running_telecine
@@ -147,6 +149,10 @@ def test_the_doctor_finds_a_running_server_sound(run: Run, telecine_server: Tele
     assert f"version {__version__}" in worker
     assert socket.gethostname() in worker
     assert "2 probe" in worker
+    sandbox = next(line for line in checked.stdout.splitlines() if line.split()[1] == "sandbox")
+    layers = dict(layer.split(": ") for layer in sandbox.split(maxsplit=2)[2].split(", "))
+    assert layers.keys() == {"landlock", "seccomp", "namespaces", "user"}
+    assert layers["seccomp"] == "yes"
 
 
 def test_the_doctor_misses_workers(run: Run, empty_database_url: str) -> None:
@@ -169,6 +175,35 @@ def test_the_doctor_names_what_is_wrong(run: Run, tmp_path: Path) -> None:
     assert checked.returncode == Exit.FAILED
     failed = [line.split()[1] for line in checked.stdout.splitlines() if line.split()[0] == "fail"]
     assert set(failed) == {"disk", "database", "ffmpeg", "sandbox"}
+
+
+def test_the_doctor_names_what_others_have(
+    run: Run, tmp_path: Path, empty_database_url: str
+) -> None:
+    """A port, a folder that is none, a database that a later program has migrated."""
+    schema.migrate(empty_database_url)
+    with psycopg.connect(empty_database_url) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.execute("UPDATE schema_release SET release = %s", [RELEASE + 2])
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        checked = run(
+            "doctor",
+            "--data",
+            "/dev/null/data",
+            TELECINE_PORT=str(port),
+            TELECINE_STORAGE=f"file://{tmp_path / 'media'}",
+            DATABASE_URL=empty_database_url,
+        )
+    assert checked.returncode == Exit.FAILED
+    assert "Traceback" not in checked.stderr
+    failed = [line for line in checked.stdout.splitlines() if line.split()[0] == "fail"]
+    told = dict(line.split(maxsplit=2)[1:] for line in failed)
+    assert f"Port {port} on 127.0.0.1 is in use" in told["port"]
+    assert told["data"].strip().endswith("/dev/null cannot be written")
+    assert "schema 9999 is too new for this release" in told["database"]
 
 
 def test_the_api_document_is_the_servers(run: Run, telecine_server: TelecineServer) -> None:

@@ -72,6 +72,7 @@ STREAMS = (
     Input(name="index-last.mp4"),
     Input(name="faststart.mp4", options=("-movflags", "+faststart")),
     Input(name="fragmented.mp4", options=FRAGMENTS, passed=(True, False)),
+    Input(name="h264.mov"),
     Input(name="dash.mp4", options=("-movflags", "dash+global_sidx+delay_moov+frag_keyframe")),
     other("matroska.mkv"),
     other("transport.ts"),

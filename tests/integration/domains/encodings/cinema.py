@@ -165,14 +165,19 @@ async def cinema(house: House, tmp_path: Path) -> AsyncIterator[Cinema]:
 
 
 @asynccontextmanager
-async def front(cinema: Cinema, queue_limit: int) -> AsyncIterator[Connect]:
-    """Serve the cinema's media over real sockets; gives what connects to them."""
+async def front(
+    cinema: Cinema, queue_limit: int = 4, wait_s: float = PATIENCE_S
+) -> AsyncIterator[Connect]:
+    """Serve the cinema's media over real sockets; gives what connects to them.
+
+    `wait_s`: how long viewers wait; on a slow machine, too, nobody is turned away.
+    """
     bench, listener, connected = cinema.bench, Listener(cinema.database_url), asyncio.Event()
     urls, sealer = PublicUrls.at("https://video.example.com"), Sealer(["s" * 32])
     countries = restrictions_of(urls, Countries())
     gate = build_gate(bench.db, listener, b"k" * 32, sealer, countries)
-    with pytest.MonkeyPatch.context() as patched:  # on a slow machine nobody is turned away
-        patched.setattr(viewing, "SEGMENT_WAIT_S", PATIENCE_S)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(viewing, "SEGMENT_WAIT_S", wait_s)
         delivery, _ = build_delivery(bench.db, bench.store, listener, urls, gate, queue_limit)
     listener.watch(connected.set, connected.clear)
     async with asyncio.TaskGroup() as group:

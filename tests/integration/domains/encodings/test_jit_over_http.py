@@ -4,15 +4,19 @@ import asyncio
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
+from structlog.testing import capture_logs
 
+from telecine.delivery.segments import Segments
+from telecine.delivery.wishes import NotStoredYet
 from telecine.domains.encodings import wants
 from telecine.domains.encodings.models import Want
+from telecine.domains.encodings.operations import BACKGROUND, NORMAL
 from telecine.ffmpeg.runner import MediaError
 from telecine.pipeline import encode
 from tests.fixtures.raw_http import Client, status_of
 from tests.fixtures.waiting import PATIENCE_S, until
-from tests.integration.domains.encodings.cinema import Cinema, front, stuck
+from tests.integration.domains.encodings.cinema import Cinema, House, front, stuck
 
 pytestmark = pytest.mark.anyio
 
@@ -69,6 +73,50 @@ async def test_a_viewer_too_many_is_told_to_come_again(
         answered = await again.until_end()
         assert status_of(answered) == 200
         assert b"moof" in answered
+
+
+async def test_who_has_waited_long_enough_is_told_to_come_again(
+    cinema: Cinema, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with (
+        front(cinema, wait_s=0.2) as connect,
+        front(cinema) as patiently,
+        stuck(monkeypatch),
+    ):
+        patient, client = await patiently(), await connect()
+        ask(patient, cinema, 1)
+        await wanted(cinema, claimed=1, waiting=0)
+        with capture_logs() as logs:
+            ask(client, cinema, 1)
+            answered = await client.until_end()
+        assert "segment not ready" in {line["event"] for line in logs}
+        assert status_of(answered) == 503
+        assert fields(answered)["retry-after"] == "1"
+        assert fields(answered)["cache-control"] == "no-store"
+        await wanted(cinema, claimed=1, waiting=0)  # for the one who still waits
+
+
+async def test_the_ladder_goes_on_where_somebody_watches(house: House) -> None:
+    """The chunk of the segment is moved to the front, once."""
+    chunk_of = next(n for n, end in enumerate(house.asset.plan.chunk_segments[1:]) if end > 4)
+    assert chunk_of > 0
+    before = await priorities(house)
+    assert set(before) == {BACKGROUND}
+    segments = Segments(house.bench.db, house.bench.store, wait_s=0.05)
+    with pytest.raises(NotStoredYet):
+        await segments.get(house.asset, house.asset.renditions["240p"], 4)
+    expected = [NORMAL if n == chunk_of else BACKGROUND for n in range(len(before))]
+    assert await priorities(house) == expected
+
+
+async def priorities(house: House) -> list[int]:
+    """Return the priorities of the waiting chunks, in their order."""
+    query = text(
+        "SELECT priority FROM procrastinate_jobs WHERE task_name = 'encodings.EncodeChunk'"
+        " ORDER BY (args->>'chunk')::int"
+    )
+    async with house.bench.db.transaction() as tx:
+        return list(await tx.scalars(query))
 
 
 async def test_what_cannot_be_encoded_is_no_error_of_the_server(
