@@ -8,6 +8,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from tests.contract import packages
 from tests.e2e.conftest import Upload
 from tests.e2e.embedding import near_browser, page_with
 from tests.e2e.test_playback import encoded
@@ -33,6 +34,29 @@ WITH_HLS_JS = """async ([url, sid, useHeaders, version]) => {
   hls.loadSource(url);
   hls.attachMedia(video);
   await video.play();
+}"""
+
+SHAKA = "5.2.12"
+WITH_SHAKA = """async ([url, sid, useHeaders]) => {
+  const video = document.createElement('video');
+  video.muted = true;
+  document.body.append(video);
+  shaka.polyfill.installAll();
+  const errors = [];
+  const player = new shaka.Player();
+  player.addEventListener('error', (event) => errors.push(String(event.detail)));
+  await player.attach(video);
+  player.configure({cmcd: {enabled: true, sessionId: sid, useHeaders}});
+  const asked = performance.now();
+  let startup = null;
+  video.addEventListener('playing', () => (startup ??= performance.now() - asked));
+  window.told = () => ({seconds: video.currentTime, startup, errors});
+  try {
+    await player.load(url);
+    await video.play();
+  } catch (error) {
+    errors.push(`${error} ${error.code} ${error.data}`);
+  }
 }"""
 
 
@@ -171,4 +195,39 @@ async def test_hls_js_tells_how_it_went(api: httpx.Client, upload: Upload) -> No
     assert renditions
     assert all(each.endswith("p") for each in renditions)
     # However slow the start and many the changes are, that costs no more than thirty.
+    assert 70 <= numbers(api, "quality-score/media-id", video_id)[video_id] <= 100
+
+
+@pytest.mark.browser
+@pytest.mark.node
+@pytest.mark.xdist_group("browser")
+async def test_shaka_tells_how_it_went(api: httpx.Client, upload: Upload) -> None:
+    folder = packages.node_package("shaka-player", SHAKA) / "node_modules" / "shaka-player"
+    library = (folder / "dist" / "shaka-player.compiled.js").read_text()
+    video_id = upload(barcode_mp4(frames=900), "Played by Shaka")  # more than it asks for at once
+    await encoded(api, video_id)
+    url = f"{api.base_url}/vod/{video_id}/hls/manifest.m3u8"
+    async with near_browser() as browser:
+        for use_headers in (False, True):
+            async with page_with(browser, library) as page:
+                await page.evaluate(WITH_SHAKA, [url, f"shaka-{use_headers}", use_headers])
+
+                async def far() -> bool:
+                    told = await page.evaluate("() => window.told()")
+                    assert told["errors"] == []
+                    return float(told["seconds"]) > 4
+
+                await until(far)
+
+    async def counted() -> bool:
+        # Two playbacks, of which nobody left before the start.
+        started = numbers(api, "exit-before-start-rate/media-id", video_id)
+        return started == {video_id: 0} and numbers(api, "startup-time/media-id", video_id) != {}
+
+    await until(counted)
+    assert numbers(api, "startup-time/browser", video_id).keys() == {"chrome"}
+    assert numbers(api, "rebuffer-count/media-id", video_id) == {video_id: 0}
+    renditions = numbers(api, "bitrate/rendition", video_id)
+    assert renditions
+    assert all(each.endswith("p") for each in renditions)
     assert 70 <= numbers(api, "quality-score/media-id", video_id)[video_id] <= 100

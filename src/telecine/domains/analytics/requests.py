@@ -37,6 +37,7 @@ class Track:
 
     asked_ms: int | None = None
     begun_ms: int | None = None
+    eased_ms: int | None = None  # when a request found data, and was not urgent any more
     is_late: bool = False  # it played before it was heard of
     count: int = 0
     follows: bool = False
@@ -59,10 +60,14 @@ class Track:
         begun_ms = self.begun_ms
         if begun_ms is None and not first and sample.has_data:
             begun_ms = sample.at_ms
+        eased_ms = self.eased_ms
+        if eased_ms is None and not first and sample.has_data and not sample.urgent:
+            eased_ms = sample.at_ms
         return replace(
             self,
             asked_ms=sample.at_ms if first else self.asked_ms,
             begun_ms=begun_ms,
+            eased_ms=eased_ms,
             is_late=self.is_late or (first and sample.has_data),
             count=self.count + 1,
             follows=self.follows or sample.follows,
@@ -82,8 +87,8 @@ class Track:
         """When it began to play, or that it did not, or that nobody knows."""
         if self.begun_ms is not None and not self.is_late:
             return self.begun_ms
-        if self.is_late or (self.count == 1 and not self.follows):
-            return UNTOLD_START  # all there is may have come with the one request
+        if self.is_late or not self.follows:
+            return UNTOLD_START  # all there is may have come with these
         return NOT_STARTED
 
 
@@ -152,12 +157,25 @@ class Tally:
             known = replace(known, wait_ms=waited_ms, wait_since_ms=None)
         return known
 
+    @property
+    def startup(self) -> int | None:
+        """When it began to play, or that it did not, or that nobody knows.
+
+        All of the picture of a short video is asked for before there is any (Shaka does): it
+        plays where the sound goes on behind that, in no hurry.
+        """
+        main, eased_ms = self.main, self.audio.eased_ms
+        begun = main.begun_ms is not None or main.is_late
+        if not begun and eased_ms is not None and eased_ms > main.last_ms:
+            return eased_ms
+        return main.startup
+
     def quality(self) -> Quality:
         """Return what it comes to."""
         main = self.main
         if main.asked_ms is None:
             return NO_QUALITY
-        startup_ms = main.startup
+        startup_ms = self.startup
         if self.start_ms is not None:
             startup_ms = self.start_ms
         elif startup_ms not in (None, NOT_STARTED, UNTOLD_START):

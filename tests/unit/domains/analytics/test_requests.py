@@ -80,6 +80,21 @@ def test_who_never_got_a_picture_has_not_started() -> None:
     assert quality(*told, video(3000, None)).startup_ms == 3000  # nothing is urgent any more
 
 
+def test_a_short_video_whose_picture_was_asked_for_at_once_has_started() -> None:
+    """As Shaka 5.2.12 asks for twelve seconds."""
+    looked_into = {"urgent": True, "duration_ms": 0, "bitrate_kbps": None}
+    asked = [playlist(0), *(video(60 + n, **looked_into) for n in range(3))]
+    asked += [sound(100, 0, urgent=True, follows=True), video(110, None, urgent=True)]
+    hurry = [*asked, sound(200, 4000, urgent=True, follows=True)]
+    assert quality(*hurry).startup_ms == UNTOLD_START  # nobody has said that more follows
+    played = [*hurry, sound(450, 8000)]
+    assert quality(*played).startup_ms == 450
+    assert watched_ms(*played) == 4000  # of its picture, as far as its player tells
+    # Where more of the picture was asked for behind it, that has the say.
+    waits = video(500, 0, urgent=True, follows=True)
+    assert quality(*played, waits).startup_ms == NOT_STARTED
+
+
 def test_what_is_told_of_the_start_is_believed() -> None:
     assert quality(*SMOOTH, video(30_000, 8000, start_ms=432)).startup_ms == 432
     assert quality(video(0, 9000, start_ms=432)).startup_ms == 432
