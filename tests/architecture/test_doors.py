@@ -40,6 +40,13 @@ PROGRAM_CALLS = {
 }
 PROGRAM_CALL_STARTS = ("os.exec", "os.spawn", "subprocess.")
 
+DEMUXES = {
+    # Run by the sandboxed probe program only, which imports them inside of its functions.
+    "pipeline/demuxed_probe",
+    "pipeline/demuxing",
+}
+STARTS_DEMUXING = {"pipeline/demuxed_probe", "pipeline/probe_program"}
+
 KEEPS_TASKS_ITSELF = {
     "delivery/media",  # one load that several waiting viewers share
     "live/edge",  # reads a frame while it looks whether anybody watches
@@ -78,6 +85,23 @@ WAITS = {
     "tests/fixtures/waiting.py",
 }
 SLEEPS = {"sleep", "wait_for_timeout"}
+
+
+def test_foreign_bytes_are_demuxed_in_the_probe_program_only() -> None:
+    by_module = {module(path): {name for _, name in imported(path)} for path in SRC_FILES}
+    demuxing = {name for name, names in by_module.items() if any(at(each, "av") for each in names)}
+    assert demuxing == DEMUXES
+    modules = tuple(f"telecine.{name.replace('/', '.')}" for name in sorted(DEMUXES))
+    using = {
+        name
+        for name, names in by_module.items()
+        if any(at(each, other) for each in names for other in modules)
+    }
+    assert using == STARTS_DEMUXING
+
+
+def at(imported_name: str, package: str) -> bool:
+    return imported_name == package or imported_name.startswith(f"{package}.")
 
 
 def test_programs_are_started_in_the_listed_places() -> None:

@@ -3,14 +3,18 @@
 import json
 import os
 import struct
+import subprocess
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from telecine.domains.encodings import explanations
 from tests.fixtures.customer import Customer, finished
-from tests.fixtures.media import AAC, barcode_mp4, make_barcode, make_clip
+from tests.fixtures.media import AAC, FFMPEG, barcode_mp4, make_barcode, make_clip
 from tests.fixtures.server import TelecineServer
 from tests.fixtures.waiting import until
 from tests.integration.pipeline.inputs_of_streams import damaged
@@ -209,8 +213,25 @@ async def test_an_empty_file_is_refused_at_once(customer: Customer, tmp_path: Pa
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-async def test_sound_alone_is_played(customer: Customer) -> None:
-    sound = make_clip("sound.m4a", "-f", "lavfi", "-i", "sine=440:d=7", *AAC)
+SOUNDS = {
+    "m4a": AAC,
+    "mp3": ("-c:a", "libmp3lame"),
+    "wav": ("-c:a", "pcm_s16le"),
+    "flac": ("-c:a", "flac"),
+    "ogg": ("-c:a", "libvorbis"),
+}
+
+
+def loudest(media: bytes) -> int:
+    """Return the largest sample of 16 bits."""
+    command = [str(FFMPEG), "-v", "error", "-i", "pipe:0", "-f", "s16le", "-ac", "1", "-"]
+    heard = subprocess.run(command, input=media, capture_output=True, check=True).stdout
+    return int(np.abs(np.frombuffer(heard, "<i2").astype(int)).max())
+
+
+@pytest.mark.parametrize("kind", SOUNDS)
+async def test_sound_alone_is_played(customer: Customer, kind: str) -> None:
+    sound = make_clip(f"sound.{kind}", "-f", "lavfi", "-i", "sine=440:d=7", *SOUNDS[kind])
     video_id = customer.upload(sound)
     encoding = await finished(customer, video_id)
     assert encoding["qualities"] == [{"type": "hls", "quality": "240p", "status": "encoded"}]
@@ -219,8 +240,14 @@ async def test_sound_alone_is_played(customer: Customer) -> None:
     (stream,) = shown.streams.values()
     assert 6.9 < float(sum(segment.duration for segment in stream.playlist.segments)) < 7.1
     assert all(stream.segments)
+    assert loudest(stream.media) > 1000
 
     async def poster() -> bool:
         return customer.get(video_id, "thumbnail.jpg").status_code == 200
 
     await until(poster)
+    picture = Image.open(BytesIO(customer.get(video_id, "thumbnail.jpg").content)).convert("L")
+    assert picture.size == (1280, 720)
+    shape = np.asarray(picture) > 128  # the shape of the sound, white on black
+    assert shape[:, 100:-100].any(axis=0).all()
+    assert 0 < shape.mean() < 0.9

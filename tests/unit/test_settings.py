@@ -32,6 +32,14 @@ def test_storage_and_urls_follow_from_folder_and_port(tmp_path: Path) -> None:
     assert found.public_url == found.embed_url == "http://127.0.0.1:9000"
 
 
+@pytest.mark.parametrize(("cores", "slots"), [(1, 1), (2, 1), (3, 1), (8, 4)])
+def test_viewers_get_half_the_cores(
+    monkeypatch: pytest.MonkeyPatch, cores: int, slots: int
+) -> None:
+    monkeypatch.setattr(settings, "usable_cores", lambda: cores)
+    assert settings.load().viewer_slots == slots
+
+
 @pytest.mark.parametrize(
     ("host", "url"),
     [

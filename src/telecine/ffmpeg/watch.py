@@ -107,6 +107,11 @@ class Brake:
         finally:
             del self._runs[child]
 
+    @property
+    def held(self) -> bool:
+        """Tell whether runs stand still."""
+        return self._held
+
     def hold(self) -> None:
         """Stop all runs; those that start while it holds are stopped before their work."""
         if not self._held:

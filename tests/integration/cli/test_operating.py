@@ -145,6 +145,9 @@ def test_the_doctor_finds_a_running_server_sound(run: Run, telecine_server: Tele
     assert set(parts.values()) == {"ok"}
     assert f"ready at {telecine_server.base_url}" in checked.stdout
     assert "PostgreSQL 18" in checked.stdout
+    sandbox = next(line for line in checked.stdout.splitlines() if line.split()[1] == "sandbox")
+    for layer in ("namespaces", "landlock", "seccomp"):
+        assert f"{layer}: " in sandbox
     worker = next(line for line in checked.stdout.splitlines() if line.split()[1] == "worker")
     assert f"version {__version__}" in worker
     assert socket.gethostname() in worker

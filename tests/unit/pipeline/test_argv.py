@@ -58,8 +58,27 @@ def test_settings_are_those_of_the_rung() -> None:
     assert after(given, "-maxrate") == ["2800000", "1400000"]
     assert after(given, "-bufsize") == ["5600000", "2800000"]
     assert after(given, "-level") == ["3.1", "3.1"]
-    assert all("stitchable=1" in each for each in after(given, "-x264-params"))
-    assert all("scenecut=0" in each for each in after(given, "-x264-params"))
+    always = "scenecut=0:stitchable=1"
+    assert after(given, "-x264-params") == [
+        f"trellis=1:mbtree=1:rc-lookahead=10:{always}",
+        f"trellis=1:rc-lookahead=20:partitions=i8x8,i4x4:{always}",
+    ]
+
+
+def test_the_rate_table_is_this_one() -> None:
+    """Size, frame rate, cap in bit/s, CRF; caps are half as large again above 33 Hz."""
+    for rate, factor in ((Fraction(30), Fraction(1)), (Fraction(60), Fraction(3, 2))):
+        _, wanted = made(sources.video(3840, 2160, frame_rate=rate))
+        found = {
+            rendition.name: (rendition.max_rate_bps, rendition.buffer_bits, rendition.crf)
+            for rendition in wanted.renditions
+        }
+        fast = {"720p": 2_800_000, "1080p": 5_000_000, "2160p": 16_000_000}
+        caps = {"240p": 400_000, "360p": 800_000, "480p": 1_400_000}
+        caps |= {name: int(cap * factor) for name, cap in fast.items()}
+        assert found == {
+            name: (cap, 2 * cap, 24.0 if name == "2160p" else 23.0) for name, cap in caps.items()
+        }
 
 
 def test_key_frames_are_forced_at_piece_cuts_and_nowhere_else() -> None:

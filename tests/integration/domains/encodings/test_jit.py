@@ -9,7 +9,8 @@ from sqlalchemy import select
 
 from telecine.domains.encodings import wants
 from telecine.domains.encodings.models import Want
-from telecine.ffmpeg.runner import MediaError
+from telecine.ffmpeg import sharing
+from telecine.ffmpeg.runner import Limits, MediaError
 from telecine.pipeline import encode
 from tests.fixtures.media import frame_numbers
 from tests.fixtures.waiting import PATIENCE_S, until
@@ -60,6 +61,32 @@ async def test_an_encode_ends_when_its_last_viewer_leaves(
         async with asyncio.timeout(PATIENCE_S):
             await given_up.wait()
     assert frame_numbers(await cinema.init() + await cinema.segment(1))
+
+
+async def test_background_work_stands_still_while_a_viewer_waits(
+    cinema: Cinema, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run under the brake, as the ladder's are, comes to its end behind the viewer's."""
+    runner, limits = cinema.bench.runner, Limits(cpu_s=60, memory_bytes=1 << 30, wall_s=600.0)
+    brake, left, nothing = cinema.bench.brake, asyncio.Event(), ["-f", "null", "-"]
+    background = ["-f", "lavfi", "-i", "color=s=16x16:r=1:d=1", *nothing]
+    monkeypatch.setattr(sharing, "_HELD_AT_MOST_S", 2 * PATIENCE_S)
+    monkeypatch.setattr(sharing, "_WINDOW_S", 4 * PATIENCE_S)
+    async with stuck(monkeypatch), asyncio.TaskGroup() as group:
+        viewer = group.create_task(refused(cinema.segment(1, left.wait)))
+
+        async def held() -> bool:
+            return brake.held
+
+        await until(held)
+        running = group.create_task(runner.run(background, limits=limits, brake=brake))
+        done, _ = await asyncio.wait([running], timeout=1.0)
+        assert not done
+        left.set()
+        await viewer
+        async with asyncio.timeout(PATIENCE_S):
+            await running
+    assert not brake.held
 
 
 async def test_a_long_queue_turns_newcomers_away(
