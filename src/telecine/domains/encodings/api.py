@@ -221,10 +221,6 @@ def _step(row: Step) -> StepDocument:
 def _next(row: Step) -> str | None:
     if row.state == "failed" and row.name.startswith(on_demand.STEP):
         return _NEXT_ON_DEMAND
-    return _NEXT.get(row.state)
-
-
-def _next(row: Step) -> str | None:
     asked = _ASK_AGAIN.get(row.name) if row.state == "failed" else None
     return asked or _NEXT.get(row.state)
 
