@@ -12,6 +12,7 @@ from tests.chaos.killing import descendants, kill, words
 from tests.fixtures.broadcasting import OnAir, live_clip, make_live_stream, publishing
 from tests.fixtures.live_rules import observed
 from tests.fixtures.media import FFMPEG, make_clip
+from tests.fixtures.rtmp_encoder import encoding
 from tests.fixtures.server import TelecineServer, running_telecine
 from tests.fixtures.waiting import PATIENCE_S, until
 from tests.integration.live.test_on_air import Viewer, recordings, streams_of
@@ -23,7 +24,11 @@ pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TelecineServer]:
     data = tmp_path_factory.mktemp("ladder") / "data"
     # One process, so that all its viewers share what it mirrors.
-    settings = {"TELECINE_LIVE_LADDER": "720,90", "TELECINE_API_PROCESSES": "1"}
+    settings = {
+        "TELECINE_LIVE_LADDER": "720,90",
+        "TELECINE_API_PROCESSES": "1",
+        "TELECINE_LIVE_PART_MS": "300",
+    }
     with running_telecine(data, settings) as (_, server):
         yield server
 
@@ -182,3 +187,59 @@ async def test_an_encoder_that_sends_several_qualities_is_not_transcoded(
     assert len(await recordings(client, stream)) == 1
     told = [line for line in server.log.read_text().splitlines() if stream.public_id in line]
     assert not [line for line in told if "transcoding begins" in line]
+
+
+def by_map(text: str) -> list[list[str]]:
+    """Return the names of each init segment of a playlist and of the segments behind it."""
+    found: list[list[str]] = []
+    for line in text.splitlines():
+        if match := re.fullmatch(r'#EXT-X-MAP:URI="([^"]+)"', line):
+            found.append([match[1]])
+        elif line.endswith(".m4s") and not line.startswith("#"):
+            found[-1].append(line)
+    return found
+
+
+async def test_an_encoder_changes_its_pictures_and_its_clock(
+    client: httpx.AsyncClient, server: TelecineServer
+) -> None:
+    small = live_clip("small.flv", 4)
+    large = make_clip(
+        "large.flv",
+        *("-i", str(small), "-vf", "scale=640:360", "-c:v", "libx264", "-preset", "ultrafast"),
+        *("-bf", "0", "-g", "30", "-sc_threshold", "0", "-c:a", "copy"),
+    )
+    stream = await make_live_stream(server)
+    lower = replace(stream, rendition="90p")
+    source_viewer, viewer = Viewer(client, stream), Viewer(client, lower, begun_at=1)
+
+    async def has(each: Viewer, breaks: int, over: int) -> bool:
+        text = await each.reload()
+        behind = text.rpartition("#EXT-X-DISCONTINUITY\n")[2]
+        return text.count("#EXT-X-DISCONTINUITY\n") == breaks and behind.count("#EXTINF") >= over
+
+    async def offered() -> bool:
+        return (await client.get(lower.playlist_url)).status_code == 200
+
+    async with encoding(stream.publish_url) as encoder:
+        end_ms = await encoder.send(small, 1000)
+        await until(source_viewer.playable)
+        end_ms = await encoder.send(small, end_ms + 33)
+        await until(offered)
+        end_ms = await encoder.send(large, end_ms + 33)
+        hour_later_ms = await encoder.send(large, end_ms + 3_600_000)
+        await encoder.send(large, hour_later_ms - 90_000)
+        for each in (source_viewer, viewer):
+            await until(lambda each=each: has(each, 3, 3))  # type: ignore[misc]  # bound at once
+        await stream.complete()
+        for each in (source_viewer, viewer):
+            await until(lambda each=each: ended(each))  # type: ignore[misc]  # bound at once
+    shown = by_map(source_viewer.text)
+    assert [len(names) > 3 for names in shown] == [True, True]
+    assert "PART-TARGET=0.30" in source_viewer.text
+    for names, size in zip(shown, ("320x180", "640x360"), strict=True):
+        # The first ones are in memory no more: they come from the recording.
+        data = b"".join([await source_viewer.get(name) for name in names])
+        assert size in streams_of(data)
+    assert "160x90" in streams_of(await viewer.media(viewer.text))
+    assert len(await recordings(client, stream, count=2)) == 2  # one of each size

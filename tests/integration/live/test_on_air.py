@@ -148,8 +148,12 @@ async def test_from_the_encoder_to_viewers_and_into_a_video(
         far = await client.get(stream.playlist_url, params={"_HLS_msn": 9999})
         assert far.status_code == 400
         assert (await client.get(stream.playlist_url, params={"_HLS_part": 1})).status_code == 400
+        await check_files(client, viewer, stream)
         await stream.complete()
         await until(lambda: _ended(viewer))
+    late = await client.get(stream.playlist_url, params={"_HLS_msn": 9999, "_HLS_part": 9})
+    assert late.status_code == 200  # directives mean nothing behind the end
+    assert "#EXT-X-ENDLIST" in late.text
     streams_of(await viewer.media(viewer.text))
     (video_id,) = await recordings(client, stream)
     url = f"{stream.server.base_url}/vod/{video_id}/hls/manifest.m3u8"
@@ -166,6 +170,36 @@ async def test_from_the_encoder_to_viewers_and_into_a_video(
     started, *ends = await events_of(stream)
     assert started == "live-stream.broadcast.started"
     assert ends == ["live-stream.broadcast.ended", "video.source.recorded"]
+
+
+async def check_files(client: httpx.AsyncClient, viewer: Viewer, stream: OnAir) -> None:
+    """Ask for what a playlist hints at, for what nobody hinted at, and for a packed one."""
+    await viewer.reload()
+    hint = re.search(r'PRELOAD-HINT:TYPE=PART,URI="(\w+)-(\d+)\.(\d+)\.m4s"', viewer.text)
+    assert hint is not None
+    session, msn, part = hint[1], int(hint[2]), int(hint[3])
+    folder = stream.playlist_url.rpartition("/")[0]
+    hinted, unknown, other = (
+        f"{session}-{msn}.{part}.m4s",
+        f"{session}-{msn + 9}.0.m4s",
+        f"{'0' * 12}-{msn}.{part}.m4s",
+    )
+    answer = await client.get(f"{folder}/{hinted}")
+    # It is over where the segment ended with the part before.
+    assert answer.status_code in (200, 404)
+    if answer.status_code == 200:
+        assert answer.content[4:8] == b"moof"
+        assert "immutable" in answer.headers["cache-control"]
+    for name in (unknown, other):
+        assert (await client.get(f"{folder}/{name}")).status_code == 404
+    plain, packed = [
+        await client.get(stream.playlist_url, headers={"Accept-Encoding": coding})
+        for coding in ("identity", "gzip")
+    ]
+    assert "content-encoding" not in plain.headers
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.headers["vary"] == plain.headers["vary"] == "accept-encoding"
+    assert packed.text.startswith("#EXTM3U\n")
 
 
 async def _ended(viewer: Viewer) -> bool:
@@ -221,6 +255,10 @@ async def test_a_wrong_key_and_one_in_use_get_the_same_answer(
         ("hevc.flv", ("-c:v", "libx265", "-preset", "ultrafast", "-g", "30", "-x265-params",
                       "log-level=error:bframes=0", "-c:a", "copy"), "hvc1.1.6.L"),
         ("opus.flv", ("-c:v", "copy", "-c:a", "libopus"), "opus"),
+        ("av1.flv", ("-c:v", "libsvtav1", "-preset", "12", "-g", "30", "-svtav1-params",
+                     "pred-struct=1:lp=1", "-c:a", "copy"), "av01.0."),
+        ("vp9.flv", ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-g", "30",
+                     "-lag-in-frames", "0", "-c:a", "copy"), "vp09.00."),
     ],
 )  # fmt: skip
 async def test_media_of_all_kinds(

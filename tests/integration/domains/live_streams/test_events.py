@@ -1,5 +1,6 @@
 """What a killed process left behind is finished at the next start."""
 
+import asyncio
 import errno
 import os
 from pathlib import Path
@@ -16,15 +17,19 @@ from telecine.domains.live_streams import events, operations
 from telecine.domains.live_streams.events import StoredBroadcasts
 from telecine.domains.live_streams.models import Broadcast, LiveStream, Recording
 from telecine.domains.sources.models import Source
+from telecine.domains.webhooks.models import Event
 from telecine.live.journal import SUFFIX, Journal
 from telecine.live.model import Init, Part
 from telecine.live.packager import Packager
 from telecine.live.ports import Stream
 from telecine.live.recording_file import File
+from telecine.live.studio import Studio
 from telecine.sealing import Sealer
 from telecine.storage.local import LocalStore
 from tests.fixtures.application import OPERATOR_KEY, ProjectKeys
+from tests.fixtures.waiting import PATIENCE_S, until
 from tests.unit.live.test_packager import AUDIO, VIDEO, merged, pictures, run, sounds
+from tests.unit.live.test_studio import Encoder, feed
 
 pytestmark = pytest.mark.anyio
 
@@ -184,3 +189,44 @@ async def test_an_event_that_was_killed_may_go_on(
     else:
         assert sum(each is not None for each in videos) == 1
         assert not list(path.parent.iterdir())
+
+
+async def test_an_encoder_that_comes_back_too_late_begins_another_event(
+    db: Database, project: ProjectKeys, tmp_path: Path
+) -> None:
+    store = LocalStore(tmp_path)
+    sealer = Sealer(["s" * 32])
+    studio = Studio(
+        StoredBroadcasts(db, store, store, "node", SEALER),
+        store,
+        part_ms=200,
+        window_s=60,
+        grace_s=0.05,
+    )
+    async with db.transaction() as tx:
+        row = await operations.create(tx, project.production_id, sealer, {"name": "Live"})
+    key, sessions = sealer.open(row.sealed_key, row.public_id), set()
+    for _ in range(2):
+        encoder = Encoder()
+        event = await studio.admit(key, encoder)
+        assert event is not None
+        sessions.add(event.session)
+        feed(event)
+        studio.gone(event, encoder)
+        await asyncio.wait_for(event.over.wait(), PATIENCE_S)
+
+        async def recorded() -> bool:
+            async with db.transaction() as tx:
+                rows = (await tx.scalars(select(Recording))).all()
+                made = [each.video_public_id for each in rows]
+            return len({*made} - {None}) == len(sessions)
+
+        await until(recorded)
+    assert len(sessions) == 2
+    async with db.transaction() as tx:
+        broadcasts = (await tx.scalars(select(Broadcast))).all()
+        told = (await tx.scalars(select(Event.type).order_by(Event.id))).all()
+    assert [each.ended_at is not None for each in broadcasts] == [True, True]
+    once = ["live-stream.broadcast.started", "live-stream.broadcast.ended", "video.source.recorded"]
+    assert [each for each in told if each != "video.source.uploaded"] == once * 2
+    await studio.close()
