@@ -211,7 +211,8 @@ async def test_an_encoder_changes_its_pictures_and_its_clock(
     )
     stream = await make_live_stream(server)
     lower = replace(stream, rendition="90p")
-    source_viewer, viewer = Viewer(client, stream), Viewer(client, lower, begun_at=1)
+    # The lower one begins with what comes when somebody transcodes.
+    source_viewer, viewer = Viewer(client, stream), Viewer(client, lower, begun_at=9)
 
     async def has(each: Viewer, breaks: int, over: int) -> bool:
         text = await each.reload()
@@ -221,9 +222,14 @@ async def test_an_encoder_changes_its_pictures_and_its_clock(
     async def offered() -> bool:
         return (await client.get(lower.playlist_url)).status_code == 200
 
+    async def transcoded() -> bool:  # what comes before is not
+        lines = server.log.read_text(errors="replace").splitlines()
+        return any("transcoding begins" in each and stream.public_id in each for each in lines)
+
     async with encoding(stream.publish_url) as encoder:
         end_ms = await encoder.send(small, 1000)
         await until(source_viewer.playable)
+        await until(transcoded)
         end_ms = await encoder.send(small, end_ms + 33)
         await until(offered)
         end_ms = await encoder.send(large, end_ms + 33)
