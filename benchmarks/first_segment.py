@@ -71,13 +71,15 @@ def run(client: httpx.Client, path: Path) -> float:
 
 
 def main() -> None:
-    """Measure a minute, and two hours at a low rate."""
+    """Measure a minute, and two hours at a low rate: key frames every 2 s, and every 10 s."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--runs", type=int, default=20)
     chosen = options.parse_args()
     sources = {
         "1 min 720p": make_source(60, "1280x720", gop=60, bit_rate="2500k"),
+        "1 min 720p, key frames 10 s": make_source(60, "1280x720", gop=300, bit_rate="2500k"),
         "2 h 426x240": make_source(7200, "426x240", gop=60, bit_rate="40k"),
+        "2 h 426x240, key frames 10 s": make_source(7200, "426x240", gop=300, bit_rate="40k"),
     }
     print(machine())
     with folder() as data, serving(data) as telecine:

@@ -19,7 +19,9 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 
 from measure import percentile
-from serving import Telecine, cpu_s, folder, machine, serving
+from serving import Telecine, cpu_s, family, folder, machine, name_of, serving
+
+_ROUNDS = 4
 
 FILL = """
 INSERT INTO video (id, project_id, public_id, title, description, public, panoramic,
@@ -46,20 +48,35 @@ def fill(telecine: Telecine, videos: int) -> None:
 
 
 def measure(
-    url: str, pids: list[int], requests: int, auth: tuple[str, str] | None = None
-) -> tuple[list[float], float]:
-    """Return latencies in milliseconds, and CPU milliseconds of `pids` a request."""
+    url: str,
+    pids: list[int],
+    requests: int,
+    auth: tuple[str, str] | None = None,
+    database: list[int] | None = None,
+) -> tuple[list[float], float, float]:
+    """Return latencies in milliseconds, and CPU milliseconds a request.
+
+    The first are those of `pids`, the second those of the processes of the database.
+    """
     with httpx.Client(auth=auth) as client:
         for _ in range(10):
             client.get(url).raise_for_status()
-        before_s = cpu_s(pids)
+        before_s, before_database_s = cpu_s(pids), cpu_s(database or [])
         latencies = []
         for _ in range(requests):
             started_s = time.perf_counter()
             reply = client.get(url)
             latencies.append((time.perf_counter() - started_s) * 1000)
             reply.raise_for_status()
-    return latencies, (cpu_s(pids) - before_s) * 1000 / requests
+    used_ms = (cpu_s(pids) - before_s) * 1000 / requests
+    return latencies, used_ms, (cpu_s(database or []) - before_database_s) * 1000 / requests
+
+
+def backends(telecine: Telecine) -> list[int]:
+    """Return the processes of PostgreSQL, which the figure of the API leaves out."""
+    names = {pid: name_of(pid) for pid in family(telecine.pid)}
+    # Those that vacuum come and go.
+    return [pid for pid in names if "postgres" in names[pid] and "autovac" not in names[pid]]
 
 
 def memory_route(envelope: dict[str, Any]) -> FastAPI:
@@ -93,11 +110,11 @@ def _serve(listener: socket.socket, envelope: dict[str, Any]) -> None:
     uvicorn.Server(config).run(sockets=[listener])
 
 
-def show(name: str, latencies: list[float], cpu_ms: float) -> None:
+def show(name: str, latencies: list[float], cpu_ms: float, database_ms: float) -> None:
     """Print one line."""
     p50, p95, p99 = (percentile(latencies, share) for share in (0.5, 0.95, 0.99))
     print(f"{name:14} p50 {p50:7.1f} ms  p95 {p95:7.1f}  p99 {p99:7.1f}  "
-          f"CPU {cpu_ms:.2f} ms a request")  # fmt: skip
+          f"CPU {cpu_ms:.2f} ms a request, PostgreSQL beside it {database_ms:.2f} ms")  # fmt: skip
 
 
 def main() -> None:
@@ -120,13 +137,19 @@ def main() -> None:
         }
         for name, (query, requests) in cases.items():
             url = f"{telecine.base_url}/videos?pageSize=25{query}"
-            show(name, *measure(url, pids, requests, auth=auth))
+            show(name, *measure(url, pids, requests, auth, backends(telecine)))
         url = f"{telecine.base_url}/videos?pageSize=25"
         envelope = httpx.get(url, auth=auth).raise_for_status().json()
         with from_memory(envelope) as (bare, pid):
-            for _ in range(3):
-                show("from memory", *measure(bare, [pid], 400))
-                show("first page", *measure(url, pids, 400, auth=auth))
+            for _ in range(_ROUNDS):
+                memory = measure(bare, [pid], 400)
+                listed = measure(url, pids, 400, auth, backends(telecine))
+                show("from memory", *memory)
+                show("first page", *listed)
+                limit_ms = 3 * memory[1] + 1.5
+                print(
+                    f"allowed are {limit_ms:.2f} ms: {'kept' if listed[1] <= limit_ms else 'OVER'}"
+                )
     print(machine())
 
 
