@@ -42,7 +42,16 @@ def finish(document: dict[str, Any]) -> dict[str, Any]:
         for method, operation in path.items():
             if method in _METHODS:
                 _finish_operation(operation)
+        _drop_defaults(schemas, path.get("patch", {}))
     return document
+
+
+def _drop_defaults(schemas: dict[str, Any], patch: dict[str, Any]) -> None:
+    """Say of no attribute of a change what it is without it: it stays as it is."""
+    for content in patch.get("requestBody", {}).get("content", {}).values():
+        name = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
+        for attribute in schemas.get(name, {}).get("properties", {}).values():
+            attribute.pop("default", None)
 
 
 def _is_generated(response: dict[str, Any]) -> bool:
