@@ -3,6 +3,7 @@
 from datetime import datetime
 from itertools import groupby
 from typing import Any
+from uuid import UUID
 
 from procrastinate import App, PsycopgConnector
 from sqlalchemy import bindparam, text
@@ -14,6 +15,21 @@ from telecine.jobs.job import Job
 # Never opened: every statement runs on the caller's own connection.
 _APP = App(connector=PsycopgConnector())
 
+_TURN_OF = "turn_of"
+"""Beside the payload: whose turn a job takes."""
+
+_TURNS = text(
+    """
+    SELECT max(priority) AS next, (
+        SELECT min(priority) FROM procrastinate_jobs
+         WHERE status = 'todo' AND args->>'turn_of' IS NOT NULL
+           AND queue_name = :lane AND args->>'turn_of' = :whose AND priority <= :priority
+    ) AS last
+      FROM procrastinate_jobs
+     WHERE status = 'todo' AND args->>'turn_of' IS NOT NULL
+       AND queue_name = :lane AND priority <= :priority
+    """
+)
 _CANCEL = text(
     """
     SELECT procrastinate_cancel_job_v1(id, true, true) FROM procrastinate_jobs
@@ -62,6 +78,35 @@ async def enqueue(
             connection=connection,
         )
         await task.batch_defer_async(*(job.to_args() for job in group))
+
+
+async def enqueue_in_turn(tx: Transaction, whose: UUID, *jobs: Job, priority: int = 0) -> None:
+    """Ask for jobs of one lane that take turns with those of others.
+
+    Each waiting job of `whose` is a round further back than the one before; who comes new
+    begins with the round that is on. Rounds are priorities from `priority` down, which
+    starts again once none of these jobs waits any more.
+    """
+    if not jobs:
+        return
+    await tx.flush()
+    lane = jobs[0].lane
+    asked = {"lane": str(lane), "whose": str(whose), "priority": priority}
+    on, last = (await tx.execute(_TURNS, asked)).one()
+    first = priority if on is None else on
+    if last is not None:
+        first = min(first, last - 1)
+    connection = await raw_connection(tx)
+    made = []
+    for number, job in enumerate(jobs):
+        task = _APP.configure_task(job.task_name(), queue=str(lane), priority=first - number)
+        made.append(task.make_new_job(**job.to_args(), **{_TURN_OF: str(whose)}))
+    await _APP.job_manager.batch_defer_jobs_async(made, connection=connection)
+
+
+def payload(args: dict[str, Any]) -> dict[str, Any]:
+    """Return what a queued job was asked with."""
+    return {name: value for name, value in args.items() if name != _TURN_OF}
 
 
 async def cancel(tx: Transaction, *, asset_id: str) -> None:

@@ -26,6 +26,7 @@ from telecine.db.notify import Listener
 from telecine.jobs.fencing import FencedJobs
 from telecine.jobs.job import Job, Lane
 from telecine.jobs.presence import Presence
+from telecine.jobs.queue import payload
 from telecine.jobs.rescue import KEEP_FINISHED_S, Keeper
 
 log = structlog.get_logger()
@@ -226,7 +227,7 @@ class Worker:
 
         @self._app.task(name=kind.task_name(), queue=str(kind.lane), retry=retry, pass_context=True)
         async def run(context: JobContext, /, **args: Any) -> None:  # noqa: ANN401  # JSON values
-            job = kind.from_args(args)
+            job = kind.from_args(payload(args))
             attempt = context.job.attempts + 1
             with structlog.contextvars.bound_contextvars(job=kind.task_name(), attempt=attempt):
                 try:

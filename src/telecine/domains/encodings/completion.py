@@ -32,7 +32,8 @@ async def ask_for_extras(tx: Transaction, asset: Asset, rows: Sequence[Rendition
     ]
     if jobs:
         look = CheckAsset(asset_id=asset.id)  # at what is there: the rest takes long
-        await queue.enqueue(tx, look, *jobs, priority=BACKGROUND)
+        await queue.enqueue(tx, look, priority=BACKGROUND)
+        await queue.enqueue_in_turn(tx, asset.project_id, *jobs, priority=BACKGROUND)
 
 
 async def ask_for_storyboard(tx: Transaction, asset: Asset, rows: Sequence[Rendition]) -> None:

@@ -99,7 +99,7 @@ async def record_arrival(tx: Transaction, asset: Asset, plan: Plan, arrived: int
         if asset.next_chunk == asset.chunks:
             end = min(chunks, asset.next_chunk + CHUNK_WINDOW)
             new = [EncodeChunk(asset_id=asset.id, chunk=n) for n in range(asset.next_chunk, end)]
-            await queue.enqueue(tx, *new, priority=BACKGROUND)
+            await queue.enqueue_in_turn(tx, asset.project_id, *new, priority=BACKGROUND)
             asset.next_chunk = end
         asset.chunks = chunks
     if any(not row.passthrough for row in rows if row.name == queries.AUDIO):

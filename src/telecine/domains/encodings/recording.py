@@ -191,7 +191,7 @@ async def _enqueue_encodes(
         await queue.enqueue(tx, WarmStart(asset_id=asset.id), priority=NORMAL)
         asset.next_chunk = min(asset.chunks, CHUNK_WINDOW)
         chunks = [EncodeChunk(asset_id=asset.id, chunk=n) for n in range(asset.next_chunk)]
-        await queue.enqueue(tx, *chunks, priority=BACKGROUND)
+        await queue.enqueue_in_turn(tx, asset.project_id, *chunks, priority=BACKGROUND)
     await ask_for_storyboard(tx, asset, rows)
     if all(row.passthrough for row in rows) and asset.growth != Growth.OPEN:
         await queue.enqueue(tx, CheckAsset(asset_id=asset.id), priority=BACKGROUND)
@@ -308,7 +308,7 @@ async def refill_window(tx: Transaction, asset_id: UUID) -> None:
     asset = await lock_asset(tx, asset_id)
     if asset is not None and asset.next_chunk < asset.chunks:
         chunk = EncodeChunk(asset_id=asset_id, chunk=asset.next_chunk)
-        await queue.enqueue(tx, chunk, priority=BACKGROUND)
+        await queue.enqueue_in_turn(tx, asset.project_id, chunk, priority=BACKGROUND)
         asset.next_chunk += 1
 
 

@@ -29,4 +29,4 @@ async def encode_extra(bench: Bench, job: EncodeExtra) -> None:
         if later < len(plan.chunk_segments) - 1:
             async with bench.db.transaction() as tx:
                 following = EncodeExtra(asset_id=asset.id, codec=job.codec, chunk=later)
-                await queue.enqueue(tx, following, priority=BACKGROUND)
+                await queue.enqueue_in_turn(tx, asset.project_id, following, priority=BACKGROUND)
