@@ -70,10 +70,13 @@ class Firefox:
 
 @asynccontextmanager
 async def firefox(folder: Path) -> AsyncIterator[Firefox]:
-    """Start a browser with a profile of its own; the test is skipped where there is none."""
+    """Start a browser with a profile of its own; without one the test is skipped, or fails."""
     program = shutil.which("firefox-esr") or shutil.which("firefox")
     if program is None:
-        pytest.skip("Firefox is not installed (Debian: firefox-esr)")
+        reason = "Firefox is not installed (Debian: firefox-esr)"
+        if os.environ.get("TELECINE_REQUIRE_ALL"):
+            pytest.fail(reason)
+        pytest.skip(reason)
     prefs = [f"user_pref({json.dumps(n)}, {json.dumps(v)});" for n, v in SETTINGS.items()]
     (folder / "user.js").write_text("\n".join(prefs))
     words = ("--headless", "--marionette", "--no-remote", "--profile", str(folder))

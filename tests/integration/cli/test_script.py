@@ -168,3 +168,64 @@ def test_without_uv_one_is_installed_beside_the_clone(clone: Clone) -> None:
     called = clone.called()
     assert called[0].endswith("uv>=0.7,<1")
     assert any("pip sync" in call for call in called)
+
+
+TOOLS = """#!/bin/sh
+echo "pytest $* REQUIRE_ALL=${TELECINE_REQUIRE_ALL:-}" >>"$CALLS"
+"""
+PROGRAMS = ("chromium", "nginx", "curl", "ffmpeg", "mpv", "srt-live-transmit", "gst-launch-1.0")
+
+
+@pytest.fixture
+def tested(clone: Clone) -> Clone:
+    """A clone whose `./telecine test` finds all checks in order."""
+    for name in ("ruff", "mypy", "lint-imports"):
+        clone.program(name, "#!/bin/sh\nexit 0\n")
+    clone.program("tests", TOOLS)
+    put = f"pip)\n    ln -sf {clone.programs / 'tests'} .venv/bin/pytest\n"
+    clone.program("uv", UV.replace("pip)\n", put))
+    clone.program("id", "#!/bin/sh\necho 1000\n")
+    return clone
+
+
+def as_root(clone: Clone, known: str = "firefox-esr") -> None:
+    clone.program("id", "#!/bin/sh\necho 0\n")
+    clone.program("apt-get", '#!/bin/sh\necho "apt-get $*" >>"$CALLS"\n')
+    clone.program("apt-cache", f'#!/bin/sh\n[ "$2" = "{known}" ]\n')
+
+
+def test_what_is_missing_is_named_and_its_tests_are_left_out(tested: Clone) -> None:
+    done = tested.run("test", TELECINE_SKIP_WEB="1")
+    assert done.returncode == 0, done.stderr
+    (told,) = [line for line in done.stderr.splitlines() if line.startswith("Not installed")]
+    named = set(told.partition(":")[2].split())
+    assert {"chromium", "curl", "ffmpeg", "srt-tools", "firefox-esr"} <= named
+    assert tested.called()[-1] == "pytest -n 2 --dist loadgroup REQUIRE_ALL="
+
+
+def test_root_gets_what_is_missing_from_debian(tested: Clone) -> None:
+    as_root(tested)
+    done = tested.run("test", TELECINE_SKIP_WEB="1")
+    assert done.returncode == 0, done.stderr
+    (call,) = [call for call in tested.called() if call.startswith("apt-get install")]
+    assert {"chromium", "gstreamer1.0-plugins-bad", "firefox-esr"} <= set(call.split())
+
+
+@pytest.mark.parametrize("known", ["firefox-esr", "none"])
+def test_a_second_browser_is_looked_for_where_all_else_is_there(tested: Clone, known: str) -> None:
+    as_root(tested, known)
+    for name in PROGRAMS:
+        tested.program(name, "#!/bin/sh\n")
+    assert tested.run("test", TELECINE_SKIP_WEB="1").returncode == 0
+    installed = [call for call in tested.called() if call.startswith("apt-get install")]
+    assert ["firefox-esr" in call for call in installed] == [True] * (known != "none")
+
+
+def test_nothing_may_be_missing_in_ci(tested: Clone) -> None:
+    assert tested.run("test", TELECINE_SKIP_WEB="1", CI="true").returncode == 0
+    assert tested.called()[-1].endswith("REQUIRE_ALL=1")
+
+
+def test_words_behind_test_are_for_pytest_alone(tested: Clone) -> None:
+    assert tested.run("test", "tests/unit", "-x", TELECINE_SKIP_WEB="1").returncode == 0
+    assert tested.called()[-1] == "pytest tests/unit -x REQUIRE_ALL="
