@@ -64,7 +64,8 @@ async def has_room(
 
     `target` is None where the video is not known yet: then what begins the file is first.
     """
-    given = content_range.parsed(content_range.header_of(request.headers))
+    header = content_range.header_of(request.headers)
+    given = content_range.parsed(header)
     length = request.headers.get("content-length", "")
     request_bytes = int(length) if length.isascii() and length.isdigit() else 0
     need = Need.of(request_bytes, given)
@@ -75,7 +76,10 @@ async def has_room(
         await check_room(services, allowance, need, first=True)
     except Problem:
         # That there is no such video comes first. Of one that is begun the rest may fit.
-        if not await ranged.is_begun(services, target) or not need.grows:
+        begun = await ranged.is_begun(services, target)
+        if begun and await ranged.repeats(services, target, header):
+            return
+        if not begun or not need.grows:
             raise
         await check_room(services, allowance, need, first=False)
 

@@ -174,6 +174,21 @@ async def is_begun(services: Services, target: Target) -> bool:
         return source is not None and source.mode is not None
 
 
+async def repeats(services: Services, target: Target, header: str | None) -> bool:
+    """Tell whether a request brings what is stored, of which its client may not know."""
+    given = content_range.parsed(header)
+    async with services.db.transaction() as tx:
+        row = await videos.found(tx, target.project_id, target.video_id)
+        source = await queries.source_of(tx, row.id)
+        if source is None or (given is None and header is not None):
+            return False
+        if source.state in COMPLETE:
+            return await _repeated(tx, source, given) is not None
+        mode = Mode.WHOLE if given is None else given.mode
+        part = await queries.stored_part(tx, source.id, 1 if given is None else given.number)
+        return source.mode == mode and part is not None and not part.answered
+
+
 async def receive(request: Request, services: Services, target: Target) -> Arrived:
     """Take the file of a request. Raises Problem, and then nothing has changed."""
     async with services.db.transaction() as tx:

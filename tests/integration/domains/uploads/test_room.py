@@ -60,6 +60,18 @@ async def test_what_is_stored_already_counts(
     await uploads.accept(b"b" * 100)
 
 
+async def test_what_is_repeated_needs_no_room(
+    uploads: Uploads, db: Database, services: Services, project: ProjectKeys
+) -> None:
+    """Its client does not know that it is stored: the answer was lost."""
+    await allow(db, services, project, 1700)  # with the form around a part
+    for part in ("part 1/2", "part 2/2"):
+        await uploads.accept(b"a" * 700, part)
+        await uploads.forget_answers()
+        await uploads.accept(b"a" * 700, part)
+    assert await uploads.content() == b"a" * 1400
+
+
 async def test_a_token_keeps_to_the_quota(
     any_visitor: Visitor, db: Database, services: Services, project: ProjectKeys
 ) -> None:
