@@ -13,7 +13,7 @@ from telecine.live.model import Ended, Init, Output, Part, Place, SegmentEnd, Ta
 PARTS_KEPT_TARGETS = 3
 """Parts are named in playlists for so many target durations, and served for as long again."""
 
-MEMORY_TARGETS = 8
+MEMORY_TARGETS = 7
 """How much of the newest media is held in memory, in target durations."""
 
 
