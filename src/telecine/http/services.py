@@ -12,6 +12,7 @@ from telecine.http.caller import Identity
 from telecine.http.ratelimit import RateLimiter, RateLimits
 from telecine.http.recent import Recent
 from telecine.net.countries import Countries
+from telecine.net.policy import OutboundPolicy
 from telecine.sealing import Sealer
 from telecine.storage.store import Store
 
@@ -56,10 +57,10 @@ class Services:
     """The state of an application. `rate_limits` are the defaults by environment.
 
     `token_key` signs the tokens of private media (32 bytes); `sealer` encrypts secrets that
-    are shown again; `countries` knows where viewers are; `disk_reserve_bytes` are left free
-    by uploads; `analytics_days` is how long it is kept what viewers watched;
-    `discarded_kept` is how long a deleted video can be restored; `upload_lifetime` how long an
-    upload by tus may take, None: any time;
+    are shown again; `countries` knows where viewers are; `outbound` says whom we may ask;
+    `disk_reserve_bytes` are left free by uploads; `analytics_days` is how long it is kept what
+    viewers watched; `discarded_kept` is how long a deleted video can be restored;
+    `upload_lifetime` how long an upload by tus may take, None: any time;
     `operator_digest` is the SHA-256 of the operator key, None where the operator API is
     closed. `ingest` has the URLs that encoders publish to, by protocol. `transcripts` and
     `summaries`: whether there are commands that make them.
@@ -71,6 +72,7 @@ class Services:
     token_key: bytes
     sealer: Sealer
     countries: Countries = field(default_factory=Countries)
+    outbound: OutboundPolicy = field(default_factory=OutboundPolicy)
     disk_reserve_bytes: int = 0
     analytics_days: int = 30
     discarded_kept: timedelta = timedelta(days=90)

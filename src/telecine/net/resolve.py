@@ -4,7 +4,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 
-from telecine.net.addresses import Address, literal
+from telecine.net.addresses import Address, is_public, literal
 from telecine.net.errors import Refused, TooSlow, Unreachable
 from telecine.net.policy import OutboundPolicy
 
@@ -90,6 +90,21 @@ def check_spelling(host: str, port: int, policy: OutboundPolicy) -> None:
         raise Refused(msg)
     if port not in policy.ports:
         msg = f"{host}: port {port} is not allowed"
+        raise Refused(msg)
+
+
+def check_spelled_address(host: str, policy: OutboundPolicy) -> None:
+    """Check a host long before it is asked: only an address that it spells can be told then.
+
+    Raises:
+        Refused: it spells an address, in whatever notation, that is neither public nor allowed.
+    """
+    name = host.lower().rstrip(".")
+    address = literal(name) or _odd_spelling(name)
+    if address is None or policy.trusts_host(host) or policy.trusts_address(address):
+        return
+    if not is_public(address):
+        msg = f"{host}: not a public address (the operator may allow it)"
         raise Refused(msg)
 
 

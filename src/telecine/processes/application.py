@@ -51,6 +51,7 @@ from telecine.live.edge import Edge
 from telecine.net.countries import Countries
 from telecine.processes.control import Briefing
 from telecine.processes.health import Health
+from telecine.processes.ingest import outbound_policy
 from telecine.processes.measuring import AnswersAtOnce, Measured
 from telecine.processes.onair import ingest_urls, owner_socket
 from telecine.processes.secrets import sealer, token_key
@@ -118,6 +119,7 @@ def services(settings: Settings, briefing: Briefing) -> Services:
         token_key=token_key(briefing.secret_key),
         sealer=sealer(settings, briefing),
         countries=Countries(settings.geoip_database),
+        outbound=outbound_policy(settings),
         disk_reserve_bytes=settings.disk_reserve_mib << 20,
         analytics_days=settings.keep_analytics_days,
         discarded_kept=timedelta(days=settings.keep_discarded_videos_days),

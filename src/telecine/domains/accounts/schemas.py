@@ -153,6 +153,11 @@ class SettingsDocument(Wire):
     storage_quota_bytes: Annotated[int, Field(ge=0, strict=True)] | None = Field(
         default=None, description="What the sources of all videos may have together, in bytes."
     )
+    quota_minutes: Annotated[int, Field(ge=0, le=1_000_000_000, strict=True)] | None = Field(
+        default=None,
+        description="What `GET /account` tells as the quota, in minutes of video; nothing is "
+        "refused because of it. Null: there is none.",
+    )
     allowed_referrers: Annotated[list[Host], Field(max_length=1000)] | None = Field(
         default=None,
         description="Hosts of the sites that may show the media, each subdomain by itself; "

@@ -26,7 +26,7 @@ FEATURES = (
 
 
 class QuotaDocument(Wire):
-    """Minutes of video; null where there is no limit."""
+    """Minutes of video; null where there is no quota."""
 
     quota_used: int = Field(description="Minutes of all stored videos together, rounded up.")
     quota_remaining: int | None
@@ -50,10 +50,12 @@ class AccountDocument(Wire):
     responses=problems(404),
 )
 async def show_account(caller: Caller, services: AppServices) -> JSONResponse:
-    """Show what a project has stored. Storage is limited in bytes, never in minutes."""
+    """Show what a project has stored, and what it may: its setting `quotaMinutes`."""
     async with services.db.transaction() as tx:
         stored_s = await queries.stored_seconds(tx, caller.project_id)
-    quota = {"quotaUsed": math.ceil(stored_s / 60), "quotaRemaining": None, "quotaTotal": None}
+    used, total = math.ceil(stored_s / 60), caller.settings.get("quota_minutes")
+    left = None if total is None else max(0, total - used)
+    quota = {"quotaUsed": used, "quotaRemaining": left, "quotaTotal": total}
     return JSONResponse(
         {"quota": quota, "environment": caller.environment, "features": list(FEATURES)}
     )

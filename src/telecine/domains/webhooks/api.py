@@ -1,6 +1,7 @@
 """`/webhooks`: create, list, show, delete."""
 
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import JSONResponse
@@ -17,7 +18,10 @@ from telecine.http.clients import is_official, strict_python
 from telecine.http.schemas import PUBLIC_ID, problems
 from telecine.http.services import AppServices
 from telecine.http.text import atom
-from telecine.problems import not_found
+from telecine.net.errors import Refused
+from telecine.net.policy import OutboundPolicy
+from telecine.net.resolve import check_spelled_address
+from telecine.problems import bad_request, invalid_attribute, not_found
 from telecine.sealing import Sealer
 
 router = APIRouter(route_class=JsonRoute, tags=["Webhooks"])
@@ -54,6 +58,20 @@ def document(row: Webhook, sealer: Sealer, request: Request) -> dict[str, Any]:
     return shown
 
 
+def check_address(url: str, policy: OutboundPolicy) -> None:
+    """Refuse a URL whose host spells an address that is never asked.
+
+    Names are looked up at each delivery, and refused then: what they lead to may change.
+
+    Raises:
+        Problem: 400, the address is not public, and the operator does not allow it.
+    """
+    try:
+        check_spelled_address(urlsplit(url).hostname or "", policy)
+    except Refused as refused:
+        raise bad_request([invalid_attribute("url", str(refused))]) from None
+
+
 @router.get(
     "/webhooks",
     operation_id="LIST-webhooks",
@@ -87,6 +105,7 @@ async def create_webhook(
     request: Request, caller: Caller, once: Once, services: AppServices, payload: WebhookCreation
 ) -> JSONResponse:
     """Be told of events. Of each there is one request, repeated until it is accepted."""
+    check_address(payload.url, services.outbound)
     limit = caller.settings.get("max_webhooks") or operations.MAX_WEBHOOKS
     async with once.transaction() as tx:
         row = await operations.create_webhook(

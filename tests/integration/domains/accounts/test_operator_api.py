@@ -65,8 +65,8 @@ async def test_settings_are_merged_and_null_brings_back_the_default(
     operator: httpx.AsyncClient, project: ProjectKeys
 ) -> None:
     path = f"/_/projects/{project.public_id}/settings"
-    names = ("hlsFormat", "rateLimits", "videoRestore", "storageQuotaBytes", "maxWebhooks",
-             "allowedReferrers", "allowEmptyReferrer", "allowedCountries",
+    names = ("hlsFormat", "rateLimits", "videoRestore", "storageQuotaBytes", "quotaMinutes",
+             "maxWebhooks", "allowedReferrers", "allowEmptyReferrer", "allowedCountries",
              "allowUnknownCountry")  # fmt: skip
     empty = dict.fromkeys(names)
     assert (await operator.get(path)).json() == empty

@@ -5,6 +5,8 @@ from sqlalchemy import select, text
 from telecine.db.engine import Database
 from telecine.domains.encodings.models import Asset
 from telecine.domains.encodings.operations import VideoRef, new_asset
+from tests.fixtures.application import OPERATOR_KEY, ProjectKeys
+from tests.fixtures.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -48,7 +50,45 @@ async def test_it_tells_the_minutes_that_are_stored(
     assert await used(stranger) == 0
 
 
-async def test_it_tells_the_environment(client: httpx.AsyncClient) -> None:
-    told = (await client.get("/account")).json()
-    assert told["environment"] == "production"
-    assert "player.white_label" in told["features"]
+async def test_it_tells_the_quota_of_the_projects_settings(
+    client: httpx.AsyncClient,
+    sandbox: httpx.AsyncClient,
+    stranger: httpx.AsyncClient,
+    anonymous: httpx.AsyncClient,
+    project: ProjectKeys,
+    db: Database,
+) -> None:
+    await store(db, client, 600.0)
+    path = f"/_/projects/{project.public_id}/settings"
+    operator = {"Authorization": f"Bearer {OPERATOR_KEY}"}
+    for total, left in ((60, 50), (10, 0), (7, 0), (None, None)):
+        changed = await anonymous.patch(path, json={"quotaMinutes": total}, headers=operator)
+        assert changed.status_code == 200, changed.text
+        expected = {"quotaUsed": 10, "quotaRemaining": left, "quotaTotal": total}
+
+        async def told(expected: dict[str, int | None] = expected) -> bool:
+            # Settings are remembered for a second.
+            return bool((await client.get("/account")).json()["quota"] == expected)
+
+        await until(told)
+    assert await used(sandbox) == 0
+    assert await used(stranger) == 0
+    for wrong in (-1, 1.5, "60"):
+        refused = await anonymous.patch(path, json={"quotaMinutes": wrong}, headers=operator)
+        assert (refused.status_code, refused.json()["name"]) == (400, "quotaMinutes")
+
+
+@pytest.mark.parametrize("environment", ["production", "sandbox"])
+async def test_it_tells_the_environment(
+    client: httpx.AsyncClient, sandbox: httpx.AsyncClient, environment: str
+) -> None:
+    asking = {"production": client, "sandbox": sandbox}[environment]
+    told = (await asking.get("/account")).raise_for_status().json()
+    assert told["environment"] == environment
+    assert told["features"] == [
+        "app.dynamic_metadata",
+        "app.event_log",
+        "player.white_label",
+        "stats.player_events",
+        "transcode.mp4_support",
+    ]

@@ -1,5 +1,6 @@
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -9,11 +10,14 @@ from sqlalchemy import text
 from telecine.db.engine import Database
 from telecine.domains.webhooks import operations
 from telecine.domains.webhooks.events import OWN, PUBLIC, QUALITY_COMPLETED
-from telecine.http.app import Api
+from telecine.http.app import Api, create_app
+from telecine.http.services import Services
+from telecine.net.policy import OutboundPolicy
+from telecine.processes.application import ROUTERS
 from tests.fixtures.application import OPERATOR_KEY, ProjectKeys, connect
 from tests.fixtures.origin import Answer
 from tests.fixtures.waiting import PATIENCE_S, until
-from tests.integration.domains.webhooks.telling import announce, delivering, receiving
+from tests.integration.domains.webhooks.telling import announce, delivering, receiving, subscribe
 
 pytestmark = pytest.mark.anyio
 
@@ -118,6 +122,49 @@ async def test_bad_input_is_told_by_name_and_changes_nothing(
     assert (await client.get("/webhooks")).json()["data"] == []
 
 
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "10.1.2.3:8080",
+        "169.254.169.254",
+        "2130706433",
+        "0x7f.1",
+        "[::1]",
+        "[fe80::1]",
+        "[::ffff:127.0.0.1]",
+        "user@192.168.0.1",
+        "127.0.0.1.",
+    ],
+)
+async def test_private_addresses_are_refused_where_they_are_spelled_out(
+    client: httpx.AsyncClient, host: str
+) -> None:
+    body = {"events": [QUALITY_COMPLETED], "url": f"http://{host}/hook"}
+    reply = await client.post("/webhooks", json=body)
+    told = reply.json()
+    assert (reply.status_code, told["name"]) == (400, "url"), told
+    assert "not a public address (the operator may allow it)" in told["detail"]
+
+
+async def test_what_the_operator_allows_and_what_is_a_name_is_taken(
+    services: Services, client: httpx.AsyncClient, project: ProjectKeys
+) -> None:
+    allowing = replace(services, outbound=OutboundPolicy.of(["10.0.0.0/8", "fd00::/8"]))
+    async with connect(create_app(ROUTERS, [], allowing), project.production_key) as allowed:
+        for url, status in (
+            ("http://10.1.2.3:9000/", 201),
+            ("http://[fd00::1]/", 201),
+            ("http://192.168.0.1/", 400),
+        ):
+            body = {"events": [QUALITY_COMPLETED], "url": url}
+            assert (await allowed.post("/webhooks", json=body)).status_code == status, url
+    # What a name leads to is looked at when there is something to tell.
+    for url in ("http://localhost/", "http://8.8.8.8:9999/", "http://[2606:4700::1111]/"):
+        body = {"events": [QUALITY_COMPLETED], "url": url}
+        assert (await client.post("/webhooks", json=body)).status_code == 201, url
+
+
 async def test_a_project_has_ten_unless_its_settings_say_otherwise(
     client: httpx.AsyncClient, anonymous: httpx.AsyncClient, project: ProjectKeys
 ) -> None:
@@ -182,13 +229,12 @@ async def test_the_operator_tests_reads_the_log_and_replays(
 
 
 async def test_the_log_tells_how_a_delivery_went(
-    client: httpx.AsyncClient, anonymous: httpx.AsyncClient, db: Database
+    anonymous: httpx.AsyncClient, db: Database, project: ProjectKeys
 ) -> None:
     async with receiving() as receiver, delivering(db):
         receiver.answer = lambda _: Answer(202, b"thanks")
-        body = {"events": [QUALITY_COMPLETED], "url": receiver.origin.url()}
-        made = (await client.post("/webhooks", json=body)).raise_for_status().json()
-        base = f"/_/webhooks/{made['webhookId']}"
+        webhook_id = await subscribe(db, project.production_id, receiver.origin.url())
+        base = f"/_/webhooks/{webhook_id}"
         sent = (await anonymous.post(f"{base}/test", headers=OPERATOR)).raise_for_status().json()
         found: list[Json] = []
 
