@@ -63,7 +63,7 @@ def _sweep(folder: Path) -> None:
     for place in folder.iterdir():
         if place.name == _LOCK:
             continue
-        with suppress(BlockingIOError, FileNotFoundError):
+        with suppress(BlockingIOError, FileNotFoundError, NotADirectoryError):
             held = _held(place)
             shutil.rmtree(place, ignore_errors=True)
             os.close(held)

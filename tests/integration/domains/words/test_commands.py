@@ -161,6 +161,7 @@ def test_what_a_killed_process_left_goes_and_what_is_used_stays(tmp_path: Path) 
     left = tmp_path / "left"
     left.mkdir()
     (left / "sound.wav").write_bytes(b"x")
+    (tmp_path / "note").write_bytes(b"of somebody else")
     with workplace(tmp_path, 0, 0) as used, workplace(tmp_path, 0, 0) as other:
         assert not left.exists()
         assert used.exists()
