@@ -15,6 +15,7 @@ from tests.fixtures.media import FFMPEG, make_clip
 from tests.fixtures.rtmp_encoder import encoding
 from tests.fixtures.server import TelecineServer, running_telecine
 from tests.fixtures.waiting import PATIENCE_S, until
+from tests.integration.live.test_encoders import program
 from tests.integration.live.test_on_air import Viewer, recordings, streams_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
@@ -54,10 +55,10 @@ def segments(text: str) -> dict[int, tuple[str, bool]]:
     return found
 
 
-def played(url: str) -> int:
+def played(url: str, ffmpeg: str = str(FFMPEG)) -> int:
     """Return how many pictures ffmpeg shows of a playlist within two seconds of media."""
     done = subprocess.run(
-        [str(FFMPEG), "-v", "info", "-nostdin", "-i", url, "-t", "2", "-f", "null", "-"],
+        [ffmpeg, "-v", "info", "-nostdin", "-i", url, "-t", "2", "-f", "null", "-"],
         capture_output=True,
         text=True,
         check=True,
@@ -93,6 +94,8 @@ async def test_a_lower_quality_has_the_segments_of_the_source(
             assert told is not None
             assert told[1] == f"{stream.public_id}_source"
             assert played(lower.playlist_url) > 20
+        for url in (stream.playlist_url, lower.playlist_url):
+            assert played(url, program("ffmpeg")) > 20
     master = (await client.get(stream.master_url)).text
     uris = re.findall(r"^[^#].*index\.m3u8$", master, re.MULTILINE)
     assert [uri.partition("_")[2] for uri in uris] == ["source/index.m3u8", "90p/index.m3u8"]

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from telecine.live.relay import Relay
 from telecine.live.restream import Restreams
 from telecine.net.policy import RTMP_PORTS, OutboundPolicy
 from telecine.protocols.rtmp.session import Metadata, Unpublish
+from tests.fixtures.proxy import self_signed
 from tests.fixtures.rtmp_target import RtmpTarget, rtmp_target
 from tests.fixtures.waiting import PATIENCE_S, until
 
@@ -122,6 +125,56 @@ async def test_a_target_that_breaks_is_dialled_again(
 
         await until(again)
         assert (await is_in(restreams, "live"))["attempts"] == 0
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+async def test_a_target_of_rtmps_has_to_be_who_it_says(
+    relay: Relay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trusted: bool
+) -> None:
+    tls, pem = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), self_signed(tmp_path)
+    tls.load_cert_chain(pem)
+    if trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+    async with rtmp_target(tls=tls) as target, sending(relay, to(target)) as restreams:
+        if not trusted:
+            assert "certificate" in (await is_in(restreams, "waiting"))["reason"].lower()
+            assert target.events == []
+            return
+        await is_in(restreams, "live")
+        send(relay, 0, KEY)
+
+        async def arrived() -> bool:
+            return KEY in [each.payload for each in target.media]
+
+        await until(arrived)
+
+
+async def test_a_target_that_is_away_is_dialled_less_and_less(
+    relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+
+    class Impatient:
+        """asyncio, whose pauses are only noted."""
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(asyncio, name)
+
+        async def sleep(self, seconds: float) -> None:
+            pauses.append(seconds)
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(restream, "asyncio", Impatient())
+    async with rtmp_target() as target:
+        away = to(target)
+    async with sending(relay, away):
+
+        async def often() -> bool:
+            return len(pauses) >= 8
+
+        await until(often)
+    for pause_s, least_s in zip(pauses, (1, 2, 4, 8, 16, 30, 30, 30), strict=False):
+        assert least_s <= pause_s <= 1.25 * least_s
 
 
 async def test_a_slow_target_loses_pictures_up_to_a_key_frame(relay: Relay) -> None:

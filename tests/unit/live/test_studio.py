@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -13,7 +14,7 @@ from telecine.domains.encodings.explanations import REMARKS
 from telecine.formats.flv.packets import Coded, Config
 from telecine.formats.mp4.multitrack import whole_fragments
 from telecine.live import broadcast as broadcasts_module
-from telecine.live import recording_file
+from telecine.live import record, recording_file
 from telecine.live.broadcast import Broadcast
 from telecine.live.journal import Left, read
 from telecine.live.ports import RecordingPlace, Shortfall, Stream
@@ -320,6 +321,29 @@ async def test_a_recording_that_cannot_go_on_says_why(
     assert memory.told == ["started", "ended", "recorded, recording-no-room"]
     ((_, _, duration_s),) = memory.files
     assert duration_s >= 3.5
+
+
+async def test_a_file_of_twelve_hours_is_followed_by_another(
+    studio: Studio, memory: Memory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record, "LONGEST_MS", 2000)
+    feed(await admitted(studio, Encoder()))
+    await studio.close()
+    assert [duration_s for _, _, duration_s in memory.files] == pytest.approx([2, 2], abs=0.1)
+    for key, size, _ in memory.files:
+        data = (tmp_path / key).read_bytes()
+        assert data[4:8] == b"ftyp"
+        assert whole_fragments(data).size_bytes == size
+
+
+async def test_an_event_of_a_sandbox_is_a_short_one(studio: Studio, memory: Memory) -> None:
+    memory.stream = replace(memory.stream, longest_s=0.05)
+    event = await admitted(studio, encoder := Encoder())
+    feed(event)
+    await asyncio.wait_for(event.over.wait(), 30)
+    assert encoder.closed == ""  # it may stop by itself
+    await studio.close()
+    assert memory.told == ["started", "ended", "recorded"]
 
 
 def test_there_are_words_for_every_reason() -> None:
