@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from telecine.db.engine import Transaction
+from telecine.jobs.queue import payload
 
 _ALIVE = text(
     "SELECT EXISTS (SELECT 1 FROM procrastinate_workers"
@@ -80,7 +81,9 @@ async def workers(tx: Transaction, *, within_s: float = ALIVE_WITHIN_S) -> list[
     running: dict[int, list[RunningJob]] = {}
     for worker, *job in await tx.execute(_RUNNING):
         name, lane, attempt, args, started_at = job
-        running.setdefault(worker, []).append(RunningJob(name, lane, attempt, args, started_at))
+        running.setdefault(worker, []).append(
+            RunningJob(name, lane, attempt, payload(args), started_at)
+        )
     found = []
     for row in (await tx.execute(_WORKERS, {"within_s": within_s})).mappings():
         state = dict(row)

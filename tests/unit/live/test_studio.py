@@ -265,6 +265,39 @@ async def written(folder: Path, seconds: float) -> bool:
     )
 
 
+async def test_an_event_of_the_sandbox_is_cut(studio: Studio, memory: Memory) -> None:
+    memory.stream = Stream(uuid4(), "li1", record=True, longest_s=0.5)
+    event = await admitted(studio, Encoder())
+    feed(event)
+
+    async def recorded() -> bool:
+        return memory.told == ["started", "ended", "recorded"]
+
+    await until(recorded)
+    assert event.over.is_set()
+
+
+async def test_targets_get_as_much_as_the_stream_may_send(
+    studio: Studio, memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory.stream = Stream(uuid4(), "li1", record=False, longest_restream_s=120.0)
+    event = await admitted(studio, Encoder())
+    asked: list[float | None] = []
+
+    async def run(longest_s: float | None) -> None:
+        asked.append(longest_s)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(event.restreams, "run", run)
+    feed(event)
+
+    async def sent() -> bool:
+        return asked == [120.0]
+
+    await until(sent)
+    await studio.close()
+
+
 async def test_the_key_is_free_at_once_after_completion(studio: Studio) -> None:
     encoder = Encoder()
     event = await admitted(studio, encoder)

@@ -42,7 +42,9 @@ from telecine.processes.viewing import build_delivery, build_gate, restrictions_
 from telecine.sealing import Sealer
 from telecine.storage.extents import Extent
 from telecine.storage.local import LocalStore
+from telecine.storage.open import open_store
 from telecine.storage.spool import Spool
+from telecine.storage.store import Store
 from tests.fixtures.media import barcode_mp4
 from tests.fixtures.raw_http import Client, serving
 from tests.fixtures.waiting import PATIENCE_S
@@ -127,12 +129,22 @@ async def planned(bench: Bench, clip: Path) -> tuple[str, AssetView]:
     return ref.public_id, media.asset
 
 
+IN_A_BUCKET_TOO = pytest.mark.parametrize(
+    "house", ["local", pytest.param("s3", marks=pytest.mark.s3)], indirect=True
+)
+
+
 @pytest.fixture
-async def house(db: Database, database_url: str, tmp_path: Path) -> AsyncIterator[House]:
-    """A planned asset that nobody encodes or shows so far."""
+async def house(
+    request: pytest.FixtureRequest, db: Database, database_url: str, tmp_path: Path
+) -> AsyncIterator[House]:
+    """A planned asset that nobody encodes or shows so far, in a folder or in a bucket."""
     runner = Runner(find_ffmpeg(None), "required")
     prober = Prober(runner)
-    store = LocalStore(tmp_path / "store")
+    store: Store = LocalStore(tmp_path / "store")
+    if getattr(request, "param", "local") == "s3":
+        environment = request.getfixturevalue("s3_environment")
+        store = open_store(request.getfixturevalue("bucket_url"), environment)
     bench = Bench(db=db, store=store, runner=runner, prober=prober, spool=Spool(tmp_path / "spool"))
     clip = barcode_mp4(frames=FRAMES, width_px=640, height_px=360)
     yield House(bench, *await planned(bench, clip), database_url)

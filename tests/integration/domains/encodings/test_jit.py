@@ -14,11 +14,18 @@ from telecine.ffmpeg.runner import Limits, MediaError
 from telecine.pipeline import encode
 from tests.fixtures.media import frame_numbers
 from tests.fixtures.waiting import PATIENCE_S, until
-from tests.integration.domains.encodings.cinema import FRAMES, Cinema, refused, stuck
+from tests.integration.domains.encodings.cinema import (
+    FRAMES,
+    IN_A_BUCKET_TOO,
+    Cinema,
+    refused,
+    stuck,
+)
 
 pytestmark = pytest.mark.anyio
 
 
+@IN_A_BUCKET_TOO
 async def test_segments_in_any_order_join_to_exactly_the_source(cinema: Cinema) -> None:
     order = list(range(cinema.asset.plan.segments))
     random.Random(5).shuffle(order)

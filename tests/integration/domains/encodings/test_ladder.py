@@ -13,8 +13,8 @@ from telecine.domains.encodings.queries import renditions_of, steps_of
 from telecine.ffmpeg.binary import find_ffmpeg
 from telecine.ffmpeg.runner import Runner
 from telecine.pipeline.probe import Prober
-from telecine.storage.local import LocalStore
 from telecine.storage.spool import Spool
+from telecine.storage.store import Store
 from tests.fixtures.media import barcode_mp4, frame_numbers
 from tests.integration.domains.encodings.cinema import FRAMES, planned
 
@@ -22,10 +22,10 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_easy_content_is_encoded_better_from_the_second_chunk_on(
-    db: Database, tmp_path: Path
+    db: Database, store: Store, tmp_path: Path
 ) -> None:
     runner = Runner(find_ffmpeg(None), "required")
-    store, prober = LocalStore(tmp_path / "store"), Prober(runner)
+    prober = Prober(runner)
     bench = Bench(db=db, store=store, runner=runner, prober=prober, spool=Spool(tmp_path / "spool"))
     _, view = await planned(bench, barcode_mp4(frames=FRAMES, width_px=640, height_px=360))
     for _ in range(2):  # twice changes nothing

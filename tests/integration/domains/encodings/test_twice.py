@@ -16,8 +16,8 @@ from telecine.domains.encodings.jobs import EncodeAudio, ProbeAsset, WarmStart
 from telecine.ffmpeg.binary import find_ffmpeg
 from telecine.ffmpeg.runner import Runner
 from telecine.pipeline.probe import Prober
-from telecine.storage.local import LocalStore
 from telecine.storage.spool import Spool
+from telecine.storage.store import Store
 from tests.fixtures.media import X264, make_barcode
 from tests.integration.domains.encodings.cinema import planned
 
@@ -43,9 +43,11 @@ async def everything(bench: Bench) -> dict[str, Any]:
     return found
 
 
-async def test_probe_sound_and_warm_start_run_twice(db: Database, tmp_path: Path) -> None:
+async def test_probe_sound_and_warm_start_run_twice(
+    db: Database, store: Store, tmp_path: Path
+) -> None:
     runner = Runner(find_ffmpeg(None), "required")
-    store, prober = LocalStore(tmp_path / "store"), Prober(runner)
+    prober = Prober(runner)
     bench = Bench(db=db, store=store, runner=runner, prober=prober, spool=Spool(tmp_path / "spool"))
     mp3 = ("-c:a", "libmp3lame", "-b:a", "96k", "-ac", "2")  # cannot be copied
     _, view = await planned(

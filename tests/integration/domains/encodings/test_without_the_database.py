@@ -12,7 +12,7 @@ from telecine.domains.encodings.handlers.finish import finish_rendition
 from telecine.domains.encodings.jobs import FinishRendition
 from tests.fixtures.raw_http import Client, status_of
 from tests.fixtures.waiting import until
-from tests.integration.domains.encodings.cinema import Cinema, Connect, front
+from tests.integration.domains.encodings.cinema import IN_A_BUCKET_TOO, Cinema, Connect, front
 
 pytestmark = pytest.mark.anyio
 
@@ -66,6 +66,7 @@ async def watch(connect: Connect, cinema: Cinema) -> dict[str, bytes]:
     return bodies
 
 
+@IN_A_BUCKET_TOO
 async def test_a_rendition_that_was_seen_needs_no_database(hall: Cinema) -> None:
     """Copied out of the source, stored piece by piece, and stored as a whole."""
     assert {name: view.passthrough for name, view in hall.asset.renditions.items()} == {

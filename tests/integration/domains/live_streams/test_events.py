@@ -59,6 +59,20 @@ async def begun(db: Database, project: ProjectKeys, folder: Path) -> Begun:
     return Begun(store, broadcasts, row, stream, event)
 
 
+async def test_only_the_sandbox_is_cut(db: Database, project: ProjectKeys, tmp_path: Path) -> None:
+    """Events after 30 minutes, what is sent on after 2."""
+    store, sealer = LocalStore(tmp_path), Sealer(["s" * 32])
+    broadcasts = StoredBroadcasts(db, store, store, "node", SEALER)
+    limits = []
+    for owner in (project.production_id, project.sandbox_id):
+        async with db.transaction() as tx:
+            row = await operations.create(tx, owner, sealer, {"name": "Live"})
+        stream = await broadcasts.authorise(sealer.open(row.sealed_key, row.public_id))
+        assert stream is not None
+        limits.append((stream.longest_s, stream.longest_restream_s))
+    assert limits == [(None, None), (1800.0, 120.0)]
+
+
 async def test_a_recording_that_was_killed_becomes_a_video_of_its_whole_parts(
     db: Database, project: ProjectKeys, tmp_path: Path
 ) -> None:
