@@ -1,5 +1,8 @@
 """Players of others on the same URLs, as their makers publish them, on a page of another site."""
 
+import random
+import statistics
+
 import httpx
 import pytest
 from playwright.async_api import Page
@@ -7,6 +10,7 @@ from playwright.async_api import Page
 from tests.contract import packages
 from tests.e2e.conftest import Upload
 from tests.e2e.embedding import near_browser, page_with
+from tests.e2e.watching import MOST_PICTURES
 from tests.fixtures.customer import everywhere
 from tests.fixtures.media import barcode_mp4
 from tests.fixtures.waiting import PATIENCE_S, until
@@ -19,6 +23,7 @@ pytestmark = [
     pytest.mark.xdist_group("browser"),
 ]
 
+SECONDS, RATE_HZ = 6, 30
 SHAKA, VIDEO_JS = "5.2.12", "8.24.1"
 VTT = b"WEBVTT\n\n00:00.500 --> 00:03.500\nhello\n"
 
@@ -30,6 +35,12 @@ WITH_SHAKA = """async (url) => {
   shaka.polyfill.installAll();
   const errors = [];
   const player = new shaka.Player();
+  window.video = video;
+  window.choose = (number) => {
+    player.configure({abr: {enabled: false}});
+    const tracks = player.getVariantTracks();
+    player.selectVariantTrack(tracks[number % tracks.length], true);
+  };
   player.addEventListener('error', (event) => errors.push(String(event.detail)));
   await player.attach(video);
   window.told = () => ({
@@ -54,6 +65,11 @@ WITH_VIDEO_JS = """async (url) => {
   const player = videojs(video);
   const errors = [];
   player.on('error', () => errors.push(player.error().message));
+  window.video = player.el().querySelector('video');
+  window.choose = (number) => {
+    const all = player.tech({IWillNotUseThisInPlugins: true}).vhs.representations();
+    all.forEach((each, index) => each.enabled(index === number % all.length));
+  };
   const heights = () => {
     const vhs = player.tech({IWillNotUseThisInPlugins: true})?.vhs;
     return [...new Set((vhs?.representations?.() ?? []).map((each) => each.height))].sort();
@@ -70,6 +86,34 @@ WITH_VIDEO_JS = """async (url) => {
   await player.play();
 }"""
 
+# Reads the number of every picture, as tests/fixtures/media.py writes it, with its time and width.
+WATCH = """() => {
+  const [width, height, bits] = [192, 108, 12];
+  const canvas = new OffscreenCanvas(width, height);
+  const pixels = canvas.getContext('2d', {willReadFrequently: true});
+  window.frames_seen = [];
+  const read = (_, frame) => {
+    pixels.drawImage(window.video, 0, 0, width, height);
+    const data = pixels.getImageData(0, 0, width, height).data;
+    const at = (x, y) => data[4 * (Math.floor(height * y) * width + x)];
+    let number = 0;
+    for (let bit = 0; bit < bits; bit++) {
+      const x = Math.floor(width * (bit + 0.5) / bits);
+      const [upper, lower] = [at(x, 0.075), at(x, 0.225)];
+      if (Math.abs(upper - lower) < 80) number = -1;
+      else if (number >= 0 && upper > lower) number |= 1 << bit;
+    }
+    window.frames_seen.push([frame.mediaTime, number, frame.width]);
+    window.video.requestVideoFrameCallback(read);
+  };
+  window.video.requestVideoFrameCallback(read);
+}"""
+GO = """([seconds, quality]) => {
+  window.choose(quality);
+  window.frames_seen = [];
+  window.video.currentTime = seconds;
+  window.video.play();
+}"""
 
 PLAYERS = {
     "shaka-player": (SHAKA, "dist/shaka-player.compiled.js", WITH_SHAKA),
@@ -86,7 +130,7 @@ def library(name: str) -> str:
 @pytest.fixture(scope="module")
 async def video(api: httpx.Client, upload: Upload) -> str:
     """A video of three qualities with captions."""
-    video_id = upload(barcode_mp4(frames=180, width_px=854, height_px=480), "Shared")
+    video_id = upload(barcode_mp4(frames=SECONDS * RATE_HZ, width_px=854, height_px=480), "Shared")
     files = {"file": VTT}
     api.post(f"/videos/{video_id}/captions/en", files=files).raise_for_status()
 
@@ -115,6 +159,46 @@ async def plays(page: Page, code: str, url: str) -> dict[str, object]:
         error.add_note(str(told))
         raise
     return told
+
+
+@pytest.mark.parametrize("name", PLAYERS)
+async def test_seeks_to_other_qualities_land_on_their_pictures(
+    name: str, api: httpx.Client, video: str
+) -> None:
+    order, widths = random.Random(11), set[int]()
+    async with near_browser() as browser, page_with(browser, library(name)) as page:
+        await plays(page, PLAYERS[name][2], f"{api.base_url}/vod/{video}/hls/manifest.m3u8")
+        await page.evaluate(WATCH)
+        for _ in range(8):
+            at_s = order.uniform(0, SECONDS - 2)
+            off = await pictures_off(page, at_s, order.randrange(3), widths)
+            # A busy machine is asked for a picture when it shows a later one already.
+            assert abs(statistics.median(off)) <= MOST_PICTURES, (at_s, off)
+    assert len(widths) > 1, "it never changed its quality"
+
+
+async def pictures_off(page: Page, at_s: float, quality: int, widths: set[int]) -> list[float]:
+    """Seek in another quality and play on; return by how many pictures those seen are off.
+
+    Their widths are added to `widths`.
+    """
+    await page.evaluate(GO, [at_s, quality])
+    seen: list[float] = []
+
+    async def plays_on() -> bool:
+        nonlocal seen
+        assert (await page.evaluate("() => window.told()"))["errors"] == []
+        frames = await page.evaluate("() => window.frames_seen")
+        seen = [
+            number - media_s * RATE_HZ
+            for media_s, number, _ in frames
+            if number >= 0 and at_s - 0.1 <= media_s <= at_s + 1
+        ]
+        widths.update(width for _, _, width in frames)
+        return len(seen) >= 5
+
+    await until(plays_on)
+    return seen
 
 
 @pytest.mark.parametrize("name", PLAYERS)

@@ -1,6 +1,7 @@
 """From a URL to what a viewer sees, by a Telecine that may reach this machine."""
 
 import asyncio
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,6 +76,65 @@ async def test_a_killed_worker_and_a_copy(victim: Victim) -> None:
     first, second = (victim.sources(each) for each in (video_id, copied))
     assert {path.stat().st_ino for path in second} <= {path.stat().st_ino for path in first}
     victim.fsck()
+
+
+async def test_the_makers_benchmark_finds_what_it_looks_for(victim: Victim) -> None:
+    """The requests of api.video's `video-platform-bench` for a video, in their order.
+
+    It reads status and playlists by patterns of its own: no query behind a playlist's name,
+    segments `video-N-M.ts`.
+    """
+    http = victim.customer.http
+    operator = {"Authorization": f"Bearer {victim.server.operator_key}"}
+    projects = http.request("GET", "/_/projects", headers=operator, auth=None).json()["data"]
+    settings = f"/_/projects/{projects[0]['projectId']}/settings"
+
+    def choose(form: str | None) -> None:
+        wish = {"hlsFormat": form}
+        answer = http.request("PATCH", settings, json=wish, headers=operator, auth=None)
+        assert answer.status_code == 200, answer.text
+
+    choose("ts")
+    try:
+        async with serving(File(barcode_mp4(frames=FRAMES).read_bytes())) as origin:
+            video_id = await create(victim.customer, origin.url("/film.mp4"))
+
+            async def a_quality_is_encoded() -> bool:
+                qualities = victim.customer.encoding(video_id)["qualities"]
+                return any(
+                    (quality["type"], quality["status"]) == ("hls", "encoded")
+                    for quality in qualities
+                )
+
+            await until(a_quality_is_encoded)
+        master_url = http.get(f"/videos/{video_id}").json()["assets"]["hls"]
+
+        async def is_there() -> bool:
+            return http.get(master_url).status_code not in (202, 404)
+
+        await until(is_there)
+        master = http.get(master_url).text
+        assert "/processing_video/" not in master
+        playlist = re.search(r".*/manifest.m3u8", master)
+        assert playlist is not None
+        quality, base = playlist[0].split("/")[0], f"/vod/{video_id}/hls/"
+        segment: re.Match[str] | None = None
+
+        async def has_segments() -> bool:
+            nonlocal segment
+            segment = re.search(r"video-\d+-\d+.ts", http.get(base + playlist[0]).text)
+            return segment is not None
+
+        await until(has_segments)
+        assert segment is not None
+        fragment = http.get(f"{base}{quality}/{segment[0]}")
+        assert fragment.status_code == 200
+        assert frame_numbers(fragment.content)[0] == 0
+        qualities = (await finished(victim.customer, video_id))["qualities"]
+        assert {each["status"] for each in qualities} == {"encoded"}
+        assert http.delete(f"/videos/{video_id}").status_code == 204
+    finally:
+        choose(None)
 
 
 async def test_a_playlist_becomes_a_video(victim: Victim, tmp_path: Path) -> None:
