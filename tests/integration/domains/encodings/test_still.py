@@ -32,6 +32,7 @@ async def test_long_decodes_are_saved_where_pieces_are_stored(
     prober = Prober(runner)
     bench = Bench(db=db, store=store, runner=runner, prober=prober, spool=Spool(tmp_path / "spool"))
     _, asset = await planned(bench, barcode_mp4(width_px=640, height_px=360, keyframe_interval=150))
+    monkeypatch.setattr(still, "_CHEAP_PIXELS", 640 * 360 * 15)
     monkeypatch.setattr(still, "_QUICK_PIXELS", 640 * 360 * 30)
 
     async def taken(at_ms: int) -> tuple[int, str]:
@@ -49,4 +50,8 @@ async def test_long_decodes_are_saved_where_pieces_are_stored(
     assert await taken(2050) == (61, "rendition")
     assert await taken(4999) == (149, "rendition")
     assert await taken(900) == (27, "source")  # near its key frame
+    # A piece that is as wide as the picture will be costs less than half as much.
+    monkeypatch.setattr(still, "MAX_WIDTH_PX", 426)
+    assert await taken(900) == (27, "rendition")
+    assert await taken(400) == (12, "source")
     await prober.close()

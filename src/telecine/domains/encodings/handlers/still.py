@@ -19,6 +19,9 @@ from telecine.pipeline.thumbnail import MAX_WIDTH_PX, decoding_pixels, still, st
 _QUICK_PIXELS = 60 * 1920 * 1080
 """Two seconds of 1080p: decoded in about half a second on two cores."""
 
+_CHEAP_PIXELS = 24 * 1920 * 1080
+"""As much work as a stored piece of 720p takes at most, and then half as much on average."""
+
 _LEAST_SHARE = Fraction(1, 2)
 """Of the width of the picture: a smaller rendition would be seen to be one."""
 
@@ -78,12 +81,15 @@ async def _of_source(
 async def _of_stored(bench: Bench, asset: Asset, material: Material, frame: int) -> bytes | None:
     """Take the picture from an encoded piece where the source would take long to decode.
 
-    None: the source is quick enough, or there is no piece that is nearly as large.
+    None: the source is quick enough, or there is no piece that is nearly as large. One that
+    is as large as the picture will be is taken even where the source is not slow.
     """
     video, plan = material.probe.video, material.plan
-    if video is None or decoding_pixels(video, frame) <= _QUICK_PIXELS:
+    if video is None or (pixels := decoding_pixels(video, frame)) <= _CHEAP_PIXELS:
         return None
-    needed_px = _LEAST_SHARE * min(video.width_px, MAX_WIDTH_PX)
+    needed_px = Fraction(min(video.width_px, MAX_WIDTH_PX))
+    if pixels > _QUICK_PIXELS:
+        needed_px *= _LEAST_SHARE
     piece = bisect_right(plan.piece_cuts, frame) - 1
     async with bench.db.transaction() as tx:
         rows = {row.name: row for row in await queries.renditions_of(tx, asset.id)}
