@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -64,19 +64,24 @@ class Embedded:
     page: Page
     index: int
     target: str
+    called: set[str] = field(default_factory=set)
+    """The methods that were called."""
 
     async def call(self, method: str, *args: object) -> None:
         """Call a method that answers nothing."""
+        self.called.add(method)
         script = "([i, method, args]) => void window.players[i].player[method](...args)"
         await self.page.evaluate(script, [self.index, method, list(args)])
 
     async def settled(self, method: str, *args: object) -> None:
         """Call a method and wait until the player has answered."""
+        self.called.add(method)
         script = "([i, method, args]) => window.players[i].player[method](...args)"
         await self.page.evaluate(script, [self.index, method, list(args)])
 
     async def get(self, method: str) -> Any:
         """Ask for a value: by a callback, as every version can."""
+        self.called.add(method)
         script = (
             "([i, method]) => new Promise((resolve) => window.players[i].player[method](resolve))"
         )
@@ -118,6 +123,25 @@ class Embedded:
             return bool(await self.frame.evaluate(expression))
 
         await until(true)
+
+
+async def shows(player: Embedded, selector: str) -> None:
+    """Wait until a part is seen: the package does not wait for an answer to what it asks."""
+    await player.frame.locator(selector).first.wait_for(state="visible")
+
+
+async def hides(player: Embedded, selector: str) -> None:
+    await player.frame.locator(selector).first.wait_for(state="hidden")
+
+
+async def has_style(player: Embedded, selector: str, name: str, value: str) -> None:
+    """Wait until an element has a computed style: colours fade."""
+    script = "([selector, name]) => getComputedStyle(document.querySelector(selector))[name]"
+
+    async def styled() -> bool:
+        return bool(await player.frame.evaluate(script, [selector, name]) == value)
+
+    await until(styled)
 
 
 @asynccontextmanager
