@@ -26,8 +26,8 @@ PICTURE_BYTES = 50_000
 
 def feed(event: Broadcast, from_ms: int) -> None:
     """Send two seconds of large pictures."""
-    for time_ms, packet in ((0, VIDEO), (0, AUDIO)):
-        event.push(time_ms, packet)
+    event.push(0, VIDEO)
+    event.push(0, AUDIO)
     sent = merged(pictures(30, 2, gop_s=1, from_ms=from_ms), sounds(2, from_ms=from_ms))
     for time_ms, packet in sent:
         assert isinstance(packet, Coded)
