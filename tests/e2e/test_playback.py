@@ -1,17 +1,20 @@
 """The player page plays: time advances, qualities switch, seeks land, nothing freezes."""
 
+import io
 import itertools
 import random
 from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.async_api import Page
 
 from tests.e2e.conftest import Upload
 from tests.e2e.watching import misplaced, slipped
-from tests.fixtures.media import barcode_mp4, padded
+from tests.fixtures.media import barcode_mp4, padded, read_numbers
 from tests.fixtures.waiting import until
 
 pytestmark = [
@@ -108,6 +111,25 @@ async def test_a_viewer_who_comes_at_once_sees_it_start_by_itself(
     with barcode_mp4().open("rb") as file:
         api.post(f"/videos/{video_id}/source", files={"file": file}).raise_for_status()
     await becomes(page, "document.querySelector('video').currentTime > 1")
+
+
+async def test_what_is_on_the_screen_is_the_video(
+    page: Page, api: httpx.Client, video_id: str
+) -> None:
+    """A picture of the page itself, as a person sees it: of no element, of no canvas."""
+    await page.set_viewport_size({"width": 854, "height": 480})
+    await open_page(page, api, video_id, "#autoplay;loop")
+    seen: set[int] = set()
+
+    async def moves_on() -> bool:
+        shot = Image.open(io.BytesIO(await page.screenshot())).convert("L")
+        (number,) = read_numbers(np.asarray(shot)[np.newaxis])
+        if number >= 0:  # a control may cover it
+            seen.add(number)
+        return len(seen) >= 3
+
+    await until(moves_on)
+    assert max(seen) < RATE_HZ * SECONDS
 
 
 async def test_an_early_viewer_is_told_each_stage(
