@@ -181,28 +181,6 @@ async def test_no_stretch_needs_more_than_the_declared_bandwidth(shown: Shown) -
             assert 0 < measured_bps <= variant.bandwidth_bps, variant.uri
 
 
-async def test_the_average_bandwidth_is_that_of_the_bytes(shown: Shown) -> None:
-    def average_bps(stream: Stream) -> Fraction:
-        length_s = sum((each.duration for each in stream.playlist.segments), Fraction(0))
-        return sum(map(len, stream.segments)) * 8 / length_s
-
-    audio_bps = average_bps(shown.presentation.streams[AUDIO])
-    for variant in shown.presentation.master.renditions:
-        assert variant.average_bandwidth_bps is not None
-        measured_bps = average_bps(shown.presentation.streams[variant.uri]) + audio_bps
-        assert abs(variant.average_bandwidth_bps / measured_bps - 1) < 0.02, variant.uri
-
-
-async def test_without_mp4_support_there_is_no_mp4(shown: Shown) -> None:
-    http, url = shown.customer.http, f"/videos/{shown.video_id}"
-    assert http.patch(url, json={"mp4Support": False}).status_code == 200
-    try:
-        await everywhere(lambda: shown.customer.get(shown.video_id, MP4).status_code == 404)
-    finally:
-        assert http.patch(url, json={"mp4Support": True}).status_code == 200
-        await everywhere(lambda: shown.customer.get(shown.video_id, MP4).status_code == 200)
-
-
 def moofs(stream: Stream) -> Iterator[Moof]:
     for segment in stream.segments:
         for box in iter_boxes(segment):
