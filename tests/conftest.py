@@ -21,6 +21,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--live-minutes", type=float, default=2, help="of media of each of them")
     group.addoption("--every-input", action="store_true", help="whose segments are made apart")
     group.addoption("--minutes", type=float, default=5.5, help="of sound that must not drift")
+    group.addoption(
+        "--idle", action="store_true", help="the machine is: hold browsers to what it allows"
+    )
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ the media alone on it, and the kernel itself saying that there is no room.
 """
 
 import contextlib
+import errno
 import os
 import re
 import shutil
@@ -57,12 +58,27 @@ class Disk:
         ballast = self.folder / "ballast"
         descriptor = os.open(ballast, os.O_WRONLY | os.O_CREAT, 0o600)
         try:
-            disk = os.fstatvfs(descriptor)
-            os.posix_fallocate(descriptor, 0, disk.f_bavail * disk.f_frsize - self.left_bytes)
+            self._fill(descriptor)
             yield
         finally:
             os.close(descriptor)
             ballast.unlink()
+
+    def _fill(self, descriptor: int) -> None:
+        """Take all but `left_bytes`, while others may take some as well."""
+        taken_bytes = 0
+        while True:
+            disk = os.fstatvfs(descriptor)
+            more_bytes = disk.f_bavail * disk.f_frsize - self.left_bytes
+            if more_bytes <= 0:
+                return
+            try:
+                os.posix_fallocate(descriptor, taken_bytes, more_bytes)
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
+            else:
+                taken_bytes += more_bytes
 
 
 @contextlib.contextmanager

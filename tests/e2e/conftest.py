@@ -9,6 +9,7 @@ import httpx
 import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
+from tests.e2e.watching import BUSY, IDLE, Patience
 from tests.fixtures.media import barcode_mp4
 from tests.fixtures.server import TelecineServer
 from tests.fixtures.waiting import PATIENCE_S
@@ -85,3 +86,8 @@ def upload(api: httpx.Client) -> Upload:
         return video_id
 
     return send
+
+
+@pytest.fixture(scope="session")
+def patience(pytestconfig: pytest.Config) -> Patience:
+    return IDLE if pytestconfig.getoption("idle") else BUSY

@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.async_api import Page
 
 from tests.e2e.conftest import Upload
-from tests.e2e.watching import misplaced, slipped
+from tests.e2e.watching import Patience, misplaced, slipped
 from tests.fixtures.media import barcode_mp4, padded, read_numbers
 from tests.fixtures.waiting import until
 
@@ -26,10 +26,9 @@ pytestmark = [
 
 RATE_HZ = 30
 SECONDS = 24
-ATTEMPTS = 3
-FREEZE_S = 1.0
-"""Cuts that differ between playlists froze the picture for three to six seconds; a
-busy machine that decodes in software drops frames for some tenths."""
+
+HOLES = {"bufferSeekOverHole", "bufferAppendError", "fragParsingError"}
+"""What players report of media that does not join."""
 
 # Reads the number out of every presented frame, as tests/fixtures/media.py writes it.
 RECORD = """() => {
@@ -208,19 +207,20 @@ async def test_seeks_land_on_the_frame_that_was_asked_for(
 
 
 async def test_switching_qualities_neither_freezes_nor_slips(
-    page: Page, api: httpx.Client, video_id: str
+    page: Page, api: httpx.Client, video_id: str, patience: Patience
 ) -> None:
     await encoded(api, video_id)
     faults: list[Any] = []
-    for _ in range(ATTEMPTS):
-        # What stands still or is late once may be the machine's; what does so again is ours.
-        faults = await faults_while_switching(page, api, video_id)
+    for _ in range(patience.attempts):
+        faults = await faults_while_switching(page, api, video_id, patience.freeze_s)
         if not faults:
             break
     assert not faults
 
 
-async def faults_while_switching(page: Page, api: httpx.Client, video_id: str) -> list[Any]:
+async def faults_while_switching(
+    page: Page, api: httpx.Client, video_id: str, freeze_s: float
+) -> list[Any]:
     """Play with many switches; return single pictures at other's times, and stretches without."""
     await open_page(page, api, video_id)
     await page.evaluate(RECORD)
@@ -229,7 +229,11 @@ async def faults_while_switching(page: Page, api: httpx.Client, video_id: str) -
           const {video, hls} = window.telecinePlayer;
           Object.assign(hls.config, {maxBufferLength: 6, maxMaxBufferLength: 6});
           hls.loadSource(url);
-          hls.once('hlsManifestParsed', () => { video.currentTime = 0; video.play(); });
+          hls.once('hlsManifestParsed', () => {
+            window.recorded.initPts.length = 0;  // those of the page's own load
+            video.currentTime = 0;
+            video.play();
+          });
           let seed = 7;
           const next = () => (seed = seed * 16807 % 2147483647) / 2147483647;
           window.switches = 0;
@@ -250,9 +254,8 @@ async def faults_while_switching(page: Page, api: httpx.Client, video_id: str) -
     assert slipped(frames, RATE_HZ) == []
     steps = itertools.pairwise(frames)
     assert not [pair for pair in steps if pair[1][2] < pair[0][2]], "the picture ran backwards"
-    # The page's own load may still have been on its way when recording began: it is heard too.
-    assert {tuple(pts) for pts in recorded["initPts"]} == {(0, 120_000)}
-    assert not [error for error in recorded["errors"] if error[1]]
+    assert recorded["initPts"] == [[0, 120_000]]
+    assert not [error for error in recorded["errors"] if error[1] or error[0] in HOLES]
     pairs = [(before[1], after[1]) for before, after in itertools.pairwise(frames)]
-    holes = [(before, after) for before, after in pairs if after - before > FREEZE_S]
+    holes = [(before, after) for before, after in pairs if after - before > freeze_s]
     return [*misplaced(frames, RATE_HZ), *holes]

@@ -3,10 +3,27 @@
 import itertools
 import statistics
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 MOST_PICTURES = 2
 """How far a picture may be from its time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """What is put up with: `freeze_s` between two pictures, and so many attempts."""
+
+    freeze_s: float
+    attempts: int
+
+
+BUSY = Patience(freeze_s=1.0, attempts=3)
+"""Cuts that differ between playlists froze the picture for three to six seconds; a busy
+machine that decodes in software drops frames for some tenths. What is late once may be the
+machine's, what is so again is ours."""
+
+IDLE = Patience(freeze_s=0.3, attempts=1)
 
 
 def misplaced(frames: Iterable[Sequence[Any]], rate_hz: int) -> list[Sequence[Any]]:

@@ -51,9 +51,9 @@ async def test_a_viewer_too_many_is_told_to_come_again(
     async with front(cinema, queue_limit=1) as connect:
         watching, next_one, refused = [await connect() for _ in range(3)]
         async with stuck(monkeypatch) as given_up:
-            ask(watching, cinema, 0)
+            ask(watching, cinema, 1)  # of a film's beginning the next one is encoded as well
             await wanted(cinema, claimed=1, waiting=0)
-            ask(next_one, cinema, 2)
+            ask(next_one, cinema, 3)
             await wanted(cinema, claimed=1, waiting=1)
             ask(refused, cinema, 4)
             answered = await refused.until_end()
