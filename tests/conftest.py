@@ -17,8 +17,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("telecine", "what takes longer than a run of all tests may")
     group.addoption("--events", type=int, default=1000, help="of webhooks while processes die")
     group.addoption("--encodes", type=int, default=10, help="videos while processes die at random")
-    group.addoption("--publishers", type=int, default=5, help="live at the same time in a soak")
-    group.addoption("--live-minutes", type=float, default=2, help="of media of each of them")
+    group.addoption("--publishers", type=int, default=2, help="live at the same time in a soak")
+    group.addoption("--live-minutes", type=float, default=1.25, help="of media of each of them")
     group.addoption("--every-input", action="store_true", help="whose segments are made apart")
     group.addoption("--minutes", type=float, default=5.5, help="of sound that must not drift")
     group.addoption(
