@@ -62,7 +62,8 @@ async def lock_growing(tx: Transaction, asset_id: UUID) -> tuple[Asset, Source] 
     found = (await tx.execute(owners)).one_or_none()
     if found is None:
         return None
-    await tx.execute(select(_VIDEO.c.id).where(_VIDEO.c.id == found[0]).with_for_update())
+    video = select(_VIDEO.c.id).where(_VIDEO.c.id == found[0])
+    await tx.execute(video.with_for_update(key_share=True))
     source = await sources.locked(tx, found[1])
     asset = await lock_asset(tx, asset_id)
     if source is None or asset is None or asset.growth != Growth.OPEN:

@@ -212,7 +212,7 @@ async def _locked(tx: Transaction, source_id: UUID) -> Source | None:
         _VIDEO.c.id == owner.video_id,
         _VIDEO.c.deleted_at.is_(None),
     )
-    if await tx.scalar(living.with_for_update()) is None:
+    if await tx.scalar(living.with_for_update(key_share=True)) is None:
         return None
     return await queries.locked(tx, source_id)
 

@@ -16,7 +16,9 @@ _SIZE = sql_cast(func.coalesce(Part.size_bytes, 0), BigInteger)
 
 # What every part of an upload asks is built once: to build it costs as much as to run it.
 _SOURCE_OF = select(Source).where(Source.video_id == bindparam("video_id"))
-_LOCKED_SOURCE_OF = _SOURCE_OF.with_for_update().execution_options(populate_existing=True)
+_LOCKED_SOURCE_OF = _SOURCE_OF.with_for_update(key_share=True).execution_options(
+    populate_existing=True
+)
 
 
 def _held(last: ColumnElement[int]) -> Select[int, int | None, int, bool | None]:
@@ -87,7 +89,7 @@ async def source_of(tx: Transaction, video_id: UUID, *, lock: bool = False) -> S
 
 async def locked(tx: Transaction, source_id: UUID) -> Source | None:
     """Return a source that nobody else changes until the transaction ends."""
-    found = select(Source).where(Source.id == source_id).with_for_update()
+    found = select(Source).where(Source.id == source_id).with_for_update(key_share=True)
     return (await tx.scalars(found.execution_options(populate_existing=True))).one_or_none()
 
 

@@ -84,7 +84,10 @@ async def video(
     lock: bool = False,
     discarded: bool = False,
 ) -> VideoRow | None:
-    """Return a video of a project; `lock` keeps others from changing it."""
+    """Return a video of a project; `lock` keeps others from changing it.
+
+    Its key stays, so that whoever has locked its asset can change that meanwhile.
+    """
     values = {"project_id": project_id, "public_id": public_id}
     rows = await tx.execute(_one_video(lock=lock, discarded=discarded), values)
     found = rows.one_or_none()
@@ -96,7 +99,7 @@ def _one_video(*, lock: bool, discarded: bool) -> Select[Any]:
     project_id = bindparam("project_id", type_=Video.project_id.type)
     listed = _listed(project_id, discarded=discarded)
     rows = select(*COLUMNS).where(*listed, Video.public_id == bindparam("public_id"))
-    return rows.with_for_update() if lock else rows
+    return rows.with_for_update(key_share=True) if lock else rows
 
 
 async def page(
