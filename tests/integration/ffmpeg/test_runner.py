@@ -257,6 +257,21 @@ async def test_a_service_managers_signals_are_left_to_us(runner: Runner) -> None
     assert got == 2000 * 64 * 36 * 3 // 2
 
 
+async def test_a_yielding_run_yields_to_other_sessions(runner: Runner) -> None:
+    seen: list[tuple[int, str]] = []
+
+    def look(_: bytes) -> None:
+        (pid,) = children()
+        group = Path(f"/proc/{pid}/autogroup")
+        shared = group.read_text() if group.exists() else "nice 7"  # kernels that have none
+        seen.append((os.getpriority(os.PRIO_PROCESS, pid), shared.split("nice ")[1].strip()))
+
+    limits = replace(LIMITS, niceness=7)
+    argv = [*ENDLESS[:-3], "-frames:v", "10", *ENDLESS[-3:]]
+    await runner.run(argv, limits=limits, outputs=[look])
+    assert set(seen) == {(7, "7")}
+
+
 async def test_cancelling_kills(runner: Runner) -> None:
     running = asyncio.Event()
 

@@ -30,7 +30,7 @@ from telecine.pipeline.per_title import better_crf, tuned
 log = structlog.get_logger()
 
 _WARM_SEGMENTS = 2
-_NICENESS = 10
+_NICENESS = 15
 """Of encodes that nobody waits for."""
 
 
