@@ -18,7 +18,7 @@ from telecine.jobs import queue
 
 log = structlog.get_logger()
 
-RENEW_S = 1.0
+RENEW_S = 0.5
 
 Departure = Callable[[], Awaitable[object]]
 """Returns when the viewer has left."""
@@ -29,7 +29,7 @@ class NotStoredYet(Exception):
 
 
 class Wish:
-    """Asks for a segment, and again every second until the block ends.
+    """Asks for a segment, and again and again until the block ends.
 
     `queue_limit`: how many wants may wait for a worker before newcomers are turned away.
     `chunk`: where the ladder goes on, so that it follows those who watch.
@@ -64,18 +64,26 @@ class Wish:
         trace: TracebackType | None,
     ) -> None:
         """Stop watching; the wish ends by itself, others may have the same one."""
-        if self._leaving is not None:
-            self._leaving.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._leaving
+        if self._leaving is None:
+            return
+        if self._has_left and self._asked_s is not None:
+            async with self._db.transaction() as tx:
+                await wants.leave(tx, self._wanted)
+        self._leaving.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._leaving
+
+    @property
+    def _has_left(self) -> bool:
+        return self._leaving is not None and self._leaving.done()
 
     async def keep(self) -> None:
-        """Ask, or renew what was asked a second ago.
+        """Ask, or renew what was asked a while ago.
 
         Raises:
             NotStoredYet: the viewer has left, too many wait, or it cannot be encoded.
         """
-        if self._leaving is not None and self._leaving.done():
+        if self._has_left:
             raise NotStoredYet
         now_s = clock.monotonic_s()
         if self._asked_s is not None and now_s - self._asked_s < RENEW_S:

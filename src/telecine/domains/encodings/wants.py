@@ -19,9 +19,15 @@ WANTED = "telecine_wanted"
 WANTED_S = 3
 """How long a want outlives the last viewer who renewed it."""
 
-OVERDUE_S = 2.5
+OVERDUE_S = 1.0
 """The newest want is served first, but those before it that have waited for so long: else
 somebody who seeks again and again keeps everybody else waiting."""
+
+RENEWED_S = 1.25
+"""Whose want was not renewed for so long has probably left, and has no claim to be early."""
+
+LEFT_S = 1.5
+"""How long a want outlives a viewer who was seen to leave: others may have it, too."""
 
 LEASE_S = 5
 ATTEMPTS = 3
@@ -58,6 +64,7 @@ _CLAIM = text(
          WHERE wanted_until > clock_timestamp() AND failure IS NULL
            AND (owner IS NULL OR lease_until < clock_timestamp())
          ORDER BY CASE WHEN asked_at < clock_timestamp() - make_interval(secs => :overdue_s)
+                        AND wanted_until > clock_timestamp() + make_interval(secs => :fresh_s)
                        THEN asked_at END,
                   asked_at DESC LIMIT 1 FOR UPDATE SKIP LOCKED)
     RETURNING rendition_id, segment, asset_id, attempts
@@ -83,6 +90,13 @@ _KEEP = text(
         UPDATE jit_want SET lease_until = clock_timestamp() + make_interval(secs => :lease_s)
          WHERE rendition_id = :rendition_id AND owner = :owner RETURNING wanted_until)
     SELECT max(wanted_until) > clock_timestamp() FROM kept
+    """
+)
+_LEAVE = text(
+    """
+    UPDATE jit_want
+       SET wanted_until = least(wanted_until, clock_timestamp() + make_interval(secs => :left_s))
+     WHERE rendition_id = :rendition_id AND segment = :segment
     """
 )
 _DONE = text(
@@ -164,6 +178,12 @@ async def ask(tx: Transaction, wanted: Wanted, *, renewal: bool = False) -> Answ
     return answer
 
 
+async def leave(tx: Transaction, wanted: Wanted) -> None:
+    """Say that a viewer has left; the want ends soon, unless others renew it."""
+    given = {"rendition_id": wanted.rendition_id, "segment": wanted.segment, "left_s": LEFT_S}
+    await tx.execute(_LEAVE, given)
+
+
 async def waiting(tx: Transaction) -> int:
     """Return how many wants wait for a worker."""
     return int(await tx.scalar(_WAITING) or 0)
@@ -171,7 +191,12 @@ async def waiting(tx: Transaction) -> int:
 
 async def claim(tx: Transaction, owner: str) -> Lease | None:
     """Take the want that is served next, of those that nobody encodes; None: there is none."""
-    given = {"owner": owner, "lease_s": LEASE_S, "overdue_s": OVERDUE_S}
+    given = {
+        "owner": owner,
+        "lease_s": LEASE_S,
+        "overdue_s": OVERDUE_S,
+        "fresh_s": WANTED_S - RENEWED_S,
+    }
     row = (await tx.execute(_CLAIM, given)).one_or_none()
     if row is None:
         return None

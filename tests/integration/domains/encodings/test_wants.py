@@ -75,6 +75,7 @@ OVERDUE_S = 600.0
 def slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing here is overdue only because a test takes its time."""
     monkeypatch.setattr(wants, "OVERDUE_S", OVERDUE_S)
+    monkeypatch.setattr(wants, "RENEWED_S", OVERDUE_S)
 
 
 async def later(db: Database, seconds: float) -> None:
@@ -110,6 +111,42 @@ async def test_who_has_waited_for_long_is_not_passed_over_for_ever(
         await ask(db, at(wanted, segment))
     leases = [await claim(db) for _ in range(4)]
     assert [lease.segment if lease else None for lease in leases] == [1, 2, 4, 3]
+
+
+async def test_who_has_probably_left_is_passed_over(
+    db: Database, wanted: Wanted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wants, "WANTED_S", OVERDUE_S)
+    for segment in (1, 2, 3):
+        await ask(db, at(wanted, segment))
+    await later(db, OVERDUE_S / 2)
+    monkeypatch.setattr(wants, "OVERDUE_S", OVERDUE_S / 4)
+    monkeypatch.setattr(wants, "RENEWED_S", OVERDUE_S / 4)
+    for segment in (1, 2):
+        await ask(db, at(wanted, segment), renewal=True)
+    async with db.transaction() as tx:
+        await wants.leave(tx, at(wanted, 1))
+    leases = [await claim(db) for _ in range(4)]
+    assert [lease.segment if lease else None for lease in leases] == [2, 3, 1, None]
+
+
+async def test_a_want_outlives_one_of_two_viewers(db: Database, wanted: Wanted) -> None:
+    await ask(db, wanted)
+    async with db.transaction() as tx:
+        await wants.leave(tx, wanted)
+    await ask(db, wanted, renewal=True)
+    await later(db, wants.LEFT_S)
+    assert await claim(db) is not None
+
+
+async def test_a_want_ends_soon_after_its_only_viewer_has_left(
+    db: Database, wanted: Wanted
+) -> None:
+    await ask(db, wanted)
+    async with db.transaction() as tx:
+        await wants.leave(tx, wanted)
+    await later(db, wants.LEFT_S)
+    assert await claim(db) is None
 
 
 async def test_asking_again_is_a_new_wish(db: Database, wanted: Wanted) -> None:
