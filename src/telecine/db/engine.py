@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from psycopg import AsyncConnection
 from psycopg.errors import DiskFull
+from pydantic_core import from_json
 from sqlalchemy import MetaData, event
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
@@ -94,6 +95,7 @@ class Database:
             max_overflow=pool_size,
             hide_parameters=True,  # errors are logged, and keys and tokens are parameters
             connect_args=CONNECTION_OPTIONS,
+            json_deserializer=from_json,  # a page of videos has 25 documents of metadata
         )
         event.listen(self._engine.sync_engine, "checkout", _refuse_broken)
         self._session = async_sessionmaker(self._engine, expire_on_commit=False)

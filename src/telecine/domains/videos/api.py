@@ -104,8 +104,7 @@ async def listed(
     items = request.query_params.multi_items()
     wanted = replace(listing.listing_of(items), discarded=discarded)
     page = pagination.page_of(items)
-    async with services.db.transaction() as tx:
-        total, rows = await queries.page(tx, caller.project_id, wanted, page)
+    total, rows = await queries.page(services.db, caller.project_id, wanted, page)
     presenter = presenter_of(services)
     data: list[Json] = [presenter.video(row) for row in rows]
     if strict_python(request.headers) is not None:

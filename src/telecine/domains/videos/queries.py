@@ -24,7 +24,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.orm import InstrumentedAttribute
 
-from telecine.db.engine import Transaction, raw_connection
+from telecine.db.engine import Database, Transaction, raw_connection
 from telecine.domains.videos.listing import Listing
 from telecine.domains.videos.models import Video, VideoCount
 from telecine.http.pagination import Page
@@ -103,22 +103,24 @@ def _one_video(*, lock: bool, discarded: bool) -> Select[Any]:
 
 
 async def page(
-    tx: Transaction, project_id: UUID, listing: Listing, wanted: Page
+    db: Database, project_id: UUID, listing: Listing, wanted: Page
 ) -> tuple[int, list[VideoRow]]:
     """Return the number of all matching videos, and those of one page.
 
-    The total is exact. `tx` must be fresh: a deep page sets its isolation level.
+    The total is exact.
     """
     if wanted.offset >= DEEP_OFFSET:
-        return await _deep_page(tx, project_id, listing, wanted)
-    if listing.filtered or listing.discarded:
-        rows = _rows(project_id, listing, wanted.offset, wanted.size)
-        found = (await tx.execute(rows.add_columns(_total(project_id, listing)))).all()
-    else:
-        found = await _plain_page(tx, project_id, listing, wanted)
-    if found:
-        return found[0][-1], [VideoRow(*row[:-1]) for row in found]
-    return await tx.scalar(select(_total(project_id, listing))) or 0, []
+        async with db.transaction() as tx:
+            return await _deep_page(tx, project_id, listing, wanted)
+    async with db.statement() as tx:
+        if listing.filtered or listing.discarded:
+            rows = _rows(project_id, listing, wanted.offset, wanted.size)
+            found = (await tx.execute(rows.add_columns(_total(project_id, listing)))).all()
+        else:
+            found = await _plain_page(tx, project_id, listing, wanted)
+        if found:
+            return found[0][-1], [VideoRow(*row[:-1]) for row in found]
+        return await tx.scalar(select(_total(project_id, listing))) or 0, []
 
 
 async def _plain_page(

@@ -176,11 +176,8 @@ async def test_a_page_of_any_depth_is_the_same_slice(
 async def all_pages(
     db: Database, project: ProjectKeys, listing: Listing
 ) -> list[tuple[int, list[Any]]]:
-    pages = []
-    for number in range(1, 9):
-        async with db.transaction() as tx:
-            pages.append(await queries.page(tx, project.production_id, listing, Page(number, 8)))
-    return pages
+    pages = [Page(number, 8) for number in range(1, 9)]
+    return [await queries.page(db, project.production_id, listing, page) for page in pages]
 
 
 @pytest.mark.parametrize(
