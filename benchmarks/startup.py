@@ -7,7 +7,7 @@ import urllib.request
 
 from serving import Telecine, cpu_s, family, folder, machine, name_of, pss_mib, serving
 
-_LOOK_EVERY_S = 0.01
+_LOOK_EVERY_S = 0.03
 
 
 def started(telecine: Telecine) -> tuple[float, float]:
@@ -40,10 +40,11 @@ def told(times_s: list[tuple[float, float]]) -> str:
 def idle(telecine: Telecine, seconds: float) -> None:
     """Print memory and CPU, process by process."""
     time.sleep(20)  # until what is loaded in the background is loaded
-    pids = family(telecine.pid)
-    before = {pid: cpu_s([pid]) for pid in pids}
+    before = {pid: cpu_s([pid]) for pid in family(telecine.pid)}
     time.sleep(seconds)
     total_mib = total_percent = 0.0
+    # Connections that nobody needs are closed, and their processes end.
+    pids = [pid for pid in family(telecine.pid) if pid in before]
     for pid in pids:
         used_mib, percent = pss_mib(pid), (cpu_s([pid]) - before[pid]) * 100 / seconds
         total_mib += used_mib

@@ -3,7 +3,7 @@
 import contextlib
 import sys
 
-from telecine.processes.spawning import spawn_zygote
+from telecine.processes.spawning import spawn_zygote, without_unused
 
 SUPERVISING = frozenset({"serve", "api", "worker", "live", "demo"})
 """Commands that start processes."""
@@ -15,6 +15,8 @@ def main() -> None:
     if sys.argv[1:2] and sys.argv[1] in SUPERVISING and "--help" not in sys.argv:
         with contextlib.suppress(OSError):  # then it is tried again, and said
             zygote = spawn_zygote()
+        with without_unused():  # loggers would format with it, words of usage shall
+            import structlog  # noqa: F401, PLC0415
     # It imports meanwhile, and so do we: only now.
     import typer  # noqa: PLC0415
 

@@ -43,6 +43,7 @@ _ABORT_POLL_S = 2.0
 _PRUNE_AFTER_S = 30.0
 _NO_DATABASE_AFTER_S = 10.0
 _AGAIN_AFTER_S = 0.5
+_IDLE_S = 30.0  # each connection is a process of the database's, of some 4 MB
 _LONGEST_BACKOFF_S = 300
 _ROOM_CHECK_S = 30
 
@@ -136,6 +137,7 @@ class Worker:
             min_size=1,
             max_size=4,
             timeout=_NO_DATABASE_AFTER_S,
+            max_idle=_IDLE_S,
             kwargs=CONNECTION_OPTIONS,
         )
         self._app = App(connector=connector)

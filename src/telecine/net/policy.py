@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from ipaddress import ip_network
 from typing import Self
 
-import httpx
-
 from telecine.net.addresses import Address, Network, is_public
 
 WEB_PORTS = frozenset({80, 443, 8080, 8443})
@@ -100,6 +98,8 @@ def _host_pattern(entry: str) -> str:
 
 
 def _check_proxy(text: str) -> None:
+    import httpx  # noqa: PLC0415 - 2 MB of a supervisor, which asks nobody
+
     try:
         url = httpx.URL(text)
     except httpx.InvalidURL as error:

@@ -6,6 +6,7 @@ the database comes up, and then they get their briefing.
 """
 
 import asyncio
+import contextlib
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Sequence
@@ -19,6 +20,8 @@ from telecine.processes.exits import CannotGoOn
 from telecine.processes.forks import Forks
 
 _log = structlog.get_logger()
+
+_LATEST_START_S = 1.0
 
 
 class DatabaseServer(Protocol):
@@ -113,9 +116,13 @@ class Supervisor:
                 self._end.set_result(failure)
 
     async def _run(self, child: KeptChild) -> None:
-        # The first gets the cores to itself, so that requests are answered soon.
-        if child is not self.children[0]:
-            await self.children[0].ready.wait()
+        # One that answers requests and one that does jobs get the cores to themselves, so
+        # that both come soon; the others wait for them, though not for long for jobs.
+        first, worker = self.children[0], self._groups[-1][0]
+        if child not in {first, worker}:
+            await first.ready.wait()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(worker.ready.wait(), _LATEST_START_S)
         await child.run()
 
     async def _bring_up(self) -> None:

@@ -57,6 +57,8 @@ _SLOTS = {
 _ANNOUNCE_EVERY_S = 3600.0
 _MEASURE_EVERY_S = 10.0
 _PREPARE_EVERY_S = 60.0
+_BEGUN_S = 0.5
+"""Until when the lanes have the cores of a start to themselves."""
 
 
 def bench(settings: Settings, db: Database) -> Bench:
@@ -133,8 +135,8 @@ def beside_the_jobs(child: Child, place: Bench) -> tuple[Periodic, ...]:
 
     return (
         Periodic("announce", _ANNOUNCE_EVERY_S, announce),
-        Periodic("speed", _ANNOUNCE_EVERY_S, tell_speed),
-        Periodic("probe program", _PREPARE_EVERY_S, place.prober.prepare),
+        Periodic("speed", _ANNOUNCE_EVERY_S, tell_speed, _BEGUN_S),
+        Periodic("probe program", _PREPARE_EVERY_S, place.prober.prepare, _BEGUN_S),
         Periodic("backlog", _MEASURE_EVERY_S, Backlog(place.db).measure),
     )
 

@@ -26,6 +26,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from telecine.processes.spawning import without_unused
+
 MESSAGE_BYTES = 64 << 10  # the longest environment is that of a few paths
 MOST_DESCRIPTORS = 64
 
@@ -38,9 +40,6 @@ LIBRARIES = (
     "jinja2",
 )
 """What children of every kind need."""
-
-UNUSED = ("rich", "httpx._main", "pydantic.v1")
-"""What libraries import where it is there, and no child ever calls: a tenth of all."""
 
 _OWN_SIGNALS = (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM)
 
@@ -137,8 +136,11 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--control-fd", type=int, required=True)
     given = parser.parse_args(arguments)
     gc.disable()
-    for name in UNUSED:
-        sys.modules[name] = None  # type: ignore[assignment]  # which means "not to be found"
+    with without_unused():
+        _live(given)
+
+
+def _live(given: argparse.Namespace) -> None:
     from telecine.processes.control import die_with  # noqa: PLC0415 - it logs, by a library
 
     die_with(given.parent)
