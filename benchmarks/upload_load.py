@@ -41,6 +41,8 @@ class Part:
         """Return what stands behind them."""
         return f"\r\n--{BOUNDARY}--\r\n".encode()
 
+    method = "POST"
+
     @property
     def headers(self) -> dict[str, str]:
         """Return the headers that describe it."""
@@ -48,6 +50,25 @@ class Part:
             "Content-Type": f"multipart/form-data; boundary={BOUNDARY}",
             "Content-Length": str(len(self.head) + self.size_bytes + len(self.tail)),
             "Content-Range": f"part {self.number}/{self.total}",
+        }
+
+
+@dataclass(frozen=True)
+class Patch:
+    """The body of a request that brings a whole file, as tus has it."""
+
+    content: bytes
+    method = "PATCH"
+    head = tail = b""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Return the headers that describe it."""
+        return {
+            "Tus-Resumable": "1.0.0",
+            "Upload-Offset": "0",
+            "Content-Type": "application/offset+octet-stream",
+            "Content-Length": str(len(self.content)),
         }
 
 
@@ -63,9 +84,9 @@ class Connection:
         parts = urlsplit(base_url)
         self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port)
 
-    def begin(self, path: str, part: Part, headers: dict[str, str]) -> None:
+    def begin(self, path: str, part: Part | Patch, headers: dict[str, str]) -> None:
         """Send a request up to the first byte of the file."""
-        self._connection.putrequest("POST", path, skip_accept_encoding=True)
+        self._connection.putrequest(part.method, path, skip_accept_encoding=True)
         for name, value in {**part.headers, **headers}.items():
             self._connection.putheader(name, value)
         self._connection.endheaders(part.head)
@@ -115,6 +136,14 @@ def new_video(api: httpx.Client) -> str:
     return f"/videos/{reply.json()['videoId']}/source"
 
 
+def new_upload(api: httpx.Client, size_bytes: int) -> str:
+    """Begin an upload by tus; return its path."""
+    headers = {"Tus-Resumable": "1.0.0", "Upload-Length": str(size_bytes)}
+    reply = api.post("/tus/", headers=headers).raise_for_status()
+    return urlsplit(reply.headers["location"]).path
+
+
 def delete(api: httpx.Client, source: str) -> None:
     """Delete the video again, so that the disk does not fill up."""
-    api.delete(source.removesuffix("/source")).raise_for_status()
+    video_id = source.split("/")[2]
+    api.delete(f"/videos/{video_id}").raise_for_status()

@@ -10,6 +10,7 @@ from fastapi import Request
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, MultipartState, parse_options_header
 
+from telecine.http.batches import arriving, batch_bytes
 from telecine.http.boundary import Delimiter
 from telecine.http.direct import pieces_of
 from telecine.problems import Problem, problem
@@ -21,11 +22,6 @@ if TYPE_CHECKING:  # the library defines this name for type checkers only
 MAX_FILE_BYTES = 200 * 1024 * 1024
 MAX_FIELDS = 20
 MAX_FIELD_BYTES = 64 * 1024
-_BATCH_BYTES = 2 * 1024 * 1024
-_SHARED_BYTES = 12 * 1024 * 1024
-"""What all bodies of a process may wait with together; but each writes one read at a time."""
-
-_LEAST_BYTES = 256 * 1000  # a read of uvloop
 _SMALL_BYTES = 64 * 1024
 """Pieces that are joined: each costs memory beside its bytes."""
 
@@ -122,7 +118,7 @@ async def receive_file(
         Problem: no file, several, an empty or too large one, or a broken body.
         OutOfSpace: the sink's.
     """
-    stream = pieces_of(request, _batch_bytes)
+    stream = pieces_of(request, batch_bytes)
     form = _Form(max_bytes, too_large)
     announced = _Announced(sink, form, announce)
     try:
@@ -157,34 +153,32 @@ def _boundary(request: Request) -> bytes | None:
 async def _parse(
     stream: AsyncIterator[bytes | memoryview], form: "_Form", boundary: bytes, sink: Sink
 ) -> None:
-    _parsed.add(form)
     try:
-        parser = MultipartParser(boundary, form.callbacks())
-        delimiter = Delimiter(boundary)
-        async for chunk in stream:
-            clear_bytes = 0
-            if parser.state == MultipartState.PART_DATA and parser.index == 0:
-                # Inside of a part, and no delimiter has begun: what surely belongs to the
-                # part is nothing that the parser has to see.
-                clear_bytes = delimiter.clear_bytes(chunk)
-                form.on_part_data(chunk, 0, clear_bytes)
-            if clear_bytes < len(chunk):
-                parser.write(bytes(chunk[clear_bytes:]))
-            # A view's bytes are other ones when the next chunk is there.
-            if form.waiting_bytes >= _batch_bytes() or isinstance(chunk, memoryview):
-                await sink.write(*form.take())
+        with arriving():  # a refused body is read on, but holds nothing
+            parser = MultipartParser(boundary, form.callbacks())
+            delimiter = Delimiter(boundary)
+            async for chunk in stream:
+                _take(chunk, form, parser, delimiter)
+                # A view's bytes are other ones when the next chunk is there.
+                if form.waiting_bytes >= batch_bytes() or isinstance(chunk, memoryview):
+                    await sink.write(*form.take())
     except FormParserError as error:
         raise invalid_file("The multipart body is malformed.") from error
-    finally:
-        _parsed.discard(form)
     if form.waiting_bytes:
         await sink.write(*form.take())
 
 
-def _batch_bytes() -> int:
-    """Return with how much to write: large batches cost less, many of them hold memory."""
-    sharing = max(1, len(_parsed))  # a refused body is read on, but not parsed
-    return min(_BATCH_BYTES, max(_LEAST_BYTES, _SHARED_BYTES // sharing))
+def _take(
+    chunk: bytes | memoryview, form: "_Form", parser: MultipartParser, delimiter: Delimiter
+) -> None:
+    clear_bytes = 0
+    if parser.state == MultipartState.PART_DATA and parser.index == 0:
+        # Inside of a part, and no delimiter has begun: what surely belongs to the part is
+        # nothing that the parser has to see.
+        clear_bytes = delimiter.clear_bytes(chunk)
+        form.on_part_data(chunk, 0, clear_bytes)
+    if clear_bytes < len(chunk):
+        parser.write(bytes(chunk[clear_bytes:]))
 
 
 async def _drain(stream: AsyncIterator[bytes | memoryview]) -> None:
@@ -314,10 +308,6 @@ class _Form:
 
     def _on_end(self) -> None:
         self._ended = True
-
-
-_parsed: set[_Form] = set()
-"""The forms that arrive at this process now."""
 
 
 class _Announced:

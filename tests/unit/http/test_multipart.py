@@ -6,7 +6,7 @@ from fastapi import Request
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from telecine.http import multipart
+from telecine.http import batches, multipart
 from telecine.http.boundary import Delimiter
 from telecine.http.multipart import Announce, Upload, clean_file_name, receive_file
 from telecine.problems import Problem, problem
@@ -111,7 +111,7 @@ async def test_a_boundary_may_be_quoted() -> None:
 async def test_a_file_is_announced_before_its_first_byte(
     monkeypatch: pytest.MonkeyPatch, batch_bytes: int
 ) -> None:
-    monkeypatch.setattr(multipart, "_BATCH_BYTES", batch_bytes)
+    monkeypatch.setattr(batches, "MOST_BYTES", batch_bytes)
     sink = Memory()
     announced: list[tuple[str, set[str], int]] = []
 
@@ -168,7 +168,7 @@ async def test_with_many_others_batches_are_small(monkeypatch: pytest.MonkeyPatc
     data = [b"x" * 256_000] * 4
     body = [b"--XX\r\n" + FILE + b"\r\n\r\n", *data, b"\r\n--XX--\r\n"]
     others = {object() for _ in range(20)}
-    monkeypatch.setattr(multipart, "_parsed", others)
+    monkeypatch.setattr(batches, "_bodies", others)
     sink = Memory()
     await receive(Body(body), sink, max_bytes=10**7)
     assert [len(write) for write in sink.writes] == [768_000, 256_000]
@@ -212,7 +212,7 @@ async def test_any_body_in_any_chunks_is_what_the_parser_alone_makes_of_it(
         alone.setattr(Delimiter, "clear_bytes", lambda *_: 0)
         expected = await outcome([body])
     with pytest.MonkeyPatch.context() as small:
-        small.setattr(multipart, "_BATCH_BYTES", batch_bytes)
+        small.setattr(batches, "MOST_BYTES", batch_bytes)
         small.setattr(multipart, "_SMALL_BYTES", 3)
         assert await outcome(chunks) == expected
 

@@ -3,7 +3,7 @@ import pytest
 
 from telecine.db.engine import Database
 from telecine.domains.uploads import content_range
-from telecine.http import multipart
+from telecine.http import batches
 from telecine.http.app import Api
 from telecine.http.services import Services
 from tests.fixtures.application import (
@@ -48,7 +48,7 @@ async def visitor(
     small_parts: None,
 ) -> Visitor:
     """Its bodies arrive in pieces: a file begins before what stands behind it is there."""
-    monkeypatch.setattr(multipart, "_BATCH_BYTES", 1)
+    monkeypatch.setattr(batches, "MOST_BYTES", 1)
     token = (await client.post("/upload-tokens", json={"ttl": 3600})).json()["token"]
     return Visitor(anonymous, services, db, token, piece_bytes=90)
 

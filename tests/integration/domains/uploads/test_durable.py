@@ -12,7 +12,7 @@ from sqlalchemy import select
 from starlette.types import Message, Receive, Scope, Send
 
 from telecine.domains.sources.models import Part
-from telecine.domains.uploads.tus import body as tus_body
+from telecine.http import batches
 from telecine.http.app import Api
 from telecine.storage.extents import Extent
 from telecine.storage.local import LocalStore
@@ -151,7 +151,7 @@ async def test_the_offset_after_a_cut(
     resumer: Resumer, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a client learns from HEAD was on the disk before it was recorded."""
-    monkeypatch.setattr(tus_body, "BATCH_BYTES", 16)
+    monkeypatch.setattr(batches, "MOST_BYTES", 16)
     path = await resumer.create(300)
     await resumer.append_and_cut(path, 0, [b"m" * 100, b"m" * 50], 300)
     assert await resumer.offset(path) == 150

@@ -15,6 +15,7 @@ from telecine.domains.encodings.models import Asset
 from telecine.domains.sources.queries import stored_bytes
 from telecine.domains.uploads.tus import body as tus_body
 from telecine.domains.uploads.tus import writing as tus_writing
+from telecine.http import batches
 from telecine.http.services import Services
 from tests.fixtures.application import ProjectKeys
 from tests.integration.domains.uploads.resuming import CHUNK, TUS, Resumer
@@ -133,7 +134,7 @@ async def test_what_by_tus_was_recorded_on_the_way_counts_once(
     project: ProjectKeys,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(tus_body, "BATCH_BYTES", 100)
+    monkeypatch.setattr(batches, "MOST_BYTES", 100)
     monkeypatch.setattr(tus_body, "CHECKPOINT_BYTES", 100)
     monkeypatch.setattr(tus_body, "CHECKPOINT_S", 0)
     await allow(db, services, project, 1000)

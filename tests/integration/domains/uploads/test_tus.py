@@ -18,6 +18,7 @@ from telecine.domains.uploads.tus import body as tus_body
 from telecine.domains.uploads.tus import protocol as tus_protocol
 from telecine.domains.uploads.tus.expiry import expire
 from telecine.domains.videos.models import Video
+from telecine.http import batches
 from telecine.http.services import Services
 from tests.integration.domains.uploads.resuming import CHUNK, TUS, Resumer, metadata
 from tests.integration.domains.uploads.sending import Uploads
@@ -159,7 +160,7 @@ async def test_a_cut_before_the_first_byte_leaves_an_upload(resumer: Resumer) ->
 async def test_long_bodies_are_recorded_on_the_way(
     resumer: Resumer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tus_body, "BATCH_BYTES", 16)
+    monkeypatch.setattr(batches, "MOST_BYTES", 16)
     monkeypatch.setattr(tus_body, "CHECKPOINT_BYTES", 40)
     monkeypatch.setattr(tus_body, "CHECKPOINT_S", 0.0)
     path = await resumer.create(200)
@@ -233,7 +234,7 @@ async def test_a_cut_body_with_a_checksum_is_dropped(
 ) -> None:
     monkeypatch.setattr(tus_body, "CHECKPOINT_BYTES", 1)
     monkeypatch.setattr(tus_body, "CHECKPOINT_S", 0.0)
-    monkeypatch.setattr(tus_body, "BATCH_BYTES", 8)
+    monkeypatch.setattr(batches, "MOST_BYTES", 8)
     path = await resumer.create(200)
     digest = base64.b64encode(hashlib.sha1(CONTENT).digest()).decode()
     reply = await resumer.patch(path, 0, CONTENT[:199] + b"!", Upload_Checksum=f"sha1 {digest}")

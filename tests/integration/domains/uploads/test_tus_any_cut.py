@@ -15,6 +15,7 @@ from telecine.domains.encodings.models import Asset
 from telecine.domains.sources.models import Part, Source
 from telecine.domains.uploads.models import TusUpload, UploadWriter
 from telecine.domains.uploads.tus import body as tus_body
+from telecine.http import batches
 from tests.integration.domains.uploads.resuming import Draft, Resumer
 
 pytestmark = pytest.mark.anyio
@@ -127,7 +128,7 @@ async def test_any_sequence_of_requests_gives_the_same_bytes(
     batch: int,
     checkpoint: int,
 ) -> None:
-    monkeypatch.setattr(tus_body, "BATCH_BYTES", batch)
+    monkeypatch.setattr(batches, "MOST_BYTES", batch)
     monkeypatch.setattr(tus_body, "CHECKPOINT_BYTES", checkpoint)
     monkeypatch.setattr(tus_body, "CHECKPOINT_S", 0.0)
     async with resumer.db.transaction() as tx:  # those of earlier examples, also of failed ones

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from telecine.domains.uploads.tus import body as tus_body
+from telecine.http import batches
 from telecine.http.app import Api
 from telecine.storage.open import open_store
 from tests.integration.domains.uploads.resuming import TUS, Resumer
@@ -26,7 +27,7 @@ def in_bucket(
 
 
 async def test_cut_and_resumed(in_bucket: Resumer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tus_body, "BATCH_BYTES", 16)
+    monkeypatch.setattr(batches, "MOST_BYTES", 16)
     monkeypatch.setattr(tus_body, "CHECKPOINT_BYTES", 40)
     monkeypatch.setattr(tus_body, "CHECKPOINT_S", 0.0)
     path = await in_bucket.create(200)

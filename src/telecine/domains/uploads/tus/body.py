@@ -14,9 +14,9 @@ from telecine import clock
 from telecine.domains.uploads.tus import writing as tus_writing
 from telecine.domains.uploads.tus.fields import Checksum, Hash
 from telecine.domains.uploads.tus.requests import too_large
+from telecine.http.batches import arriving, batch_bytes
 from telecine.http.multipart import Sink
 
-BATCH_BYTES = 1 << 20
 CHECKPOINT_BYTES = 16 << 20
 CHECKPOINT_S = 1.0
 """What has arrived is recorded as soon as both are reached since the last time."""
@@ -109,6 +109,10 @@ class Meter:
 
     async def fill(self, sink: Sink, body: Body, room_bytes: int | None) -> Ending:
         """Pass bytes on until there is a reason to stop. Raises Problem 413."""
+        with arriving():
+            return await self._fill(sink, body, room_bytes)
+
+    async def _fill(self, sink: Sink, body: Body, room_bytes: int | None) -> Ending:
         taken_bytes, started_s = 0, clock.monotonic_s()
         while True:
             left = None if room_bytes is None else room_bytes - taken_bytes
@@ -123,10 +127,10 @@ class Meter:
             if self._is_due(taken_bytes, started_s):
                 return Ending.CHECKPOINT
 
-    async def _batch(self, body: Body, room_bytes: int | None) -> tuple[bytes, Ending | None]:
-        most = BATCH_BYTES if room_bytes is None else min(BATCH_BYTES, room_bytes)
+    async def _batch(self, body: Body, room_bytes: int | None) -> tuple[memoryview, Ending | None]:
+        most = batch_bytes() if room_bytes is None else min(batch_bytes(), room_bytes)
         if most == 0:
-            return b"", Ending.ROOM
+            return memoryview(b""), Ending.ROOM
         batch, ending = bytearray(), None
         while len(batch) < most and ending is None:
             try:
@@ -139,7 +143,7 @@ class Meter:
         self.position += len(batch)
         if self.position > self._limit:
             raise too_large(self._limit)
-        return bytes(batch), ending
+        return memoryview(batch), ending
 
     def _is_due(self, taken_bytes: int, started_s: float) -> bool:
         if self.verifies or taken_bytes < CHECKPOINT_BYTES:

@@ -26,7 +26,7 @@ _MAX_PAIRS = 100
 class Hash(Protocol):
     """What hashlib's objects do."""
 
-    def update(self, data: bytes, /) -> None:
+    def update(self, data: bytes | memoryview, /) -> None:
         """Add bytes."""
 
     def digest(self) -> bytes:
