@@ -163,6 +163,7 @@ class Worker:
             for lane, count in slots.items()
         ]
         logging.getLogger("procrastinate").setLevel(logging.WARNING)
+        logging.getLogger("procrastinate.worker").addFilter(_is_news)
 
     async def run(self) -> None:
         """Work until cancelled; running jobs then come to an end or are handed back.
@@ -272,7 +273,13 @@ class Worker:
             # A job may not fail without a trace: come back until it is recorded.
             log.warning("failure not recorded", reason=repr(error), args=job.to_args())
             raise _TryAgain(reason) from error
+        log.error("gave up", job=type(job).__name__, reason=reason, **job.to_args())
         raise PermanentFailure(reason) from cause
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Tell whether the queue says what we have not said: of a job that failed we have."""
+    return getattr(record, "action", None) != "job_error"
 
 
 async def _work(lane: LaneWorker) -> None:

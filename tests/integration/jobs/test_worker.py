@@ -1,4 +1,5 @@
 import asyncio
+import logging
 import threading
 from datetime import datetime
 
@@ -6,6 +7,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from telecine.jobs import queue, rescue
 from telecine.jobs.job import Job
@@ -48,6 +50,21 @@ async def test_after_the_last_attempt_the_failure_is_reported_once(bench: Bench)
         await bench.becomes(("failed", 3))
     assert len(runs) == JOB.attempts == 3
     assert bench.given_up == [(JOB, "ValueError: disk")]
+
+
+async def test_a_failure_for_good_is_told_in_one_line(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    handler, _ = failing(1, PermanentFailure("not media"))
+    with capture_logs() as told:
+        async with bench.working({Encode: handler}):
+            await bench.enqueue(JOB)
+            await bench.becomes(("failed", 1))
+    errors = [line for line in told if line["log_level"] == "error"]
+    assert [(line["event"], line["job"], line["reason"]) for line in errors] == [
+        ("gave up", "Encode", "not media")
+    ]
+    assert [each for each in caplog.records if each.levelno >= logging.ERROR] == []
 
 
 async def waiting_s(bench: Bench) -> float | None:

@@ -2,7 +2,6 @@
 
 from uuid import UUID
 
-import structlog
 from sqlalchemy import update
 
 from telecine import clock
@@ -28,12 +27,9 @@ from telecine.domains.encodings.recording import (
 from telecine.jobs.job import Job
 from telecine.pipeline.extra import codec_of
 
-log = structlog.get_logger()
-
 
 async def record_giving_up(bench: Bench, job: Job, error: str) -> None:
     """Turn a job that failed for good into a status that says so, with the reason."""
-    log.error("gave up", job=type(job).__name__, reason=error, **job.to_args())
     failure = explanations.cleaned(error)
     async with bench.db.transaction() as tx:
         if isinstance(job, ProbeAsset):
