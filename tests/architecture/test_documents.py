@@ -63,3 +63,15 @@ def test_links_between_pages_lead_somewhere() -> None:
 def test_decisions_are_numbered_without_a_gap() -> None:
     numbers = sorted(int(page.name[:4]) for page in (ROOT / "docs" / "decisions").glob("*.md"))
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_errors_of_uploads_beyond_the_reference_are_on_their_page() -> None:
+    """Those that the connection and the room for uploads answer with."""
+    files = (SRC / "http" / "connection.py", SRC / "domains" / "uploads" / "room.py")
+    code = "".join(path.read_text() for path in files)
+    made = re.findall(r'\bproblem\(\s*(\d{3}),\s*"([a-z-]+)"', code)
+    assert len(made) == len(re.findall(r"\bproblem\(", code)), "one has no status or name in sight"
+    page = (ROOT / "docs" / "compatibility.md").read_text()
+    section = page.split("## Errors of uploads", 1)[1].split("\n## ", 1)[0]
+    told = re.findall(r"^\| (\d{3}) \| `([a-z-]+)` \| .", section, re.MULTILINE)
+    assert sorted(told) == sorted(made)

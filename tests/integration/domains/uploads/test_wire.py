@@ -119,7 +119,9 @@ async def test_a_body_that_breaks_off_leaves_nothing(
         client.send(wire.head(FORM, b"Transfer-Encoding: chunked") + chunks)
     if hang_up == "half":
         client.writer.write_eof()
-        assert b"201" not in (await client.until_end())[:20]
+        answered = await client.until_end()
+        # Nobody is told, unless what came was so late that its connection was given up first.
+        assert answered == b"" or told(answered) == TOO_LATE
     else:
         await client.writer.drain()
         client.writer.close()
