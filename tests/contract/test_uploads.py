@@ -163,8 +163,13 @@ def test_a_body_that_is_not_multipart(api: httpx.Client, source: str, media_type
 
 def test_a_body_that_breaks_off(api: httpx.Client, source: str) -> None:
     broken = multipart((FILE % (b"file", b"a.mp4"), bytes(1000)))[:-20]
-    problem = refused(send(api, source, broken))
-    assert problem["type"] == REFERENCE + "uploaded-file-invalid-file"
+    assert refused(send(api, source, broken)) == {
+        "type": REFERENCE + "uploaded-file-invalid-file",
+        "title": "The uploaded file is invalid.",
+        "name": "file",
+        "status": 400,
+        "detail": "The body ends before its last boundary.",
+    }
     assert_untouched(api, source)
 
 
