@@ -10,6 +10,7 @@ from telecine.jobs.presence import Presence
 from telecine.jobs.rescue import Keeper
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
+KEEP_FINISHED_S = 1234.0
 
 
 @dataclass
@@ -17,12 +18,17 @@ class Connection:
     """Takes the statements of a keeper."""
 
     said: list[str] = field(default_factory=list)
+    purged_by: list[object] = field(default_factory=list)
+    """What finished jobs were purged with."""
+
     rowcount = 0
 
-    def execute(self, query: str, _: object) -> "Connection":
+    def execute(self, query: str, parameters: object) -> "Connection":
         self.said.append(
             "beat" if "INSERT" in query else "purge" if "DELETE" in query else "rescue"
         )
+        if "DELETE FROM procrastinate_jobs" in query:
+            self.purged_by.append(parameters)
         return self
 
     def fetchall(self) -> list[Any]:
@@ -56,7 +62,8 @@ class Bench:
         monkeypatch.setattr(clock, "monotonic_s", lambda: self.now_s)
         self.connection = Connection()
         self.loop = Loop()
-        self.keeper = Keeper("", self.loop, Presence(lambda: [1], {}), 4)  # type: ignore[arg-type]
+        presence = Presence(lambda: [1], {})
+        self.keeper = Keeper("", self.loop, presence, 4, KEEP_FINISHED_S)  # type: ignore[arg-type]
 
     def after(self, seconds: float) -> list[str]:
         self.now_s += seconds
@@ -94,3 +101,4 @@ def test_a_stuck_loop_ends_the_signs_but_not_the_rescue(bench: Bench) -> None:
 def test_ended_jobs_are_purged_by_the_hour(bench: Bench) -> None:
     said = [bench.after(1) for _ in range(7300)]
     assert sum("purge" in words for words in said) == 2
+    assert bench.connection.purged_by == [{"keep_s": KEEP_FINISHED_S}] * 2
