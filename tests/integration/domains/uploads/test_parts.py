@@ -44,12 +44,31 @@ async def test_a_part_changes_nothing_of_its_video_and_the_last_one_does(uploads
     path = f"/videos/{uploads.video_id}"
     await uploads.accept(b"aaaa", "part 1/3")  # from here on something of it may be played
     begun = (await uploads.client.get(path)).json()
-    await uploads.accept(b"bbbb", "part 2/3")
+    reply = await uploads.send(b"bbbb", "part 2/3")
+    assert reply.status_code == 201
+    assert reply.json() == begun, "the whole video is the answer to every part"
     assert (await uploads.client.get(path)).json() == begun
     before = clock.now().replace(microsecond=0)
     await uploads.accept(b"c", "part 3/3")
     changed = datetime.fromisoformat((await uploads.client.get(path)).json()["updatedAt"])
     assert changed >= before
+
+
+@pytest.mark.parametrize(("version", "is_short"), [("1.3.0", True), ("1.3.2", False)])
+@pytest.mark.parametrize(
+    ("begin", "end"), [("part 2/*", "part 1/2"), ("bytes 4-7/*", "bytes 0-3/8")]
+)
+async def test_old_python_clients_read_an_id_while_the_total_is_unknown(
+    uploads: Uploads, begin: str, end: str, version: str, *, is_short: bool
+) -> None:
+    uploads.client.headers["AV-Origin-Client"] = f"python:{version}"
+    path = f"/videos/{uploads.video_id}"
+    begun = (await uploads.send(b"bbbb", begin)).json()
+    video = (await uploads.client.get(path)).json()
+    assert begun == ({"videoId": uploads.video_id} if is_short else video)
+    ended = (await uploads.send(b"aaaa", end)).json()
+    assert ended == (await uploads.client.get(path)).json()
+    assert ended["title"] == "A video"
 
 
 async def test_any_order_gives_the_same_file(uploads: Uploads) -> None:
