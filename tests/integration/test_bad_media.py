@@ -163,7 +163,11 @@ async def test_what_is_planned_and_cannot_be_encoded_fails_with_a_reason(
     reason = steps["chunk 0"]["detail"]["reason"]
     assert reason.startswith("undecodable")
     assert [(row["name"], row["state"]) for row in work["renditions"]] == [("240p", "failed")]
-    assert customer.get(video_id, "hls/240p/1-0.m4s").status_code == 503
+    assert work["state"] == "failed"
+    assert work["reason"] is not None
+    assert encoding["playable"] is False
+    for path in ("hls/manifest.m3u8", "hls/240p/manifest.m3u8", "hls/240p/1-0.m4s"):
+        assert customer.get(video_id, path).status_code == 404, path
     lines = telecine_server.log.read_text(errors="replace").splitlines()
     told = [json.loads(line) for line in lines if line.startswith("{") and '"worker-' in line]
     (failed,) = [

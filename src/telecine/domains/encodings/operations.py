@@ -200,11 +200,12 @@ async def retry(tx: Transaction, asset: Asset) -> None:
     locked = await tx.get(Asset, asset.id, with_for_update=True, populate_existing=True)
     if locked is None or locked.state == AssetState.PROBING:
         return
-    if locked.state == AssetState.FAILED:
+    rows = await queries.renditions_of(tx, locked.id)
+    if locked.state == AssetState.FAILED and not rows:
         locked.state, locked.failure = AssetState.PROBING, None
         await queue.enqueue(tx, ProbeAsset(asset_id=locked.id), priority=NORMAL)
     else:
-        rows = await queries.renditions_of(tx, locked.id)
+        locked.state, locked.failure = AssetState.PLANNED, None  # it may have failed later
         failed = [row for row in rows if row.state == RenditionState.FAILED]
         if not failed:
             raise NothingFailed

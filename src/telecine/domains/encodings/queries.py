@@ -136,10 +136,10 @@ async def status(tx: Transaction, video_id: UUID, *, mp4_support: bool) -> Sourc
     asset = await shown_asset(tx, video_id)
     if asset is None or asset.state == AssetState.PROBING:
         return SourceStatus(ingest)
-    if asset.state == AssetState.FAILED:
-        return SourceStatus(ingest, qualities=(failed,), summary=asset.summary)
     rows = await renditions_of(tx, asset.id)
     qualities = quality_list(rows, mp4_support=mp4_support)
+    if asset.state == AssetState.FAILED:
+        return SourceStatus(ingest, qualities=qualities or (failed,), summary=asset.summary)
     return SourceStatus(ingest, playable=True, qualities=qualities, summary=asset.summary)
 
 

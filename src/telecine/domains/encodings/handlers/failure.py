@@ -2,10 +2,11 @@
 
 from uuid import UUID
 
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
 from telecine import clock
 from telecine.db.engine import Transaction
+from telecine.db.notify import notify
 from telecine.domains.encodings import explanations, growing, queries
 from telecine.domains.encodings.handlers.bench import Bench
 from telecine.domains.encodings.jobs import (
@@ -18,12 +19,22 @@ from telecine.domains.encodings.jobs import (
     ProbeAsset,
     step_name,
 )
-from telecine.domains.encodings.models import Asset, Rendition, Step
+from telecine.domains.encodings.models import (
+    Asset,
+    AssetState,
+    Growth,
+    Rendition,
+    RenditionState,
+    Step,
+)
+from telecine.domains.encodings.operations import MEDIA_CHANGED
 from telecine.domains.encodings.recording import (
     fail_renditions,
+    lock_asset,
     record_failure,
     record_storyboard,
 )
+from telecine.domains.words import operations as words
 from telecine.jobs.job import Job
 from telecine.pipeline.extra import codec_of
 
@@ -56,6 +67,32 @@ async def record_giving_up(bench: Bench, job: Job, error: str) -> None:
             if row is not None:
                 await fail_renditions(tx, job.asset_id, {row.name}, failure)
         await _end_step(tx, job)
+        if isinstance(job, EncodeChunk):
+            await _fail_if_nothing_plays(tx, job.asset_id, failure)
+
+
+async def _fail_if_nothing_plays(tx: Transaction, asset_id: UUID, failure: str) -> None:
+    """What has a plan and not one picture is as failed as what cannot be read.
+
+    Judged once every chunk that was handed out has failed: others follow those that are done.
+    """
+    asset = await lock_asset(tx, asset_id)
+    if asset is None or asset.state != AssetState.PLANNED or asset.growth == Growth.OPEN:
+        return
+    rows = queries.ladder(await queries.renditions_of(tx, asset_id))
+    if any(row.pieces_stored or row.state != RenditionState.FAILED for row in rows):
+        return
+    chunks = (
+        Step.project_id == asset.project_id,
+        Step.asset_id == asset_id,
+        Step.name.startswith("chunk "),
+        Step.state == "failed",
+    )
+    if (await tx.scalar(select(func.count()).where(*chunks)) or 0) < asset.next_chunk:
+        return
+    asset.state, asset.failure = AssetState.FAILED, failure
+    await words.media_failed(tx, asset.project_id, asset.video_id, failure)
+    await notify(tx, MEDIA_CHANGED, asset.public_id)
 
 
 async def _end_step(tx: Transaction, job: Job) -> None:
