@@ -7,7 +7,7 @@ import pytest
 from telecine.domains.encodings.handlers.audio import encode_audio_span
 from telecine.domains.encodings.jobs import EncodeAudio
 from telecine.pipeline.spans import audio_spans
-from tests.fixtures.media import REPRODUCIBLE, make_clip
+from tests.fixtures.media import REPRODUCIBLE, barcode_mp4, make_clip
 from tests.fixtures.waiting import until
 from tests.integration.domains.encodings.cinema import Cinema, planned
 
@@ -31,6 +31,26 @@ async def test_who_seeks_once_gets_what_they_asked_for(cinema: Cinema) -> None:
     await until(cinema.idle)
     first, end = cinema.asset.plan.segment_pieces[last_but_one : last_but_one + 2]
     assert await cinema.stored(cinema.asset, "240p") == set(range(first, end))
+
+
+async def test_only_who_keeps_coming_gets_what_is_behind(cinema: Cinema) -> None:
+    """Whoever has the segment before it will want the one behind it; a lone seek may not."""
+    clip = barcode_mp4(frames=250, rate="5", width_px=640, height_px=360, keyframe_interval=10)
+    _, asset = await planned(cinema.bench, clip)
+    starts = asset.plan.segment_pieces
+    assert asset.plan.segments > 8
+
+    async def stored_after(asked: int) -> set[int]:
+        await cinema.body(await cinema.segments.get(asset, asset.renditions["240p"], asked))
+        await until(cinema.idle)  # an encode ahead has a want of its own until it ends
+        return await cinema.stored(asset, "240p")
+
+    def pieces(*segments: int) -> set[int]:
+        return {piece for n in segments for piece in range(starts[n], starts[n + 1])}
+
+    assert await stored_after(2) == pieces(2)
+    assert await stored_after(3) == pieces(2, 3, 4)
+    assert await stored_after(7) == pieces(2, 3, 4, 7)
 
 
 async def test_sound_comes_from_where_it_is_wanted(cinema: Cinema) -> None:

@@ -8,10 +8,14 @@ from sqlalchemy import select
 
 from telecine import clock
 from telecine.db.engine import Database
+from telecine.delivery import playlists
+from telecine.delivery.media import AssetView, MediaCache
 from telecine.domains.encodings import speeds
 from telecine.domains.encodings.models import MachineSpeed
 from telecine.ffmpeg.binary import find_ffmpeg
 from telecine.ffmpeg.runner import Runner
+from tests.fixtures.media import barcode_mp4
+from tests.integration.domains.encodings.cinema import House, planned
 
 pytestmark = pytest.mark.anyio
 
@@ -79,3 +83,34 @@ async def test_a_machine_that_cannot_be_measured_says_nothing(db: Database, tmp_
     program.chmod(0o755)
     await speeds.announce(db, Runner(program, "off"), 2, None)
     assert await rows(db) == []
+
+
+async def test_what_slow_machines_cannot_make_in_time_is_not_listed(house: House) -> None:
+    """From a machine's row to the master playlist: viewers are promised what will come."""
+    db, store = house.bench.db, house.bench.store
+    clip = barcode_mp4(frames=60, width_px=1280, height_px=720)
+    video_id, unmeasured = await planned(house.bench, clip)
+
+    async def shown() -> AssetView:
+        media = await MediaCache(db, store).get(video_id)
+        assert media is not None
+        assert media.asset is not None
+        return media.asset
+
+    copied = {r.name for r in unmeasured.plan.renditions if r.passthrough}
+    everything = {"240p", "360p", "480p", "720p"}
+    assert unmeasured.viewer_px_per_s is None
+    assert (copied, listed(unmeasured)) == ({"720p"}, everything)
+    await machine(db, "slow", 1)
+    assert (slow := await shown()).viewer_px_per_s == 1
+    assert listed(slow) == {"240p", *copied}  # the lowest comes late, but it comes
+    async with db.transaction() as tx:
+        row = await tx.get_one(MachineSpeed, "slow")
+        row.px_per_s = 1_000_000_000
+    assert listed(await shown()) == everything
+
+
+def listed(asset: AssetView) -> set[str]:
+    """Return the renditions of the master playlist."""
+    lines = playlists.master(asset).splitlines()
+    return {line.partition("/")[0] for line in lines if line.endswith("/manifest.m3u8")}
