@@ -88,11 +88,16 @@ def heard_s(media: bytes, *kind: str) -> list[float]:
     return begins
 
 
-def copied(probed: Probed, made: Plan, path: Path, kind: str) -> bytes:
-    """Return all segments of a rendition that goes through as it is."""
+def copied_index(probed: Probed, made: Plan, kind: str) -> SegmentIndex:
     samples = index_of(probed)
     assert samples is not None
-    index = SegmentIndex.from_bytes(passthrough.segment_index(made, samples, kind))
+    return SegmentIndex.from_bytes(passthrough.segment_index(made, samples, kind))
+
+
+def copied(probed: Probed, made: Plan, path: Path, kind: str) -> bytes:
+    """Return all segments of a rendition that goes through as it is."""
+    samples, index = index_of(probed), copied_index(probed, made, kind)
+    assert samples is not None
     source = path.read_bytes()
     init = passthrough.video_init if kind == "video" else passthrough.audio_init
     media = init(samples)
@@ -139,9 +144,8 @@ def check_pictures(source: Input, made: Plan, pictures: Pixels, first: int) -> N
 
 def copied_track(probed: Probed, made: Plan, path: Path, kind: str) -> Track:
     """Return what a report is told of a rendition that goes through as it is."""
-    samples = index_of(probed)
+    samples, index = index_of(probed), copied_index(probed, made, kind)
     assert samples is not None
-    index = SegmentIndex.from_bytes(passthrough.segment_index(made, samples, kind))
     segments = [index.segment(number) for number in range(len(index))]
     init = passthrough.video_init if kind == "video" else passthrough.audio_init
     source = path.read_bytes()
@@ -153,6 +157,11 @@ def copied_track(probed: Probed, made: Plan, path: Path, kind: str) -> Track:
     )
 
 
+def copied_rates(probed: Probed, made: Plan, kind: str) -> Rates:
+    """Return what the master playlist says of a rendition that goes through as it is."""
+    return Rates(*copied_index(probed, made, kind).rates_bps())
+
+
 def check_promises(probed: Probed, offered: Plan, made: Plan, path: Path, track: Track) -> None:
     """A report on all that was made of a source, and copied from it, finds nothing broken."""
     (rendition,) = made.renditions
@@ -160,10 +169,12 @@ def check_promises(probed: Probed, offered: Plan, made: Plan, path: Path, track:
     reports = [check_video(made, rendition, track, declared)]
     if offered.renditions[-1].passthrough:
         copy = copied_track(probed, offered, path, "video")
-        reports.append(check_video(offered, offered.renditions[-1], copy, rates(copy)))
+        promised = copied_rates(probed, offered, "video")
+        reports.append(check_video(offered, offered.renditions[-1], copy, promised))
     if offered.audio is not None and offered.audio.passthrough:
         copy = copied_track(probed, offered, path, "audio")
-        reports.append(check_audio(offered, copy, rates(copy)))
+        promised = copied_rates(probed, offered, "audio")
+        reports.append(check_audio(offered, copy, promised))
     assert [check for report in reports for check in report if not check.passed] == []
 
 
