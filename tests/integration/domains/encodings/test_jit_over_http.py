@@ -1,6 +1,9 @@
 """What viewers are told, over real sockets, of segments that nobody has encoded yet."""
 
 import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,9 +17,19 @@ from telecine.domains.encodings.models import Want
 from telecine.domains.encodings.operations import BACKGROUND, NORMAL
 from telecine.ffmpeg.runner import MediaError
 from telecine.pipeline import encode
+from telecine.pipeline.encode import Piece
+from tests.fixtures.media import barcode_mp4, frame_numbers
 from tests.fixtures.raw_http import Client, status_of
 from tests.fixtures.waiting import PATIENCE_S, until
-from tests.integration.domains.encodings.cinema import Cinema, House, front, stuck
+from tests.integration.domains.encodings.cinema import (
+    FRAMES,
+    Cinema,
+    Connect,
+    House,
+    front,
+    planned,
+    stuck,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -117,6 +130,88 @@ async def priorities(house: House) -> list[int]:
     )
     async with house.bench.db.transaction() as tx:
         return list(await tx.scalars(query))
+
+
+@asynccontextmanager
+async def in_two_pieces(
+    cinema: Cinema,
+    monkeypatch: pytest.MonkeyPatch,
+    before_the_second: Callable[[], Awaitable[object]],
+) -> AsyncIterator[tuple[Cinema, Connect]]:
+    """Show a film whose second segment is pieces 2 and 3, of which piece 3 comes late."""
+    clip = barcode_mp4(frames=FRAMES, width_px=640, height_px=360, keyframe_interval=250)
+    video_id, asset = await planned(cinema.bench, clip)
+    assert asset.plan.segment_pieces[1:3] == (2, 4)
+    encode_chunk = encode.encode_chunk
+
+    async def late(*given: Any, on_piece: Any, **others: Any) -> Any:
+        async def told(piece: Piece) -> None:
+            if piece.number == 3:
+                await before_the_second()
+            await on_piece(piece)
+
+        return await encode_chunk(*given, on_piece=told, **others)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(encode, "encode_chunk", late)
+        cinema = replace(cinema, video_id=video_id, asset=asset)
+        async with front(cinema) as connect:
+            yield cinema, connect
+
+
+async def first_piece(client: Client, cinema: Cinema) -> bytes:
+    """Read an answer as far as piece 2, which must be all that is stored."""
+    async with asyncio.timeout(PATIENCE_S):
+        head = await client.reader.readuntil(b"\r\n\r\n")
+        assert status_of(head) == 200
+        assert fields(head)["transfer-encoding"] == "chunked"
+        (key,) = await cinema.objects()
+        stored, come = await cinema.bench.store.read(key), b""
+        while len(come) < len(stored):
+            come += await chunk(client.reader)
+    assert come == stored
+    assert await cinema.stored(cinema.asset, "240p") == {2}
+    return come
+
+
+async def chunk(reader: asyncio.StreamReader) -> bytes:
+    size = int(await reader.readline(), 16)
+    return (await reader.readexactly(size + 2))[:-2]
+
+
+async def test_the_first_piece_is_sent_while_the_second_is_made(
+    cinema: Cinema, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_come = asyncio.Event()
+    async with in_two_pieces(cinema, monkeypatch, may_come.wait) as (film, connect):
+        client = await connect()
+        ask(client, film, 1)
+        segment = await first_piece(client, film)
+        may_come.set()
+        async with asyncio.timeout(PATIENCE_S):
+            while part := await chunk(client.reader):
+                segment += part
+        assert await client.until_end() == b""
+    first, end = film.asset.plan.segment_frames(1)
+    assert frame_numbers(await film.init() + segment) == list(range(first, end))
+
+
+async def test_a_segment_whose_end_fails_is_cut(
+    cinema: Cinema, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No cache keeps half a segment as if that were all of it."""
+    may_fail = asyncio.Event()
+
+    async def fail() -> None:
+        await may_fail.wait()
+        raise MediaError("undecodable", "the end")
+
+    async with in_two_pieces(cinema, monkeypatch, fail) as (film, connect):
+        client = await connect()
+        ask(client, film, 1)
+        await first_piece(client, film)
+        may_fail.set()
+        assert await client.until_end() == b""  # a complete body ends with a chunk of no length
 
 
 async def test_what_cannot_be_encoded_is_no_error_of_the_server(
