@@ -25,7 +25,9 @@ _JOIN_GAP_BYTES = 1 << 20
 """A request takes as long as a megabyte: what lies between is read and thrown away."""
 
 _DELETE_BATCH = 500
-_QUEUED_WRITES = 8
+_QUEUED_WRITES = 2
+_PARTS_AT_ONCE = 2
+"""Of one object: each is held in memory until the bucket has it."""
 
 
 class _Abandoned(Exception):
@@ -62,7 +64,13 @@ class _QueueWriter:
         """Send what is written until its end; failures are told to the writer."""
         try:
             with _errors(key):
-                await obstore.put_async(client, key, self._pieces(), chunk_size=_PART_BYTES)
+                await obstore.put_async(
+                    client,
+                    key,
+                    self._pieces(),
+                    chunk_size=_PART_BYTES,
+                    max_concurrency=_PARTS_AT_ONCE,
+                )
         except StoreError as error:
             self.error = error
         except _Abandoned:
