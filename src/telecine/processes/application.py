@@ -98,12 +98,16 @@ ROUTERS = (
 """All operations of the API, in the order of the document."""
 
 
-def services(settings: Settings, briefing: Briefing) -> Services:
-    """Build what request handlers need."""
-    limits = {
+def rate_limits(settings: Settings) -> dict[str, RateLimits]:
+    """Return the limits of projects that have none of their own, by environment."""
+    return {
         environment: RateLimits(**values)
         for environment, values in settings.rate_limit.model_dump().items()
     }
+
+
+def services(settings: Settings, briefing: Briefing) -> Services:
+    """Build what request handlers need."""
     return Services(
         db=Database(briefing.database_url),
         store=open_store(
@@ -125,7 +129,7 @@ def services(settings: Settings, briefing: Briefing) -> Services:
         discarded_kept=timedelta(days=settings.keep_discarded_videos_days),
         upload_lifetime=timedelta(days=settings.keep_uploads_days) or None,
         operator_digest=bytes.fromhex(briefing.operator_digest),
-        rate_limits=limits,
+        rate_limits=rate_limits(settings),
         ingest=ingest_urls(settings),
         transcripts=bool(settings.transcript_command),
         summaries=bool(settings.summary_command),

@@ -1,14 +1,17 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
 import pytest
 from sqlalchemy import text
 
-from telecine import __version__, clock
+from telecine import __version__, clock, settings
 from telecine.db.engine import Database
 from telecine.db.release import RELEASE
-from telecine.http.app import Api
+from telecine.http.app import Api, create_app
+from telecine.http.ratelimit import NO_LIMIT
 from telecine.http.services import Services
+from telecine.processes.application import ROUTERS, rate_limits
 from tests.fixtures.application import OPERATOR_KEY, ProjectKeys, connect
 
 pytestmark = pytest.mark.anyio
@@ -121,6 +124,39 @@ async def test_a_limit_of_a_project_is_kept(
         assert (await ask(other)).status_code == done[other]
         monkeypatch.setattr(clock, "now", lambda: start + timedelta(minutes=1))
         assert (await ask(refused)).status_code == done[refused]
+
+
+async def test_limits_of_the_whole_installation_are_kept_unless_a_project_has_its_own(
+    project: ProjectKeys, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TELECINE_RATE_LIMIT__SANDBOX__READS", "1")
+    limited = replace(services, rate_limits=rate_limits(settings.load()))
+    app = create_app(ROUTERS, [], limited)
+    start = clock.now().replace(second=15, microsecond=0)
+    monkeypatch.setattr(clock, "now", lambda: start)
+    async with (
+        connect(app, project.sandbox_key) as sandbox,
+        connect(app, project.production_key) as production,
+        connect(app) as operator,
+    ):
+
+        async def reads(client: httpx.AsyncClient) -> list[tuple[int, str]]:
+            replies = [await client.get("/videos") for _ in range(3)]
+            return [(reply.status_code, reply.headers["x-ratelimit-limit"]) for reply in replies]
+
+        assert await reads(sandbox) == [(200, "1"), (429, "1"), (429, "1")]
+        assert await reads(production) == [(200, f"{NO_LIMIT}")] * 3
+        written = await sandbox.post("/videos", json={"title": "A"})
+        assert written.status_code == 201
+
+        operator.headers["Authorization"] = f"Bearer {OPERATOR_KEY}"
+        path = f"/_/projects/{project.public_id}/settings"
+        own = {"rateLimits": {"reads": 5}}
+        assert (await operator.patch(path, json=own)).status_code == 200
+        services.identities.clear()
+        monkeypatch.setattr(clock, "now", lambda: start + timedelta(minutes=1))
+        for client in (sandbox, production):
+            assert await reads(client) == [(200, "5")] * 3
 
 
 async def test_a_project_can_be_suspended_and_reopened(
