@@ -2,15 +2,19 @@
 
 import ast
 import asyncio
+import os
+import signal
 import textwrap
 from pathlib import Path
 
 import pytest
 
-from telecine.ffmpeg.errors import MediaError
+from telecine.ffmpeg.confinement import NOBODY
+from telecine.ffmpeg.errors import MediaError, RunnerError
 from telecine.ffmpeg.runner import Runner, output_url
-from telecine.ffmpeg.sandbox import layers
-from tests.integration.ffmpeg.conftest import LIMITS, Loopback
+from telecine.ffmpeg.sandbox import SandboxPolicy, layers
+from tests.integration.ffmpeg.conftest import ENDLESS, LIMITS, Loopback
+from tests.integration.ffmpeg.processes import children
 
 pytestmark = pytest.mark.anyio
 
@@ -199,15 +203,56 @@ async def test_the_layers_are_told(runner: Runner) -> None:
     found = await layers(runner)
     assert set(found) == {"landlock", "seccomp", "namespaces", "user"}
     assert found["seccomp"] is True
+    if os.geteuid() == 0:
+        assert found["user"] == str(NOBODY)  # ffmpeg needs no folder that is root's alone
+
+
+LIMITED = {
+    "CPU": (LIMITS.cpu_s, LIMITS.cpu_s + 2),
+    "AS": (LIMITS.memory_bytes, LIMITS.memory_bytes),
+    "FSIZE": (0, 0),
+    "NOFILE": (64, 64),
+    "CORE": (0, 0),
+}
+"""Soft and hard limits of every run."""
+
+
+async def limits_inside(runner: Runner) -> dict[str, tuple[int, int]]:
+    code = f"""
+    import os, resource
+    kinds = {{name: getattr(resource, "RLIMIT_" + name) for name in {[*LIMITED]}}}
+    told = {{name: resource.getrlimit(kind) for name, kind in kinds.items()}}
+    os.write(10, repr(told).encode())
+    """
+    found: dict[str, tuple[int, int]] = ast.literal_eval((await run_code(runner, code)).decode())
+    return found
 
 
 async def test_without_sandbox_the_limits_remain(ffmpeg_path: Path) -> None:
     unconfined = Runner(ffmpeg_path, "off")
     assert set((await layers(unconfined)).items()) >= {("landlock", "off"), ("seccomp", "off")}
-    code = (
-        "import os, resource; os.write(10, repr(resource.getrlimit(resource.RLIMIT_AS)).encode())"
-    )
-    assert ast.literal_eval((await run_code(unconfined, code)).decode()) == (1 << 31, 1 << 31)
+    assert await limits_inside(unconfined) == LIMITED
+
+
+async def test_a_confined_run_is_limited_too(runner: Runner) -> None:
+    assert await limits_inside(runner) == LIMITED
+
+
+@pytest.mark.parametrize("policy", ["required", "off"])
+async def test_a_run_is_the_first_to_go_where_memory_is_short(
+    ffmpeg_path: Path, policy: SandboxPolicy
+) -> None:
+    """Seen from outside: the confined cannot look at itself."""
+    scores: set[str] = set()
+
+    def look(_: bytes) -> None:
+        for pid in children():
+            scores.add(Path(f"/proc/{pid}/oom_score_adj").read_text().strip())
+            os.kill(pid, signal.SIGKILL)
+
+    with pytest.raises(RunnerError, match="killed"):
+        await Runner(ffmpeg_path, policy).run(ENDLESS, limits=LIMITS, outputs=[look])
+    assert scores == {"800"}
 
 
 async def test_a_confined_module_imports_what_a_probe_needs(runner: Runner) -> None:
