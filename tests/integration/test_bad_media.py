@@ -98,7 +98,15 @@ async def test_what_is_no_video_fails_with_a_reason(
 
 
 @pytest.mark.parametrize(
-    "name", ["HLS", "encrypted Matroska", "a million tracks", "a huge track", "an absurd rate"]
+    "name",
+    [
+        "HLS",
+        "encrypted Matroska",
+        "a million tracks",
+        "no time at all",
+        "a huge track",
+        "an absurd rate",
+    ],
 )
 async def test_what_cannot_be_served_fails_for_its_reason(
     customer: Customer, telecine_server: TelecineServer, tmp_path: Path, name: str

@@ -21,7 +21,7 @@ from telecine.storage.spool import LocalFile
 from tests.integration.pipeline.ebml import element, entry, matroska, number
 from tests.integration.pipeline.inputs_of_streams import STREAMS
 from tests.integration.pipeline.test_encode import index_of
-from tests.unit.formats.mp4.movies import video_stsd, video_track
+from tests.unit.formats.mp4.movies import audio_track, video_stsd, video_track
 
 pytestmark = pytest.mark.anyio
 
@@ -82,6 +82,14 @@ def huge() -> bytes:
     return movie_of(video_track(stsd=struct.pack(">II", 0, 1) + box(b"vp09", fields)))
 
 
+def instant() -> bytes:
+    """Sound whose packets are there, and none of them lasts (stts: 20 packets, 1024 each)."""
+    lasting, brief = (struct.pack(">4sIIII", b"stts", 0, 1, 20, ticks) for ticks in (1024, 0))
+    data = movie_of(audio_track())
+    assert data.count(lasting) == 1
+    return data.replace(lasting, brief)
+
+
 async def real_stsd() -> bytes:
     samples = index_of(await probed(stream("faststart.mp4")))
     assert samples is not None
@@ -111,6 +119,7 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     # The first 32 are looked at, and hold nothing.
     "many tracks in Matroska": (lambda: matroska(*[entry(n + 1, 64) for n in range(20_000)]),
                                 "undecodable"),
+    "no time at all": (instant, "no-duration"),
     "a huge track": (huge, "picture-too-large"),
     "a huge picture": (lambda: gif(20_000), "unreadable"),
 }  # fmt: skip

@@ -16,6 +16,8 @@ from tests.unit.pipeline import sources
         ({"width_px": 1}, None, {}, "picture-too-small"),
         ({"width_px": 9000}, None, {}, "picture-too-large"),
         ({"frames": 24 * 3600 * 120 + 1}, None, {}, "too-long"),
+        ({}, None, {"duration_s": Fraction(0)}, "no-duration"),
+        (None, {}, {"duration_s": Fraction(0)}, "no-duration"),
         ({}, None, {"duration_s": Fraction(24 * 3600 + 1)}, "too-long"),
         ({}, {"channels": 9}, {}, "audio-too-complex"),
         (None, {"sample_rate_hz": 384_000}, {}, "audio-too-complex"),
