@@ -66,7 +66,12 @@ async function waitUntilPlayable(video) {
   for (const filter of [{ description: told.description }, ...pair]) {
     assert.deepEqual((await videos.search(filter)).map((one) => one.videoId), [tagged.videoId]);
   }
-  const none = [{ title: `no${run}` }, { description: `no${run}` }, { 'metadata[Run]': 'no' }];
+  const none = [
+    { title: `no${run}` },
+    { description: `no${run}` },
+    { 'metadata[Run]': 'no' },
+    { title: run, liveStreamId: 'liAAAAAAAAAAAAAAAAAAAAAA' },
+  ];
   for (const filter of none) assert.deepEqual(await videos.search(filter), []);
   const hidden = await videos.makePrivate(tagged.videoId);
   assert.equal(hidden.public, false);
