@@ -77,7 +77,10 @@ WATCH = """(video) => {
     });
   };
   context.createMediaElementSource(video).connect(ears).connect(context.destination);
-  window.told = () => ({frames, claps, ended: video.ended, errors: window.errors});
+  const ranges = ({buffered}) =>
+    Array.from(buffered, (_, index) => [buffered.start(index), buffered.end(index)]);
+  const {errors} = window;
+  window.told = () => ({frames, claps, buffered: ranges(video), ended: video.ended, errors});
 }"""
 
 # Each makes a video that changes its quality with every segment, and returns it.
@@ -141,10 +144,14 @@ PLAYERS = {
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a viewer saw (time shown, time in the media, number, width) and heard."""
+    """What a viewer saw (time shown, time in the media, number, width) and heard.
+
+    `buffered`: the stretches, in seconds, that the browser has in the end.
+    """
 
     frames: list[tuple[float, float, int, int]]
     claps: list[tuple[float, float]]
+    buffered: list[tuple[float, float]]
 
     def late_s(self) -> float:
         """Return how much later than the picture of its time a clap was heard."""
@@ -201,7 +208,8 @@ async def watched(browser: Browser, library: str, code: str, url: str) -> Seen:
 
         await until(ended)
     frames = [tuple(frame) for frame in told["frames"] if frame[2] >= 0]
-    return Seen(frames, [tuple(clap) for clap in told["claps"]])
+    claps, buffered = ([tuple(pair) for pair in told[name]] for name in ("claps", "buffered"))
+    return Seen(frames, claps, buffered)
 
 
 async def test_neither_picture_nor_sound_slips(
@@ -248,8 +256,12 @@ async def watched_all(
 def missed(name: str, seen: Seen, plain: Seen, freeze_s: float) -> list[str]:
     """Return what was late or left out, which a busy machine may do as well as we.
 
-    No machine shows half of a second's pictures at others' times, or one after a later one.
+    No machine shows half of a second's pictures at others' times, or one after a later one, or
+    has a hole between segments: players may jump over one too quickly to be seen.
     """
+    assert len(seen.buffered) == 1, f"{name}: holes between {seen.buffered}"
+    begin_s, end_s = seen.buffered[0]
+    assert (begin_s, end_s) == pytest.approx((0, SECONDS), abs=FRAME_S), name
     assert slipped(seen.frames, RATE_HZ) == [], name
     steps = list(itertools.pairwise(seen.frames))
     assert not [step for step in steps if step[1][2] < step[0][2]], f"{name} ran backwards"
