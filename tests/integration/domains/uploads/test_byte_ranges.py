@@ -10,6 +10,7 @@ pytestmark = pytest.mark.anyio
 SLUG = "video-content-range"
 
 
+@pytest.mark.disk
 async def test_ranges_become_one_file_in_one_object(uploads: Uploads) -> None:
     await uploads.accept(b"ccc", "bytes 9-11/12")
     await uploads.accept(b"aaaa", "bytes 0-3/*")

@@ -60,6 +60,7 @@ async def test_a_token_is_good_for_several_videos(visitor: Visitor) -> None:
     assert await visitor.count(Asset) == 4
 
 
+@pytest.mark.disk
 @pytest.mark.parametrize("before", [True, False])
 async def test_parts_with_the_id_of_their_video(any_visitor: Visitor, before: bool) -> None:
     video_id = await any_visitor.accept(b"a" * 99, "part 1/*", name="part.a")

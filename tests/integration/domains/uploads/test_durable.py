@@ -20,7 +20,7 @@ from tests.integration.domains.uploads.resuming import Resumer
 from tests.integration.domains.uploads.sending import Uploads
 from tests.integration.domains.uploads.visiting import Visitor
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.disk]
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ async def test_parts_of_one_file_become_one_video(any_visitor: Visitor, totals: 
     assert await any_visitor.count(Asset) == await any_visitor.count(Video) == 1
 
 
+@pytest.mark.disk
 async def test_they_lie_in_one_object(visitor: Visitor) -> None:
     for number in (1, 2, 3):
         video_id = await visitor.accept(bytes([96 + number]) * 99, f"part {number}/3")

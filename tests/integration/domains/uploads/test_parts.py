@@ -16,6 +16,7 @@ pytestmark = pytest.mark.anyio
 SLUG = "video-content-range"
 
 
+@pytest.mark.disk
 async def test_parts_become_one_file_in_one_object(uploads: Uploads) -> None:
     await uploads.accept(b"aaaa", "part 1/*")
     assert await uploads.ingest() == {

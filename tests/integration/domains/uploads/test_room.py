@@ -221,6 +221,7 @@ async def test_a_full_disk_refuses_and_accepts_again_when_there_is_room(
     assert len(await uploads.content()) == 5000
 
 
+@pytest.mark.disk
 async def test_a_disk_that_fills_in_the_middle_loses_nothing_and_the_upload_goes_on(
     uploads: Uploads, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -50,6 +50,7 @@ async def test_what_is_supported_is_no_secret(anonymous: httpx.AsyncClient, path
     assert "Upload-Offset" in reply.headers["access-control-expose-headers"]
 
 
+@pytest.mark.disk
 async def test_an_upload_becomes_a_video(resumer: Resumer) -> None:
     told = metadata(filename="summer.mp4", tags="sea, sun", public="false", mine="x")
     path = await resumer.create(200, told)
@@ -134,6 +135,7 @@ async def test_creation_may_bring_bytes(resumer: Resumer) -> None:
     assert await resumer.content(whole.headers["location"]) == CONTENT
 
 
+@pytest.mark.disk
 async def test_what_arrived_before_a_cut_is_kept(resumer: Resumer) -> None:
     path = await resumer.create(200)
     await resumer.append_and_cut(path, 0, [CONTENT[:30], CONTENT[30:90]], 200)
@@ -157,6 +159,7 @@ async def test_a_cut_before_the_first_byte_leaves_an_upload(resumer: Resumer) ->
     assert await resumer.content(path) == CONTENT
 
 
+@pytest.mark.disk
 async def test_long_bodies_are_recorded_on_the_way(
     resumer: Resumer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

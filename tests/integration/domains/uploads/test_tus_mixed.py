@@ -17,6 +17,7 @@ def path(uploads: Uploads) -> str:
     return f"/tus/{uploads.video_id}"
 
 
+@pytest.mark.disk
 async def test_byte_ranges_go_on_by_tus(resumer: Resumer, uploads: Uploads, path: str) -> None:
     assert await resumer.offset(path) == 0
     await uploads.accept(CONTENT[:50], "bytes 0-49/200")
@@ -30,6 +31,7 @@ async def test_byte_ranges_go_on_by_tus(resumer: Resumer, uploads: Uploads, path
     assert len(await uploads.objects()) == 1
 
 
+@pytest.mark.disk
 async def test_tus_goes_on_by_byte_ranges(resumer: Resumer, uploads: Uploads, path: str) -> None:
     await resumer.append(path, 0, CONTENT[:50])
     await uploads.refuse("video-content-range-by-bytes-range-overlap", b"xxxx", "bytes 48-51/200")

@@ -64,6 +64,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tus_writing, "BEAT_S", 0.05)
 
 
+@pytest.mark.disk
 @pytest.mark.parametrize("method", ["HEAD", "PATCH", "DELETE"])
 async def test_a_new_request_ends_the_old_one(resumer: Resumer, hasty: None, method: str) -> None:
     path = await resumer.create(200)

@@ -23,7 +23,7 @@ from telecine.storage.local import LocalStore
 from tests.fixtures.application import ProjectKeys, connect
 from tests.integration.domains.videos.test_api import make
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.disk]
 
 SIZE_BYTES = 6 << 20
 
