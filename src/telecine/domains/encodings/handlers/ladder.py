@@ -30,6 +30,7 @@ from telecine.pipeline.per_title import better_crf, tuned
 log = structlog.get_logger()
 
 _WARM_SEGMENTS = 2
+_WARM_NICENESS = 5  # behind the encodes that viewers wait for, before the ladder
 _NICENESS = 15
 """Of encodes that nobody waits for."""
 
@@ -87,7 +88,7 @@ async def warm_start(bench: Bench, job: WarmStart) -> None:
     names = {rungs[0], rungs[len(rungs) // 2]}
     async with bench.step(asset, "warm start") as detail:
         end = min(_WARM_SEGMENTS, bench.arrived(plan, source))
-        await fill(bench, asset, source, names, (0, end), detail)
+        await fill(bench, asset, source, names, (0, end), detail, _WARM_NICENESS)
 
 
 async def fill(
@@ -97,7 +98,7 @@ async def fill(
     names: set[str],
     segments: tuple[int, int],
     detail: dict[str, Any],
-    niceness: int = 0,
+    niceness: int,
 ) -> None:
     """Encode the pieces of segments [first, end) that are missing; tell `detail` of it."""
     first, end = segments
