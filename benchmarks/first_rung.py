@@ -25,7 +25,7 @@ SOURCES = {
     "HEVC": ("mp4", ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none")),
     "VP9": ("webm", ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8",
                      "-row-mt", "1", "-b:v", "6M", "-c:a", "libopus")),
-    "ProRes": ("mov", ("-c:v", "prores_ks", "-profile:v", "2", "-c:a", "pcm_s16le")),
+    "ProRes": ("mov", ("-c:v", "prores_ks", "-profile:v", "0", "-c:a", "pcm_s16le")),
 }  # fmt: skip
 
 
