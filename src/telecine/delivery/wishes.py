@@ -9,7 +9,7 @@ from typing import Self
 import structlog
 
 from telecine import clock
-from telecine.db.engine import Database
+from telecine.db.engine import Database, Transaction
 from telecine.domains.encodings import wants
 from telecine.domains.encodings.jobs import EncodeChunk
 from telecine.domains.encodings.operations import NORMAL
@@ -90,15 +90,21 @@ class Wish:
             return
         renewal, self._asked_s = self._asked_s is not None, now_s
         async with self._db.transaction() as tx:
-            if not renewal and await wants.waiting(tx) >= self._queue_limit:
-                log.warning("too many segments wanted", asset=str(self._wanted.asset_id))
-                raise NotStoredYet
-            answer = await wants.ask(tx, self._wanted, renewal=renewal)
-            if not renewal and self._chunk is not None:
-                job = EncodeChunk(asset_id=self._wanted.asset_id, chunk=self._chunk)
-                await queue.promote(tx, job, NORMAL)
-        if answer.failure is not None:
+            answer = await (wants.renew(tx, self._wanted) if renewal else self._ask(tx))
+        if answer is None:
+            self._asked_s = None  # stored since we looked: if not, it is asked for anew
+        elif answer.failure is not None:
             raise NotStoredYet
+
+    async def _ask(self, tx: Transaction) -> wants.Answer:
+        if await wants.waiting(tx) >= self._queue_limit:
+            log.warning("too many segments wanted", asset=str(self._wanted.asset_id))
+            raise NotStoredYet
+        answer = await wants.ask(tx, self._wanted)
+        if self._chunk is not None:
+            job = EncodeChunk(asset_id=self._wanted.asset_id, chunk=self._chunk)
+            await queue.promote(tx, job, NORMAL)
+        return answer
 
     async def wait(self, arrived: asyncio.Event, seconds: float) -> None:
         """Wait until something arrived or the viewer left, at most so long."""

@@ -42,10 +42,21 @@ _ASK = text(
             clock_timestamp() + make_interval(secs => :wanted_s), 0)
     ON CONFLICT (rendition_id, segment) DO UPDATE SET
         wanted_until = greatest(w.wanted_until, excluded.wanted_until),
-        asked_at = CASE WHEN :renewal THEN w.asked_at ELSE excluded.asked_at END,
+        asked_at = excluded.asked_at,
         failure = CASE WHEN w.wanted_until > clock_timestamp() THEN w.failure END,
         attempts = CASE WHEN w.wanted_until < clock_timestamp() THEN 0 ELSE w.attempts END
     RETURNING xmax = 0 AS is_new, owner IS NULL AS is_waiting, failure
+    """
+)
+_RENEW = text(
+    """
+    UPDATE jit_want SET
+        wanted_until = greatest(wanted_until,
+                                clock_timestamp() + make_interval(secs => :wanted_s)),
+        failure = CASE WHEN wanted_until > clock_timestamp() THEN failure END,
+        attempts = CASE WHEN wanted_until < clock_timestamp() THEN 0 ELSE attempts END
+     WHERE rendition_id = :rendition_id AND segment = :segment
+    RETURNING false AS is_new, owner IS NULL AS is_waiting, failure
     """
 )
 _WAITING = text(
@@ -159,8 +170,8 @@ class Lease:
     attempt: int
 
 
-async def ask(tx: Transaction, wanted: Wanted, *, renewal: bool = False) -> Answer:
-    """Want a segment for some seconds more; the newest wish is served first."""
+async def ask(tx: Transaction, wanted: Wanted) -> Answer:
+    """Want a segment for some seconds; the newest wish is served first."""
     row = await tx.execute(
         _ASK,
         {
@@ -169,13 +180,23 @@ async def ask(tx: Transaction, wanted: Wanted, *, renewal: bool = False) -> Answ
             "project_id": wanted.project_id,
             "asset_id": wanted.asset_id,
             "wanted_s": WANTED_S,
-            "renewal": renewal,
         },
     )
     answer = Answer(*row.one())
-    if answer.is_new or (answer.waiting and not renewal):
+    if answer.is_new or answer.waiting:
         await notify(tx, WANTED, "")
     return answer
+
+
+async def renew(tx: Transaction, wanted: Wanted) -> Answer | None:
+    """Want a segment for some seconds more; None: nobody does any more, as it is stored."""
+    given = {
+        "rendition_id": wanted.rendition_id,
+        "segment": wanted.segment,
+        "wanted_s": WANTED_S,
+    }
+    row = (await tx.execute(_RENEW, given)).one_or_none()
+    return None if row is None else Answer(*row)
 
 
 async def leave(tx: Transaction, wanted: Wanted) -> None:

@@ -58,9 +58,14 @@ def at(wanted: Wanted, segment: int) -> Wanted:
     return Wanted(wanted.project_id, wanted.asset_id, wanted.rendition_id, segment)
 
 
-async def ask(db: Database, wanted: Wanted, *, renewal: bool = False) -> wants.Answer:
+async def ask(db: Database, wanted: Wanted) -> wants.Answer:
     async with db.transaction() as tx:
-        return await wants.ask(tx, wanted, renewal=renewal)
+        return await wants.ask(tx, wanted)
+
+
+async def renew(db: Database, wanted: Wanted) -> wants.Answer | None:
+    async with db.transaction() as tx:
+        return await wants.renew(tx, wanted)
 
 
 async def claim(db: Database, owner: str = "me") -> Lease | None:
@@ -94,7 +99,7 @@ async def later(db: Database, seconds: float) -> None:
 async def test_the_newest_wish_comes_first(db: Database, wanted: Wanted) -> None:
     for segment in (3, 1, 2):
         assert (await ask(db, at(wanted, segment))).is_new
-    assert not (await ask(db, at(wanted, 3), renewal=True)).is_new
+    assert await renew(db, at(wanted, 3)) == wants.Answer(is_new=False, waiting=True, failure=None)
     leases = [await claim(db) for _ in range(4)]
     assert [lease.segment if lease else None for lease in leases] == [2, 1, 3, None]
 
@@ -123,7 +128,7 @@ async def test_who_has_probably_left_is_passed_over(
     monkeypatch.setattr(wants, "OVERDUE_S", OVERDUE_S / 4)
     monkeypatch.setattr(wants, "RENEWED_S", OVERDUE_S / 4)
     for segment in (1, 2):
-        await ask(db, at(wanted, segment), renewal=True)
+        await renew(db, at(wanted, segment))
     async with db.transaction() as tx:
         await wants.leave(tx, at(wanted, 1))
     leases = [await claim(db) for _ in range(4)]
@@ -134,7 +139,7 @@ async def test_a_want_outlives_one_of_two_viewers(db: Database, wanted: Wanted) 
     await ask(db, wanted)
     async with db.transaction() as tx:
         await wants.leave(tx, wanted)
-    await ask(db, wanted, renewal=True)
+    await renew(db, wanted)
     await later(db, wants.LEFT_S)
     assert await claim(db) is not None
 
@@ -147,6 +152,16 @@ async def test_a_want_ends_soon_after_its_only_viewer_has_left(
         await wants.leave(tx, wanted)
     await later(db, wants.LEFT_S)
     assert await claim(db) is None
+
+
+async def test_what_is_stored_is_not_wanted_anew(db: Database, wanted: Wanted) -> None:
+    """Who has not noticed yet would have an encode ahead of somebody ended."""
+    await ask(db, wanted)
+    async with db.transaction() as tx:
+        await wants.done(tx, wanted.rendition_id, 0, 0)
+    assert await renew(db, wanted) is None
+    async with db.transaction() as tx:
+        assert await wants.waiting(tx) == 0
 
 
 async def test_asking_again_is_a_new_wish(db: Database, wanted: Wanted) -> None:
@@ -189,10 +204,10 @@ async def test_a_want_ends_with_its_last_viewer(db: Database, wanted: Wanted) ->
 async def test_the_want_of_a_dead_worker_is_taken_over(db: Database, wanted: Wanted) -> None:
     await ask(db, wanted)
     first = await claim(db, "dead")
-    await ask(db, wanted, renewal=True)
+    await renew(db, wanted)
     assert await claim(db, "other") is None
     await later(db, wants.LEASE_S + 0.5)
-    await ask(db, wanted, renewal=True)
+    await renew(db, wanted)
     second = await claim(db, "other")
     assert first is not None
     assert second is not None
