@@ -36,7 +36,8 @@ def partial(
 ) -> Partial | None:
     """Return what a request wants of a file of `size` bytes, None: all of it.
 
-    Other units, a stale `If-Range`, and lists that make no sense mean the whole body.
+    Other methods than GET (14.2), other units, a stale `If-Range`, and lists that make no sense
+    mean the whole body.
 
     Raises:
         NothingOfIt: no range lies within the file.
@@ -64,6 +65,8 @@ def _content_range(start: int, end: int, size: int) -> bytes:
 
 
 def _wanted(scope: Scope, etag: bytes | None, size: int) -> list[Span] | None:
+    if scope["method"] != "GET":
+        return None
     headers = dict(scope["headers"])
     asked = headers.get(b"range", b"").decode("latin-1")
     if not asked.startswith("bytes=") or headers.get(b"if-range", etag) != etag:

@@ -13,7 +13,9 @@ PARTS: list[Part] = [FILE[:30], FILE[30:]]
 
 def scope(asked: str, if_range: bytes | None = None) -> Scope:
     headers = [(b"range", asked.encode())]
-    return {"headers": [*headers, (b"if-range", if_range)] if if_range else headers}
+    if if_range:
+        headers.append((b"if-range", if_range))
+    return {"method": "GET", "headers": headers}
 
 
 def body(parts: object) -> bytes:
@@ -93,3 +95,8 @@ def test_a_range_of_another_version_is_all_of_this_one() -> None:
     asked = "bytes=0-1"
     assert partial(scope(asked, b'"a"'), b'"a"', PARTS, b"video/mp4", 100) is not None
     assert partial(scope(asked, b'"b"'), b'"a"', PARTS, b"video/mp4", 100) is None
+
+
+def test_other_methods_have_no_ranges() -> None:
+    for asked in ("bytes=0-1", "bytes=100-"):
+        assert partial({**scope(asked), "method": "HEAD"}, b'"a"', PARTS, b"video/mp4", 100) is None
