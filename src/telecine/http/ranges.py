@@ -1,4 +1,4 @@
-"""Range and conditional requests (RFC 9110, sections 13 and 14), pure."""
+"""One range of a file, and what it may depend on (RFC 9110, sections 13.1.5 and 14), pure."""
 
 import re
 from dataclasses import dataclass
@@ -85,21 +85,6 @@ def _if_range_holds(value: str | None, validators: Validators) -> bool:
     if value.startswith(('"', "W/")):
         return value == validators.etag  # strong comparison: W/ never matches
     return validators.modified_at is not None and _date(value) == _seconds(validators.modified_at)
-
-
-def not_modified(headers: Headers, validators: Validators) -> bool:
-    """Tell whether the client already has this representation: 304."""
-    given = headers.get("if-none-match")
-    if given is not None:
-        if validators.etag is None:
-            return False
-        tags = (tag.strip().removeprefix("W/") for tag in given.split(","))
-        return given.strip() == "*" or validators.etag in tags
-    since = headers.get("if-modified-since")
-    if since is None or validators.modified_at is None:
-        return False
-    known = _date(since)
-    return known is not None and _seconds(validators.modified_at) <= known
 
 
 def _seconds(moment: datetime) -> datetime:

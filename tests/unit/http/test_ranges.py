@@ -7,7 +7,6 @@ from telecine.http.ranges import (
     Span,
     Unsatisfiable,
     Validators,
-    not_modified,
     parse_range,
     wanted_span,
 )
@@ -61,23 +60,6 @@ def test_a_range_behind_the_end_cannot_be_served(value: str, size: int) -> None:
 def test_if_range_guards_against_a_changed_file(if_range: str | None, partial: bool) -> None:
     given = {"range": "bytes=0-1"} | ({} if if_range is None else {"if-range": if_range})
     assert (wanted_span(Headers(given), VALIDATORS, 100) is not None) is partial
-
-
-@pytest.mark.parametrize(
-    ("given", "expected"),
-    [
-        ({}, False),
-        ({"if-none-match": '"tag"'}, True),
-        ({"if-none-match": '"a", W/"tag"'}, True),
-        ({"if-none-match": "*"}, True),
-        ({"if-none-match": '"a"', "if-modified-since": HTTP_DATE}, False),
-        ({"if-modified-since": HTTP_DATE}, True),
-        ({"if-modified-since": "Sun, 14 Jul 2024 23:36:06 GMT"}, False),
-        ({"if-modified-since": "garbage"}, False),
-    ],
-)
-def test_what_the_client_has_is_not_sent_again(given: dict[str, str], expected: bool) -> None:
-    assert not_modified(Headers(given), VALIDATORS) is expected
 
 
 def test_validators_are_told() -> None:

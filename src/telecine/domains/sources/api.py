@@ -76,8 +76,10 @@ def _answer(source: Source, file: Extents, request: Request) -> Response:
         "content-disposition": f"attachment; filename*=UTF-8''{quote(source.file_name, safe='')}",
         "x-content-type-options": "nosniff",
     }
+    span = None
     try:
-        span = wanted_span(request.headers, validators, size)
+        if request.method == "GET":  # ranges are of nothing else (RFC 9110, 14.2)
+            span = wanted_span(request.headers, validators, size)
     except Unsatisfiable as error:
         violation = Violation("range-not-satisfiable", "The range lies behind the end.", "range")
         raise Problem(416, (violation,), {"content-range": f"bytes */{size}"}) from error
