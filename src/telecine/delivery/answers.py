@@ -76,6 +76,14 @@ class Answer:
     headers: tuple[Header, ...] = field(default=())
 
 
+def etag_of(*data: bytes) -> bytes:
+    """Return the entity tag of what is nowhere kept under a name of its own."""
+    digest = hashlib.blake2b(digest_size=12)
+    for each in data:
+        digest.update(each)
+    return b'"%s"' % digest.hexdigest().encode()
+
+
 def text(
     scope: Scope, content_type: bytes, body: str | bytes, cache_control: bytes, *more: Header
 ) -> Answer:
@@ -85,10 +93,8 @@ def text(
     the validator is of: who has it need not be sent them again.
     """
     data = body.encode() if isinstance(body, str) else body
-    digest = hashlib.blake2b(data, digest_size=12)
-    for name, value in more:
-        digest.update(b"%s:%s" % (name, value))
-    etag, headers = b'"%s"' % digest.hexdigest().encode(), (*more, VARY)
+    etag = etag_of(data, *(b"%s:%s" % header for header in more))
+    headers = (*more, VARY)
     coding = packing.coding_for(scope) if len(data) >= packing.WORTH_BYTES else None
     if coding is not None:
         etag, headers = _coded(etag, headers, coding)

@@ -296,7 +296,8 @@ class LiveDelivery:
         except FormatError:
             return None
         # The next event of this stream has the same names.
-        return Answer(200, b"video/mp2t", [body], request.cached(b"public, max-age=10"))
+        etag = b'"%s-%d-ts"' % (window.session.encode(), number)
+        return Answer(200, b"video/mp2t", [body], request.cached(b"public, max-age=10"), etag)
 
     async def _init(self, request: Request, found: re.Match[str]) -> Answer | None:
         window = request.window
@@ -315,7 +316,8 @@ class LiveDelivery:
             picture = await self._store.read(key)
         if picture is None:
             return None
-        return Answer(200, b"image/jpeg", [picture], request.cached(b"public, max-age=5"))
+        lifetime = request.cached(b"public, max-age=5")
+        return Answer(200, b"image/jpeg", [picture], lifetime, answers.etag_of(picture))
 
 
 def _waits(scope: Scope) -> bool:

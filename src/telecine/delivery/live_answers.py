@@ -1,6 +1,6 @@
 """What parts and playlists of live streams are answered with, on both ways to them."""
 
-from telecine.delivery.answers import IMMUTABLE, VARY, Answer
+from telecine.delivery.answers import IMMUTABLE, VARY, Answer, etag_of
 from telecine.delivery.playlists import MEDIA_TYPE
 from telecine.live.window import Window
 
@@ -23,10 +23,13 @@ def part_answer(data: bytes, lifetime: bytes = IMMUTABLE) -> Answer:
 def playlist_answer(
     body: bytes, coding: str | None, *, blocking: bool, private: bytes | None = None
 ) -> Answer:
-    """Answer with a playlist; `private` is how long one may be kept that is for one viewer."""
+    """Answer with a playlist; `private` is how long one may be kept that is for one viewer.
+
+    Its validator is of the very bytes: whoever renders the same has the same one.
+    """
     headers = (VARY,) if coding is None else (VARY, (b"content-encoding", coding.encode()))
     lifetime = private or (_ONCE if blocking else _NOW)
-    return Answer(200, MEDIA_TYPE, [body], lifetime, headers=headers)
+    return Answer(200, MEDIA_TYPE, [body], lifetime, etag_of(body), headers=headers)
 
 
 def awaited(window: Window, msn: int, part: int | None) -> tuple[int, int | None]:
