@@ -317,6 +317,7 @@ async def test_the_report_finds_every_promise_kept(shown: Shown) -> None:
     for row in report["renditions"]:
         encoded = row["name"] == "240p" or (row["name"] == "360p" and shown.clip.suffix == ".mkv")
         assert len(row["comparisons"]) == (3 if encoded else 0)
+        assert (row["remark"] is None) is encoded
         for each in row["comparisons"]:
             assert each["vmaf"] > 80
             assert each["ssim"] > 0.95

@@ -159,7 +159,7 @@ async def show_report(
 async def ask_for_report(
     video_id: Annotated[str, Path(alias="videoId")], payload: ReportWish, services: AppServices
 ) -> None:
-    """Have a new report made, by a job; `compared` decodes samples of every rendition."""
+    """Have a new report made, by a job; `compared` decodes three segments of every rendition."""
     async with services.db.transaction() as tx:
         if not await operations.ask_for_report(tx, video_id, compared=payload.compared):
             raise not_found("videoId")

@@ -36,6 +36,8 @@ _WORDS: Mapping[str, str] = {
     "launch": "The encoder could not be started: see `telecine doctor`.",
     "source": "The uploaded file cannot be read back from storage as it was stored.",
     "wrong-output": "The encoder made something else than was planned.",
+    "no-vmaf": "The ffmpeg in use cannot tell how alike pictures are: it is without libvmaf.",
+    "no-figures": "What compares the pictures said nothing of how alike they are.",
     "no-command": "No program that does this is configured here.",
     "command-failed": "The program that does this failed; its last words are in the log.",
     "command-slow": "The program that does this took too long and was stopped.",

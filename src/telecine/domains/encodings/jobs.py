@@ -107,7 +107,7 @@ class RetryAsset(Job):
 
 @dataclass(frozen=True, slots=True)
 class CheckAsset(Job):
-    """Check what is stored against the plan; `compared` 1: with the source, too."""
+    """Check what is stored against the plan; `compared` 1: whole segments with the source."""
 
     lane, attempts, timeout_s = Lane.LADDER, 3, 1800.0
 

@@ -94,25 +94,33 @@ class ComparisonDocument(Wire):
 
 
 class RenditionReport(Wire):
-    """What is true of a finished rendition; `audio` is one of them."""
+    """What is true of a finished rendition; `audio` is one of them.
+
+    `remark` says why comparisons are missing.
+    """
 
     name: str
     passed: bool
     checks: list[CheckDocument]
     comparisons: list[ComparisonDocument]
+    remark: str | None = None
 
 
 class ReportDocument(Wire):
-    """What the stored bytes of a video's current asset say of its finished renditions."""
+    """What the stored bytes of a video's current asset say of its finished renditions.
+
+    `compared`: whole segments were compared with the source, not a moment of one.
+    """
 
     video_id: str
     epoch: int
     created_at: datetime
     passed: bool
+    compared: bool = False
     renditions: list[RenditionReport]
 
 
 class ReportWish(Wire):
-    """What is looked at: the stored bytes, or their pictures beside the source's as well."""
+    """What is looked at: `compared`, whole segments beside the source, not a moment of one."""
 
     compared: bool = False
