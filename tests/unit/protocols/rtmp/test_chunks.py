@@ -52,6 +52,34 @@ def test_later_headers_say_less() -> None:
     ]
 
 
+HEADERS = st.tuples(
+    st.integers(4, 5),  # chunk stream
+    st.integers(0, 3),  # form
+    st.one_of(st.integers(0, 100), st.integers(0xFFFFFE, 0x1000001)),  # time
+    st.sampled_from((messages.AUDIO, messages.VIDEO, messages.DATA)),
+    st.binary(max_size=300),
+)
+
+
+@given(st.lists(HEADERS, max_size=8), st.sampled_from((1, 50, 128)))
+def test_what_is_read_at_once_is_what_is_read_byte_by_byte(
+    sent: list[tuple[int, int, int, int, bytes]], chunk_bytes: int
+) -> None:
+    wire = encode(messages.control(messages.SET_CHUNK, messages.number(chunk_bytes)), 2, 128)
+    last: dict[int, tuple[int, int]] = {}
+    for stream, wanted, time, kind, body in sent:
+        same = last.get(stream) == (len(body), kind)
+        form = wanted if same else min(wanted, int(stream in last))
+        last[stream] = len(body), kind
+        extended = time.to_bytes(4) if time >= 0xFFFFFF and form < 3 else b""
+        head = header(form, min(time, 0xFFFFFF), length=len(body), kind=kind)[1:]
+        wire += bytes([form << 6 | stream]) + head + extended + body[:chunk_bytes]
+        for at in range(chunk_bytes, len(body), chunk_bytes):
+            wire += bytes([0xC0 | stream]) + extended + body[at : at + chunk_bytes]
+    slow = ChunkReader()
+    assert ChunkReader().feed(wire) == [m for byte in wire for m in slow.feed(bytes([byte]))]
+
+
 @pytest.mark.parametrize("repeats", [True, False])
 def test_the_extended_timestamp_of_a_continuation_may_be_left_out(repeats: bool) -> None:
     time = 0x01234567
