@@ -8,7 +8,7 @@ from uuid import UUID
 import structlog
 
 from telecine import clock, ids
-from telecine.formats.flv.packets import Coded, Packet, audio_packets, video_packets
+from telecine.formats.flv.packets import Coded, Config, Packet, audio_packets, video_packets
 from telecine.live.journal import Journal, Left
 from telecine.live.ladder import Ladder, Rung, Transcoder
 from telecine.live.layers import Layers
@@ -156,33 +156,37 @@ class Broadcast:
                 if packet.key and not pictures:
                     self._meter.key(time_ms)
                 pictures += 1
-        self._meter.take(clock.monotonic_s(), len(body), pictures=pictures)
-        tag, jumped = self._relay.place(video, time_ms, body, packets)
+        now_s = clock.monotonic_s()
+        self._meter.take(now_s, len(body), pictures=pictures)
+        at_ms, jumped = self._relay.place(video, time_ms, packets)
         if jumped:
             self.interruptions += 1
             self._give(self._packager.interrupt())
-        for packet in packets:
-            self.push(tag.time_ms, packet)
         if packets:
-            self._relay.hand_on(tag)
+            self._media_s = now_s
+            for packet in packets:
+                self.push(at_ms, packet)
+            self._relay.hand_on(video, at_ms, body, packets)
 
     def push(self, time_ms: int, packet: Packet) -> None:
         """Take a packet. Raises FormatError."""
-        self._media_s = clock.monotonic_s()
         now_ms = clock.unix_ms()
-        self._layers.take(time_ms, packet, now_ms)
+        further = self._layers.by_track
+        if further or packet.track or isinstance(packet, Config):
+            self._layers.take(time_ms, packet, now_ms)
         if packet.track:
-            if self._ladder is not None and self._layers:
+            if self._ladder is not None and further:
                 self._ladder.give_up("the encoder sends lower qualities itself")
             return
-        self._give(self._packager.push(time_ms, packet, now_ms))
+        if made := self._packager.push(time_ms, packet, now_ms):
+            self._give(made)
         boundary = self._packager.begun
         if boundary is not None and boundary is not self._boundary:
             self._boundary = boundary
             self._layers.boundary(boundary)
             if self._ladder is not None:
                 self._ladder.boundary(boundary)
-        if packet.video and boundary is not None and isinstance(packet, Coded):
+        if further and packet.video and boundary is not None and isinstance(packet, Coded):
             self._layers.reached(time_ms)
 
     def qualities(self) -> list[dict[str, object]]:
@@ -280,7 +284,7 @@ class Broadcast:
     def _make_ladder(self) -> Ladder | None:
         """Return what makes lower qualities, None: nothing is to, or can be."""
         picture = next((each for each in self._packager.formats if each.video), None)
-        if self._transcoder is None or picture is None or self._layers:
+        if self._transcoder is None or picture is None or self._layers.by_track:
             return None  # layers: the encoder has made the qualities itself
         heights = self._transcoder.rungs(picture.height_px)
         tracks = self._packager.formats

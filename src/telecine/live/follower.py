@@ -1,7 +1,7 @@
 """Cuts a rendition where the source's packager has cut: same segments, same numbers."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 from telecine.formats.flv.packets import Coded, Packet
 from telecine.live.model import Boundary, Output, Targets
@@ -33,16 +33,16 @@ class Follower(Packager):
         """Promise what the source promises."""
         self._targets = targets
 
-    def push(self, time_ms: int, packet: Packet, received_ms: int) -> Iterator[Output]:
-        """Take a packet; yield what it completes. Raises FormatError."""
+    def push(self, time_ms: int, packet: Packet, received_ms: int) -> Sequence[Output]:
+        """Take a packet; return what it completes. Raises FormatError."""
         if isinstance(packet, Coded):
             shown_ms = time_ms + packet.offset_ms
             if not self._running:
                 if not self._may_begin(shown_ms, packet):
-                    return
+                    return ()
             elif packet.video and self._reached(shown_ms) and self._boundaries[0].discontinuity:
-                yield from self.interrupt()
-        yield from super().push(time_ms, packet, received_ms)
+                self._break()
+        return super().push(time_ms, packet, received_ms)
 
     def _may_begin(self, shown_ms: int, packet: Coded) -> bool:
         self._skip_to(shown_ms)
@@ -68,10 +68,10 @@ class Follower(Packager):
         self.aligned &= not cuts or key or not self._boundaries[0].key
         return cuts
 
-    def _start(self, time_ms: int, packet: Coded, received_ms: int) -> Iterator[Output]:
+    def _start(self, time_ms: int, packet: Coded, received_ms: int) -> None:
         # Matching content has matching timestamps in all renditions (RFC 8216bis, 6.2.4).
         self._end_ms = max(self._end_ms, self._boundaries[0].at_ms)
-        yield from super()._start(time_ms, packet, received_ms)
+        super()._start(time_ms, packet, received_ms)
 
     def _longest_segment_ms(self) -> int:
         return _NEVER_MS

@@ -72,7 +72,8 @@ class Layers:
 
     What comes waits until the first track has come as far, which says where segments begin.
     `renditions`: what can be watched of the event, which they are put into; `recorder` makes
-    what records one of them.
+    what records one of them. `by_track` is empty for most events: then `take` only needs to
+    be told of configurations.
     """
 
     def __init__(
@@ -87,7 +88,7 @@ class Layers:
         self._part_ms = part_ms
         self._renditions = renditions
         self._make_recorder = recorder
-        self._layers: dict[int, Layer] = {}
+        self.by_track: dict[int, Layer] = {}
         self._refused: set[int] = set()
         self._sound: Config | None = None
         self._expects_sound = True
@@ -96,18 +97,15 @@ class Layers:
         self._group: asyncio.TaskGroup | None = None
         self._event: UUID | None = None
 
-    def __bool__(self) -> bool:
-        return bool(self._layers)
-
     @property
     def formats(self) -> list[TrackFormat]:
         """Return what the pictures of each are."""
-        return [each.picture for each in self._layers.values() if each.picture is not None]
+        return [each.picture for each in self.by_track.values() if each.picture is not None]
 
     @property
     def found(self) -> Sequence[Layer]:
         """Return what can be watched, the largest first."""
-        shown = [each for each in self._layers.values() if each.picture is not None]
+        shown = [each for each in self.by_track.values() if each.picture is not None]
         return sorted(shown, key=_height_px, reverse=True)
 
     def expect(self, *, audio: bool) -> None:
@@ -120,7 +118,7 @@ class Layers:
             self._sound = packet
         if packet.video and packet.track and isinstance(packet, Config):
             self._learn(packet)
-        elif self._layers and (packet.track > 0) == packet.video:
+        elif self.by_track and (packet.track > 0) == packet.video:
             if len(self._waiting) >= _MOST_WAITING:
                 self._waiting.clear()  # the first track has ended
             self._waiting.append((time_ms, packet, received_ms))
@@ -132,24 +130,24 @@ class Layers:
             if packet.video:
                 self._push(packet.track, *entry)
                 continue
-            for track in tuple(self._layers):
+            for track in tuple(self.by_track):
                 self._push(track, *entry)
 
     def boundary(self, boundary: Boundary) -> None:
         """Learn where a segment of the first track begins."""
-        for layer in self._layers.values():
+        for layer in self.by_track.values():
             layer.packager.follow(boundary)
 
     def adopt(self, targets: Targets) -> None:
         """Learn what the source promises; renditions promise the same."""
-        for layer in self._layers.values():
+        for layer in self.by_track.values():
             layer.packager.adopt(targets)
             layer.window.take(targets)
 
     def end(self) -> None:
         """End all layers."""
         self._waiting.clear()  # is behind the last picture of the first track
-        for layer in self._layers.values():
+        for layer in self.by_track.values():
             layer.give(layer.packager.end())
         self._over.set()
 
@@ -162,16 +160,16 @@ class Layers:
             await self._over.wait()
 
     def _learn(self, packet: Config) -> None:
-        layer = self._layers.get(packet.track)
+        layer = self.by_track.get(packet.track)
         if layer is None:
-            if len(self._layers) >= MOST_LAYERS or packet.track in self._refused:
+            if len(self.by_track) >= MOST_LAYERS or packet.track in self._refused:
                 return
             layer = self._begin(packet.track)
         layer.give(layer.packager.push(0, replace(packet, track=0), 0))
 
     def _begin(self, track: int) -> Layer:
         layer = Layer(track, self._part_ms, self._renditions[SOURCE], self._make_recorder)
-        self._layers[track] = self._renditions[layer.name] = layer
+        self.by_track[track] = self._renditions[layer.name] = layer
         audio = self._expects_sound or self._sound is not None
         layer.packager.expect(video=True, audio=audio, size_px=(0, 0))
         if self._sound is not None:
@@ -184,7 +182,7 @@ class Layers:
         return layer
 
     def _push(self, track: int, time_ms: int, packet: Packet, received_ms: int) -> None:
-        layer = self._layers.get(track)
+        layer = self.by_track.get(track)
         if layer is None:
             return
         layer.give(layer.packager.push(time_ms, replace(packet, track=0), received_ms))
@@ -199,7 +197,7 @@ class Layers:
             quality=layer.name,
             reason="its key frames are not where those of the first track are",
         )
-        del self._layers[track], self._renditions[layer.name]
+        del self.by_track[track], self._renditions[layer.name]
         self._refused.add(track)
         layer.leave(layer.recorder.take)
         layer.give(layer.packager.end())

@@ -4,8 +4,8 @@ Times of an encoder are milliseconds of 32 bits that may jump. Ours go on from w
 last written, so that the parts of an event make one MP4 whatever happened between.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 from telecine.formats.codecs.live_tracks import (
     TrackFormat,
@@ -50,14 +50,8 @@ _USUAL_FRAME_MS = 33
 _TICKS_MS = 120
 _BEGIN = Position()
 
-
-@dataclass(slots=True)
-class _Held:
-    """A picture whose duration the next one tells."""
-
-    time_ms: int
-    packet: Coded
-    received_ms: int
+_Entry = tuple[int, Coded, int]
+"""A packet between its time on the encoder's clock and when it was received."""
 
 
 class Packager:
@@ -74,13 +68,14 @@ class Packager:
         self._expects_video = self._expects_audio = True
         self._size_px = (0, 0)
         self._wait_ms = CONFIG_WAIT_MS
-        self._early: list[tuple[int, Coded, int]] = []
+        self._early: list[_Entry] = []
         self._running = False
         self._init, self._inits = begin.init, begin.inits
         self._msn, self._sequence = begin.msn, begin.sequence
         self._longest_part_ms = self._shortest_part_ms = 0
         self._discontinuity = begin.msn > 0
         self.begun: Boundary | None = None  # the newest segment
+        self._made: list[Output] = []
         self._clock_ms: int | None = None  # the encoder's, which does not wrap around
         self._end_ms = begin.end_ms  # of all that was written, on our timeline
         self._reset_clock()
@@ -92,7 +87,7 @@ class Packager:
         self._first_offset_ms = 0
         self._last_ms: int | None = None
         self._frame_ms = _USUAL_FRAME_MS
-        self._held: _Held | None = None
+        self._held: _Entry | None = None  # a picture whose duration the next one tells
         self._pictures: list[Sample] = []
         self._pictures_at_ms = 0
         self._sounds: list[Sample] = []
@@ -124,40 +119,52 @@ class Packager:
         self._expects_video, self._expects_audio, self._size_px = video, audio, size_px
         self._wait_ms = wait_ms
 
-    def push(self, time_ms: int, packet: Packet, received_ms: int) -> Iterator[Output]:
-        """Take a packet; yield what it completes.
+    def push(self, time_ms: int, packet: Packet, received_ms: int) -> Sequence[Output]:
+        """Take a packet; return what it completes.
 
         Raises:
             FormatError: a codec or configuration that is not for us.
         """
         if packet.track:
-            return  # further tracks are renditions of their own
+            return ()  # further tracks are renditions of their own
         if isinstance(packet, Config):
-            yield from self._configure(packet)
-            return
-        last = self._clock_ms
-        time_ms = self._clock_ms = time_ms if last is None else last + clock_step(last, time_ms)
-        if self._running:
-            yield from self._take(time_ms, packet, received_ms)
+            self._configure(packet)
         else:
-            yield from self._wait(time_ms, packet, received_ms)
+            last = self._clock_ms
+            if last is not None:
+                time_ms = last + clock_step(last, time_ms)
+            self._clock_ms = time_ms
+            if self._running:
+                self._take(time_ms, packet, received_ms)
+            else:
+                self._wait(time_ms, packet, received_ms)
+        return self._taken() if self._made else ()
 
-    def interrupt(self) -> Iterator[Output]:
-        """Write what is held: nothing follows, or something that does not join on."""
+    def interrupt(self) -> Sequence[Output]:
+        """Return what is held: nothing follows, or something that does not join on."""
+        self._break()
+        return self._taken()
+
+    def end(self) -> Sequence[Output]:
+        """End the event."""
+        self._break()
+        return (*self._taken(), Ended())
+
+    def _taken(self) -> Sequence[Output]:
+        """Return what was made since it was asked for last."""
+        made, self._made = self._made, []
+        return made
+
+    def _break(self) -> None:
         if self._running:
             if self._held is not None:
-                self._close_picture(self._frame_ms)
-                yield from self._cut_overhang()
-            yield from self._end_segment()
+                self._close_picture(self._held[1], self._frame_ms)
+                self._cut_overhang()
+            self._end_segment()
             self._discontinuity = self._msn > 0
         self._reset_clock()
 
-    def end(self) -> Iterator[Output]:
-        """End the event."""
-        yield from self.interrupt()
-        yield Ended()
-
-    def _configure(self, packet: Config) -> Iterator[Output]:
+    def _configure(self, packet: Config) -> None:
         known = self._video if packet.video else self._audio
         if known is not None and known.codec == packet.codec and known.record == packet.record:
             return
@@ -166,13 +173,13 @@ class Packager:
         else:
             found = audio_format(packet.codec, packet.record)
         if self._running:
-            yield from self.interrupt()
+            self._break()
         if packet.video:
             self._video = found
         else:
             self._audio = found
 
-    def _wait(self, time_ms: int, packet: Coded, received_ms: int) -> Iterator[Output]:
+    def _wait(self, time_ms: int, packet: Coded, received_ms: int) -> None:
         """Keep what comes until both tracks are known, or one has not come in time."""
         if packet.video:
             if self._video is None or (not packet.key and not self._has_key()):
@@ -191,15 +198,15 @@ class Packager:
             return
         early = self._early.copy()
         first = next((i for i, (_, each, _) in enumerate(early) if each.video), 0)
-        yield from self._start(*early[first])
+        self._start(*early[first])
         self._early.clear()
         for earlier in early:
-            yield from self._take(*earlier)
+            self._take(*earlier)
 
     def _has_key(self) -> bool:
         return any(packet.video and packet.key for _, packet, _ in self._early)
 
-    def _start(self, time_ms: int, packet: Coded, received_ms: int) -> Iterator[Output]:
+    def _start(self, time_ms: int, packet: Coded, received_ms: int) -> None:
         self._running = True
         self._started_ms = self._end_ms
         self._shift_ms = self._end_ms - time_ms
@@ -210,42 +217,42 @@ class Packager:
         if data != self._init:
             self._init = data
             self._inits += 1
-            yield Init(self._inits - 1, data, codecs, width, height)
+            self._made.append(Init(self._inits - 1, data, codecs, width, height))
         self._begin_segment(time_ms + (packet.offset_ms if packet.video else 0), packet.key)
 
-    def _take(self, time_ms: int, packet: Coded, received_ms: int) -> Iterator[Output]:
+    def _take(self, time_ms: int, packet: Coded, received_ms: int) -> None:
         lead = packet.video == (self._video is not None)
         if lead:
             before, self._last_ms = self._last_ms, time_ms
             if before is not None and not 0 <= time_ms - before <= JUMP_MS:
-                yield from self.interrupt()
-                yield from self._wait(time_ms, packet, received_ms)
+                self._break()
+                self._wait(time_ms, packet, received_ms)
                 return
         if packet.video:
-            yield from self._picture(time_ms, packet, received_ms)
+            self._picture(time_ms, packet, received_ms)
         elif self._audio is not None:
-            yield from self._sound(time_ms, packet, received_ms)
+            self._sound(time_ms, packet, received_ms)
 
-    def _picture(self, time_ms: int, packet: Coded, received_ms: int) -> Iterator[Output]:
+    def _picture(self, time_ms: int, packet: Coded, received_ms: int) -> None:
         if self._held is not None:
-            length_ms = max(1, time_ms - self._held.time_ms)
+            held_ms, held, held_received_ms = self._held
+            length_ms = max(1, time_ms - held_ms)
             if self._segment_ms and self._segment_ms + length_ms > self._longest_segment_ms():
                 # It lasts longer than was thought when it came.
-                yield from self._end_segment()
-                self._received_ms = self._held.received_ms
-                held = self._held.packet
-                self._begin_segment(self._held.time_ms + held.offset_ms, held.key)
-            self._close_picture(length_ms)
-            yield from self._cut_overhang()
+                self._end_segment()
+                self._received_ms = held_received_ms
+                self._begin_segment(held_ms + held.offset_ms, held.key)
+            self._close_picture(held, length_ms)
+            self._cut_overhang()
             shown_ms = time_ms + packet.offset_ms
             if self._cuts_before(shown_ms, packet.key, length_ms):
-                yield from self._end_segment()
+                self._end_segment()
                 self._received_ms = received_ms
                 self._begin_segment(shown_ms, packet.key)
             elif self._least_ms() <= self._part_length_ms > self._limit_ms() - length_ms:
                 # A shorter one would break the rules; what is longer is cut when it is there.
-                yield from self._end_part()
-        self._held = _Held(time_ms, packet, received_ms)
+                self._end_part()
+        self._held = time_ms, packet, received_ms
 
     def _cuts_before(self, shown_ms: int, key: bool, next_ms: int) -> bool:
         """Tell whether a segment begins with a picture; `next_ms`: how long that may last."""
@@ -276,7 +283,7 @@ class Packager:
         longest = LEAST_PART * (self._longest_part_ms + TOLERANCE_MS)
         return max(longest, _LEAST_FIRST_PART * self._part_ms)
 
-    def _cut_overhang(self) -> Iterator[Output]:
+    def _cut_overhang(self) -> None:
         """Cut parts off that are long enough, though their last picture is shown for longer.
 
         Parts are as long as their playlist says, not as their samples: what follows the
@@ -286,27 +293,23 @@ class Packager:
         while self._part_length_ms > limit:
             rest = self._part_length_ms - limit
             self._part_length_ms = limit
-            yield from self._end_part(until_ms=self._end_ms - rest)
+            self._end_part(until_ms=self._end_ms - rest)
             self._part_length_ms = rest
 
-    def _close_picture(self, length_ms: int) -> None:
-        held = self._held
-        assert held is not None  # noqa: S101 - the callers' condition
+    def _close_picture(self, packet: Coded, length_ms: int) -> None:
         if not self._pictures:
             self._pictures_at_ms = self._end_ms
-        packet = held.packet
         offset = (packet.offset_ms - self._first_offset_ms) * _TICKS_MS
         self._pictures.append(Sample(length_ms * _TICKS_MS, offset, packet.key, packet.data))
         self._frame_ms = length_ms
         self._advance(length_ms)
-        self._held = None
 
     def _advance(self, length_ms: int) -> None:
         self._end_ms += length_ms
         self._part_length_ms += length_ms
         self._segment_ms += length_ms
 
-    def _sound(self, time_ms: int, packet: Coded, received_ms: int) -> Iterator[Output]:
+    def _sound(self, time_ms: int, packet: Coded, received_ms: int) -> None:
         track = self._audio
         assert track is not None  # noqa: S101 - the caller's condition
         ticks = track.packet_ticks or opus_ticks(packet.data)
@@ -324,7 +327,7 @@ class Packager:
             self._next_sound = None
             return
         if self._video is None:
-            yield from self._lead_with_sound(track, ticks, received_ms)
+            self._lead_with_sound(track, ticks, received_ms)
         if not self._sounds:
             self._sounds_at = self._next_sound
         self._sounds.append(Sample(ticks, 0, True, packet.data))
@@ -332,17 +335,15 @@ class Packager:
         if self._video is None:
             self._advance(self._next_sound * 1000 // track.timescale - self._end_ms)
 
-    def _lead_with_sound(
-        self, track: TrackFormat, ticks: int, received_ms: int
-    ) -> Iterator[Output]:
+    def _lead_with_sound(self, track: TrackFormat, ticks: int, received_ms: int) -> None:
         """Cut by the sound, where there are no pictures."""
         length_ms = ticks * 1000 // track.timescale + 1
         if self._segment_ms + length_ms > AUDIO_SEGMENT_MS:
-            yield from self._end_segment()
+            self._end_segment()
             self._received_ms = received_ms
             self._begin_segment(self._end_ms, key=True)
         elif self._part_length_ms + length_ms > self._limit_ms():
-            yield from self._end_part()
+            self._end_part()
 
     def _begin_segment(self, shown_ms: int, key: bool) -> None:
         self._segment_ms = self._part_number = 0
@@ -350,7 +351,7 @@ class Packager:
             self._msn, shown_ms, self._end_ms, self._received_ms, self._discontinuity, key
         )
 
-    def _end_part(self, *, ends: bool = False, until_ms: int | None = None) -> Iterator[Output]:
+    def _end_part(self, *, ends: bool = False, until_ms: int | None = None) -> None:
         """End a part; sound that begins at or behind `until_ms` belongs to the next one."""
         runs, later, later_at = [], list[Sample](), 0
         if until_ms is not None:
@@ -367,7 +368,7 @@ class Packager:
             now = self._end_ms if until_ms is None else until_ms
             runs.append(Run(VIDEO_ID, now * _TICKS_MS, []))
         self._sequence += 1
-        yield Part(
+        part = Part(
             msn=self._msn,
             number=self._part_number,
             duration_ms=self._part_length_ms,
@@ -378,6 +379,7 @@ class Packager:
             data=movie_fragment(self._sequence, runs),
             ends=ends,
         )
+        self._made.append(part)
         self._part_number += 1
         self._longest_part_ms = max(self._longest_part_ms, self._part_length_ms)
         if not ends:
@@ -386,13 +388,13 @@ class Packager:
         self._part_length_ms = 0
         self._pictures, self._sounds, self._sounds_at = [], later, later_at
 
-    def _end_segment(self) -> Iterator[Output]:
-        yield from self._end_part(ends=True)
+    def _end_segment(self) -> None:
+        self._end_part(ends=True)
         if not self._part_number:
             return
         if self._targets is None:
             self._targets = first_targets(self._longest_part_ms, self._segment_ms)
-            yield self._targets
-        yield SegmentEnd(self._msn)
+            self._made.append(self._targets)
+        self._made.append(SegmentEnd(self._msn))
         self._msn += 1
         self._discontinuity = False

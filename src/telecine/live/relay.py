@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from telecine.formats.flv.packets import Coded, Config, Packet
+from telecine.formats.flv.packets import Config, Packet
 from telecine.live.model import clock_step
 
 JUMP_MS = 2000
@@ -75,40 +75,18 @@ class Relay:
         """Note that what follows comes from another connection."""
         self._clock_ms = None
 
-    def place(
-        self, video: bool, time_ms: int, body: bytes, packets: Sequence[Packet]
-    ) -> tuple[Tag, bool]:
-        """Return a tag on the timeline of the event, and whether the encoder's clock jumped."""
-        if len(packets) == 1 and not packets[0].track and isinstance(packets[0], Coded):
-            at_ms, jumped = self._advance(video, time_ms)  # as nearly all are
-            return Tag(video, at_ms, body, False, packets[0].video and packets[0].key), jumped
-        configs = [each for each in packets if isinstance(each, Config)]
-        first = [each for each in packets if not each.track]
-        at_ms, jumped = self._time_ms, False
-        if not configs:
-            # Further tracks have their place beside the pictures of the first, as sound has.
-            at_ms, jumped = self._advance(video and bool(first), time_ms)
-        key = any(isinstance(each, Coded) and each.video and each.key for each in first)
-        tag = Tag(video, at_ms, body, bool(configs), key)
-        if configs:
-            self.has_video |= video
-            if body[0] & 0x80 if video else body[0] >> 4 == 9:
-                self.enhanced = configs[0].codec
-            place = video, tuple(each.track for each in configs)
-            if place in self._configs or len(self._configs) < _MOST_CONFIGS:
-                self._configs[place] = tag
-        return tag, jumped
+    def place(self, video: bool, time_ms: int, packets: Sequence[Packet]) -> tuple[int, bool]:
+        """Return a tag's time on the timeline of the event, and whether the encoder's clock jumped.
 
-    def hand_on(self, tag: Tag) -> None:
-        """Give a tag to all receivers."""
-        if not self._receivers:
-            return
-        for receiver in tuple(self._receivers):
-            receiver.take(tag)
-
-    def _advance(self, video: bool, time_ms: int) -> tuple[int, bool]:
-        """Return the time of a tag; pictures lead, sound where there are none."""
+        Pictures of the first track lead, sound where there are none.
+        """
         leads = video or not self.has_video
+        if len(packets) != 1 or packets[0].track or isinstance(packets[0], Config):
+            if any(isinstance(each, Config) for each in packets):
+                return self._time_ms, False
+            # Further tracks have their place beside the pictures of the first, as sound has.
+            first = any(not each.track for each in packets)
+            leads = (video and first) or not self.has_video
         if self._clock_ms is None:
             step, jumped = _AFTER_JUMP_MS, False
         else:
@@ -121,3 +99,28 @@ class Relay:
         if leads or self._clock_ms is None:
             self._clock_ms, self._time_ms, self._led = time_ms, at_ms, leads
         return at_ms, jumped
+
+    def hand_on(self, video: bool, at_ms: int, body: bytes, packets: Sequence[Packet]) -> None:
+        """Give a tag to all receivers."""
+        config = key = False
+        for each in packets:
+            if isinstance(each, Config):
+                config = True
+            elif each.key and each.video and not each.track:
+                key = True
+        if not config and not self._receivers:
+            return
+        tag = Tag(video, at_ms, body, config, key)
+        if config:
+            self._learn(tag, [each for each in packets if isinstance(each, Config)])
+        for receiver in tuple(self._receivers):
+            receiver.take(tag)
+
+    def _learn(self, tag: Tag, configs: Sequence[Config]) -> None:
+        """Keep what receivers need to know first."""
+        self.has_video |= tag.video
+        if tag.body[0] & 0x80 if tag.video else tag.body[0] >> 4 == 9:
+            self.enhanced = configs[0].codec
+        place = tag.video, tuple(each.track for each in configs)
+        if place in self._configs or len(self._configs) < _MOST_CONFIGS:
+            self._configs[place] = tag

@@ -30,7 +30,7 @@ DELTA = b"\x27\x01\x00\x00\x00delta"
 
 def send(relay: Relay, time_ms: int, body: bytes, *, video: bool = True) -> None:
     packets = (video_packets if video else audio_packets)(body)
-    relay.hand_on(relay.place(video, time_ms, body, packets)[0])
+    relay.hand_on(video, relay.place(video, time_ms, packets)[0], body, packets)
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ class Notes:
 
 def send(relay: Relay, time_ms: int, body: bytes, *, video: bool = True) -> None:
     packets = (video_packets if video else audio_packets)(body)
-    relay.hand_on(relay.place(video, time_ms, body, packets)[0])
+    relay.hand_on(video, relay.place(video, time_ms, packets)[0], body, packets)
 
 
 def test_times_go_on_after_a_jump_and_another_connection() -> None:

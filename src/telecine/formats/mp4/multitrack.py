@@ -12,7 +12,14 @@ from telecine.formats.mp4.headers import TrackHeader, mvhd, trak
 from telecine.formats.mp4.moofs import NON_SYNC, SYNC
 
 _ROW = struct.Struct(">IIIi")
-_DURATION, _SIZE, _FLAGS, _OFFSET = 0x100, 0x200, 0x400, 0x800
+_MOOF = struct.Struct(">I4sI4sII")
+"""`moof` and its `mfhd`: in one go, for live streams make many of few samples."""
+
+_TRAF = struct.Struct(">I4s I4sII I4sIQ I4sIIi")
+"""`traf`, its `tfhd`, its `tfdt`, and its `trun` up to the rows."""
+
+_FIELDS = 0xF01  # of a row: duration, size, flags and offset; and where the first one lies
+_FROM_MOOF = 0x020000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,32 +72,34 @@ def movie_init(tracks: Sequence[Track]) -> bytes:
 
 def movie_fragment(sequence: int, runs: Sequence[Run]) -> bytes:
     """Return a `moof` and the `mdat` behind it. Raises FormatError where it is too large."""
-    # moof 8, mfhd 16; of each run traf 8, tfhd 16, tfdt 20, trun 20 and its rows.
-    moof_bytes = 24 + sum(64 + _ROW.size * len(run.samples) for run in runs)
+    moof_bytes = _MOOF.size + sum(_TRAF.size + _ROW.size * len(run.samples) for run in runs)
     offset = moof_bytes + 8
-    trafs, payload = [], []
+    heads, payload = [_MOOF.pack(moof_bytes, b"moof", 16, b"mfhd", 0, sequence)], []
     for run in runs:
-        rows = []
+        rows = b""
+        size = 0
         for sample in run.samples:
+            length = len(sample.data)
             flags = SYNC if sample.key else NON_SYNC
-            rows.append(_ROW.pack(sample.duration, len(sample.data), flags, sample.offset))
+            rows += _ROW.pack(sample.duration, length, flags, sample.offset)
             payload.append(sample.data)
-        fields = _DURATION | _SIZE | _FLAGS | _OFFSET | 1
-        head = struct.pack(">Ii", len(rows), offset)
-        trafs.append(
-            box(
-                b"traf",
-                full_box(b"tfhd", 0, 0x020000, run.track_id.to_bytes(4)),  # from its moof
-                full_box(b"tfdt", 1, 0, run.decode_time.to_bytes(8)),
-                full_box(b"trun", 1, fields, head, *rows),
-            )
-        )
-        offset += sum(len(sample.data) for sample in run.samples)
-    moof = box(b"moof", full_box(b"mfhd", 0, 0, sequence.to_bytes(4)), *trafs)
+            size += length
+        heads += (_traf(run, offset, len(rows)), rows)
+        offset += size
     size = offset - moof_bytes
     if size > 0xFFFFFFFF:
         raise FormatError(f"a fragment of {size} bytes")
-    return b"".join((moof, struct.pack(">I4s", size, b"mdat"), *payload))
+    return b"".join((*heads, struct.pack(">I4s", size, b"mdat"), *payload))
+
+
+def _traf(run: Run, offset: int, rows_bytes: int) -> bytes:
+    """Return the box of a run up to its rows, whose first sample lies at `offset`."""
+    return _TRAF.pack(
+        _TRAF.size + rows_bytes, b"traf",
+        16, b"tfhd", _FROM_MOOF, run.track_id,
+        20, b"tfdt", 1 << 24, run.decode_time,
+        20 + rows_bytes, b"trun", 1 << 24 | _FIELDS, len(run.samples), offset,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
