@@ -12,8 +12,9 @@ import pytest
 
 from telecine.formats.hls.check import check_presentation
 from tests.fixtures.customer import Customer, Stream, finished
-from tests.fixtures.media import FFMPEG, barcode_mp4, frame_numbers, read_numbers
+from tests.fixtures.media import AAC, FFMPEG, barcode_mp4, frame_numbers, make_clip, read_numbers
 from tests.fixtures.server import TelecineServer
+from tests.fixtures.waiting import until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("server")]
 
@@ -95,16 +96,18 @@ async def test_the_sandbox_keeps_30_s_and_marks_every_picture(
         keyframe_interval=2 * RATE_HZ,
     )  # fmt: skip
     real, tried = customer.upload(file), tester.upload(file)
-    for uploader, video_id in ((customer, real), (tester, tried)):
+    kept_s = min(length_s, KEPT_S)
+    for uploader, video_id, shown_s in ((customer, real, length_s), (tester, tried, kept_s)):
         encoding = await finished(uploader, video_id)
         assert {quality["status"] for quality in encoding["qualities"]} == {"encoded"}
+        assert encoding["metadata"]["duration"] == shown_s
+        assert uploader.work(video_id)["durationS"] == shown_s
     assert copied(customer, real) == {max(qualities)}
     assert copied(tester, tried) == set()
 
     whole, shown = customer.watch(real), tester.watch(tried)
     assert whole.qualities == shown.qualities == qualities
     assert check_presentation(shown.text, shown.media_texts) == []
-    kept_s = min(length_s, KEPT_S)
     kept = list(range(kept_s * RATE_HZ))
     for quality in qualities:
         stream, plain = shown.stream(quality), pictures(whole.stream(quality).media)
@@ -120,3 +123,51 @@ async def test_the_sandbox_keeps_30_s_and_marks_every_picture(
     assert frame_numbers(mp4) == kept
     with av.open(BytesIO(mp4), mode="r") as container:
         assert abs(float(container.duration or 0) / 1e6 - kept_s) < 0.13
+
+
+async def picked(customer: Customer, video_id: str, timecode: str) -> int:
+    """Have the picture at a time shown for the video; return the number that it shows."""
+    before = customer.get(video_id, "thumbnail.jpg").content
+    wish = {"timecode": timecode}
+    answer = customer.http.patch(f"/videos/{video_id}/thumbnail", json=wish)
+    assert answer.status_code == 200, answer.text
+
+    async def changed() -> bool:
+        return customer.get(video_id, "thumbnail.jpg").content != before
+
+    await until(changed)
+    (number,) = pictures(customer.get(video_id, "thumbnail.jpg").content)
+    return number
+
+
+async def test_pictures_of_a_sandbox_video_are_of_what_is_kept(
+    customer: Customer, tester: Customer
+) -> None:
+    """The first that is chosen, and those that are picked: out of range is the first one."""
+    file = barcode_mp4(
+        frames=40 * RATE_HZ, rate=f"{RATE_HZ}", width_px=320, height_px=180,
+        keyframe_interval=2 * RATE_HZ,
+    )  # fmt: skip
+    real, tried = customer.upload(file), tester.upload(file)
+    for uploader, video_id in ((customer, real), (tester, tried)):
+        await finished(uploader, video_id)
+
+        async def there(uploader: Customer = uploader, video_id: str = video_id) -> bool:
+            return uploader.get(video_id, "thumbnail.jpg").status_code == 200
+
+        await until(there)
+    (chosen,) = pictures(tester.get(tried, "thumbnail.jpg").content)
+    assert 0 <= chosen < KEPT_S * RATE_HZ
+    assert await picked(customer, real, "00:00:35") == 35 * RATE_HZ
+    assert await picked(tester, tried, "00:00:29") == 29 * RATE_HZ
+    assert await picked(tester, tried, "00:00:35") == 0
+
+
+async def test_sound_alone_is_cut_and_told_alike(tester: Customer) -> None:
+    sound = make_clip("tone.m4a", "-f", "lavfi", "-i", "sine=duration=40", *AAC)
+    video_id = tester.upload(sound)
+    encoding = await finished(tester, video_id)
+    assert encoding["metadata"]["duration"] == KEPT_S
+    heard = tester.watch(video_id).streams["audio/audio.m3u8"].playlist
+    heard_s = sum((each.duration for each in heard.segments), Fraction(0))
+    assert abs(float(heard_s) - KEPT_S) < 0.13

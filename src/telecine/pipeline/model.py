@@ -192,6 +192,14 @@ class Plan:
         """Number of video pieces."""
         return max(0, len(self.piece_cuts) - 1)
 
+    @property
+    def length_s(self) -> Fraction:
+        """How long it is shown; sound alone: to the end of its last packet."""
+        if self.frames or self.audio is None:
+            return self.frames / self.frame_rate
+        audio = self.audio
+        return Fraction(audio.start_samples(audio.packets), audio.sample_rate_hz)
+
     def ticks(self, frame: int) -> int:
         """Return the time of a frame in ticks of TIMESCALE, rounded, never drifting."""
         return round(frame * TIMESCALE / self.frame_rate)

@@ -40,7 +40,7 @@ class Quality(Wire):
 
 
 class EncodingMetadata(Wire):
-    """The source as it was found; bitrate in kbit/s, duration in whole seconds."""
+    """The source as it was found; bitrate in kbit/s, duration in whole seconds, as shown."""
 
     width: int | None
     height: int | None

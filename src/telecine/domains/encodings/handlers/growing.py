@@ -12,6 +12,7 @@ from telecine.domains.encodings.handlers.bench import Bench
 from telecine.domains.encodings.handlers.probe import (
     clip_probed,
     plan_options,
+    shown_s,
     store_objects,
     summary,
 )
@@ -111,8 +112,8 @@ async def _begin(bench: Bench, asset: Asset, source: Source, detail: dict[str, A
                 plan,
                 sum(first < arrived for first, _ in audio_spans(plan)),
                 facts,
-                summary(probed.probe),
-                float(probed.probe.duration_s),
+                summary(probed.probe, plan),
+                float(shown_s(probed.probe, plan)),
                 arrived=arrived,
             )
         else:
@@ -170,7 +171,7 @@ async def _lengthen(bench: Bench, asset: Asset, probed: Probed, plan: Plan, *, e
     """Store and record a longer plan; False: others were quicker."""
     revision = ids.nonce()
     await store_objects(bench, asset, probed, plan, revision)
-    told = growing.Probed(summary(probed.probe), float(probed.probe.duration_s))
+    told = growing.Probed(summary(probed.probe, plan), float(shown_s(probed.probe, plan)))
     unused = revision
     async with bench.db.transaction() as tx:
         locked = await growing.lock_growing(tx, asset.id)

@@ -52,8 +52,8 @@ async def _make_playable(bench: Bench, asset: Asset, source: Source) -> None:
                 plan,
                 len(audio_spans(plan)),
                 facts,
-                summary(probed.probe),
-                float(probed.probe.duration_s),
+                summary(probed.probe, plan),
+                float(shown_s(probed.probe, plan)),
             )
             if probed.probe.truncated:
                 await remark(tx, asset.id, explanations.CUT_OFF)
@@ -141,10 +141,16 @@ def _facts(data: bytes, samples: SampleIndex, kind: str) -> PassthroughFacts:
     return PassthroughFacts(make_init(samples), peak_bps, average_bps)
 
 
-def summary(probe: Probe) -> dict[str, Any]:
+def shown_s(probe: Probe, plan: Plan) -> Fraction:
+    """Return how much of a source is shown: in the sandbox not all of it."""
+    return min(probe.duration_s, plan.length_s)
+
+
+def summary(probe: Probe, plan: Plan) -> dict[str, Any]:
     """Return the source's description with the keys of the API's `encoding.metadata`.
 
-    Rates are kbit/s, the duration whole seconds, the frame rate whole frames.
+    Rates are kbit/s, the frame rate whole frames; the duration, in whole seconds, is what is
+    shown of it.
     """
     video, audio = probe.video, probe.audio
     shape = Fraction(video.width_px, video.height_px) if video else None
@@ -152,7 +158,7 @@ def summary(probe: Probe) -> dict[str, Any]:
         "width": video.width_px if video else None,
         "height": video.height_px if video else None,
         "bitrate": round(probe.bit_rate_bps / 1000, 3),
-        "duration": round(probe.duration_s),
+        "duration": round(shown_s(probe, plan)),
         "framerate": round(video.frame_rate) if video else None,
         "samplerate": audio.sample_rate_hz if audio else None,
         "videoCodec": video.codec if video else None,
