@@ -184,6 +184,24 @@ async def test_a_cache_keeps_what_viewers_share(
             assert await states(segment) == ["MISS", "MISS"]
 
 
+async def test_a_head_through_the_cache_uses_no_token_up(
+    cache: str, telecine_server: TelecineServer
+) -> None:
+    """Link previews ask by HEAD, which nginx would make GET."""
+    with Customer(telecine_server) as customer:
+        video_id = customer.upload(barcode_mp4(frames=60))
+        await finished(customer, video_id)
+        customer.http.patch(f"/videos/{video_id}", json={"public": False})
+        await everywhere(lambda: customer.get(video_id, MASTER).status_code == 404)
+        hls = customer.http.get(f"/videos/{video_id}").json()["assets"]["hls"]
+        path = "/vod/" + hls.partition("/vod/")[2]
+        async with httpx.AsyncClient(base_url=cache, timeout=PATIENCE_S, trust_env=False) as viewer:
+            for url in (path, path.replace("manifest.m3u8", "240p/1-0.m4s")):
+                told = await viewer.head(url, headers={"User-Agent": "preview"})
+                assert (told.status_code, told.content) == (200, b"")
+            assert (await viewer.get(path)).status_code == 200
+
+
 async def test_changes_show_at_once_through_the_cache(
     cache: str, telecine_server: TelecineServer
 ) -> None:
