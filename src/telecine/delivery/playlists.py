@@ -22,7 +22,7 @@ from telecine.formats.hls.playlist import (
     render_master,
     render_media,
 )
-from telecine.pipeline.model import TIMESCALE, Plan, VideoRendition
+from telecine.pipeline.model import TIMESCALE, AudioRendition, Plan, VideoRendition
 from telecine.pipeline.pace import in_time
 
 MEDIA_TYPE = b"application/vnd.apple.mpegurl"
@@ -132,7 +132,7 @@ def _is_there(rendition: RenditionView) -> bool:
 def _audio_bps(asset: AssetView) -> int:
     if asset.plan.audio is None:
         return 0
-    return asset.renditions[AUDIO].peak_bps or round(asset.plan.audio.bit_rate_bps * 1.1)
+    return asset.renditions[AUDIO].peak_bps or declared_audio_bps(asset.plan.audio)
 
 
 def _variant(
@@ -162,6 +162,11 @@ def _variant(
         codecs=codecs,
         audio=None if plan.audio is None or transport else _AUDIO_GROUP,
     )
+
+
+def declared_audio_bps(track: AudioRendition) -> int:
+    """Return an upper bound of a segment's rate that holds before the sound is encoded."""
+    return round(track.bit_rate_bps * 1.1)
 
 
 def declared_peak_bps(plan: Plan, rendition: VideoRendition) -> int:
