@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.sql import column, table
 
 from telecine.db.engine import Transaction
 from telecine.domains.encodings.models import (
@@ -46,6 +47,9 @@ class SourceStatus:
     summary: dict[str, Any] = field(default_factory=dict)
 
 
+# The row belongs to a domain above this one.
+_VIDEO = table("video", column("id"), column("deleted_at"))
+
 _NEWEST = (
     select(Asset).where(Asset.video_id == bindparam("of")).order_by(Asset.epoch.desc()).limit(1)
 )
@@ -63,6 +67,12 @@ async def shown_asset(tx: Transaction, video_id: UUID) -> Asset | None:
     probing = Asset.state == AssetState.PROBING
     newest = select(Asset).where(Asset.video_id == video_id).order_by(probing, Asset.epoch.desc())
     return (await tx.scalars(newest.limit(1))).one_or_none()
+
+
+async def is_removed(tx: Transaction, video_id: UUID) -> bool:
+    """Tell whether a video was deleted, be its row still there or not."""
+    alive = select(_VIDEO.c.id).where(_VIDEO.c.id == video_id, _VIDEO.c.deleted_at.is_(None))
+    return await tx.scalar(alive) is None
 
 
 async def stored_seconds(tx: Transaction, project_id: UUID) -> float:

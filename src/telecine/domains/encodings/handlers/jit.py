@@ -124,6 +124,9 @@ class JitEncoder:
             except* (RunnerError, StoreError, OSError, InitMismatch) as errors:
                 outcome.reason = _told(errors)
                 failure = outcome.reason if lease.attempt >= wants.ATTEMPTS else None
+        if task is not None and outcome.reason is not None and await self._is_removed(task):
+            log.info("video removed", video=task.asset.public_id, n=lease.segment)
+            failure, task = "gone", None
         outcome.final = failure is not None
         async with self._bench.db.transaction() as tx:
             await wants.give_back(tx, lease, failure)
@@ -139,6 +142,10 @@ class JitEncoder:
             )
         async with self._bench.db.transaction() as tx:
             await on_demand.record(tx, task.asset, task.rendition.name, outcome, meter)
+
+    async def _is_removed(self, task: _Task) -> bool:
+        async with self._bench.db.transaction() as tx:
+            return await queries.is_removed(tx, task.asset.video_id)
 
     async def _task(self, lease: Lease, outcome: Outcome) -> _Task | None:
         found = await self._bench.asset(lease.asset_id)
