@@ -47,6 +47,9 @@ class Manner:
 
 SOFTWARE = software()
 
+Span = tuple[int, int]
+"""Frames [first, end) that one encoder makes."""
+
 USUAL = Manner()
 MANNERS = (USUAL, Manner(threads=1), Manner(threads=1, tolerant=True))
 """One after the other, until one succeeds."""
@@ -101,26 +104,43 @@ def encode(
     video: VideoTrack,
     plan: Plan,
     renditions: Sequence[VideoRendition],
-    first_frame: int,
-    end_frame: int,
+    spans: Sequence[Span],
     source: Fed | Whole,
     manner: Manner = USUAL,
     encoder: Encoder = SOFTWARE,
 ) -> list[str]:
-    """Return the arguments that encode frames [first, end) of `renditions`.
+    """Return the arguments that encode `renditions`, each span by an encoder of its own.
 
-    The renditions must be given largest first; number n goes to `output_url(n)`.
+    The renditions must be given largest first, the spans in order and without gaps; they may
+    overlap. Span m of rendition n goes to `output_url(n * len(spans) + m)`.
     """
+    first_frame, end_frame = spans[0][0], spans[-1][1]
     # A hold of hours before the first frame must not be laid out frame by frame.
     start_frame = max(source.start_frame, first_frame - _LONGEST_HOLD_FRAMES)
     origin = Source(video, stream(source), shift(source), min(start_frame, first_frame))
-    graph = filter_graph(origin, plan, renditions, first_frame, end_frame)
-    by = [encoder if encoder.suits(rendition) else SOFTWARE for rendition in renditions]
-    for number, each in enumerate(by):
-        if each.upload:
-            graph += f";[o{number}]{each.upload}[u{number}]"
-    cuts = [cut for cut in plan.piece_cuts if first_frame < cut < end_frame]
-    arguments = [
+    chains = [filter_graph(origin, plan, renditions, first_frame, end_frame)]
+    arguments: list[str] = []
+    for number, rendition in enumerate(renditions):
+        by = encoder if encoder.suits(rendition) else SOFTWARE
+        shown = f"[o{number}]"
+        if by.upload:
+            chains.append(f"{shown}{by.upload}[u{number}]")
+            shown = f"[u{number}]"
+        outputs = range(number * len(spans), (number + 1) * len(spans))
+        labels = [shown]
+        if len(spans) > 1:
+            labels = [f"[s{output}]" for output in outputs]
+            chains += _parted(shown, labels, spans)
+        for output, label, (first, end) in zip(outputs, labels, spans, strict=True):
+            cuts = [cut for cut in plan.piece_cuts if first < cut < end]
+            arguments += [
+                "-map", label,
+                *by.settings(rendition),
+                *timing(plan, first, cuts),
+                *fragments(plan),
+                output_url(output),
+            ]  # fmt: skip
+    return [
         # Damage of which decoders make the best is a warning.
         "-v", "warning",
         # Times stay those of the container: frame numbers are absolute.
@@ -130,20 +150,23 @@ def encode(
         *encoder.before_input,
         *INPUT_FLAGS,
         *media_input(source, manner),
-        *pictures(plan, len(renditions)),
+        *pictures(plan, len(renditions) * len(spans)),
         # One thread for filters: they wait for the encoders anyway, and memory stays low.
         "-filter_complex_threads", "1",
-        "-filter_complex", graph,
+        "-filter_complex", ";".join(chains),
+        *arguments,
     ]  # fmt: skip
-    for number, rendition in enumerate(renditions):
-        arguments += [
-            "-map", f"[u{number}]" if by[number].upload else f"[o{number}]",
-            *by[number].settings(rendition),
-            *timing(plan, first_frame, cuts),
-            *fragments(plan),
-            output_url(number),
-        ]  # fmt: skip
-    return arguments
+
+
+def _parted(shown: str, labels: Sequence[str], spans: Sequence[Span]) -> list[str]:
+    """Return what ends each span by itself: its encoder waits for nothing that follows."""
+    begin = spans[0][0]
+    copies = [label.replace("s", "c") for label in labels]
+    chains = [f"{shown}split={len(spans)}{''.join(copies)}"]
+    for copy, label, (first, end) in zip(copies, labels, spans, strict=True):
+        trim = f"trim=start_pts={first - begin}:end_pts={end - begin}"
+        chains.append(f"{copy}{trim},setpts=PTS-{first - begin}{label}")
+    return chains
 
 
 def pictures(plan: Plan, outputs: int) -> list[str]:

@@ -1,6 +1,6 @@
 """Encodes whole segments of any renditions: exactly the frames of the plan, or an error."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from types import MappingProxyType
@@ -10,8 +10,8 @@ import structlog
 from telecine.ffmpeg.meter import note_trouble
 from telecine.ffmpeg.runner import Brake, Limits, MediaError, Progress, Runner, RunnerError
 from telecine.formats.errors import FormatError
-from telecine.formats.mp4.fragment import FragmentSplitter, InitSegment
 from telecine.pipeline import argv
+from telecine.pipeline.collector import Collector, EncodedRendition, OnPiece, joined_spans
 from telecine.pipeline.encoders import Encoder, software
 from telecine.pipeline.feed import FeedError, excerpt, feed_excerpt
 from telecine.pipeline.limits import cpu_limit_s, memory_limit_bytes, wall_limit_s
@@ -36,35 +36,11 @@ it is shown early.
 _FIRST_ATTEMPT = (_CONCEALING[0], argv.USUAL)
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """One finished piece: `moof` and `mdat`, ready to be served behind `init`."""
-
-    rendition: str
-    number: int
-    init: bytes
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class EncodedRendition:
-    """The pieces of one rendition, in order."""
-
-    name: str
-    init: bytes
-    pieces: list[bytes]
-    concealed: int = 0
-    """How often the decoder met damage on its way; 0: the source is sound here."""
-
-
 class NoPictureError(MediaError):
     """Nothing of a stretch of the source could be decoded."""
 
     def __init__(self, detail: str) -> None:
         super().__init__("undecodable", detail)
-
-
-OnPiece = Callable[[Piece], Awaitable[None] | None]
 
 
 async def encode_chunk(  # noqa: PLR0913 - what is encoded, and what may be left out
@@ -80,6 +56,7 @@ async def encode_chunk(  # noqa: PLR0913 - what is encoded, and what may be left
     watermarks: Sequence[bytes] = (),
     inits: Mapping[str, bytes] = MappingProxyType({}),
     hardware: Encoder | None = None,
+    apart: bool = False,
     on_piece: OnPiece | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     brake: Brake | None = None,
@@ -91,6 +68,9 @@ async def encode_chunk(  # noqa: PLR0913 - what is encoded, and what may be left
     `watermarks` are the pictures (PNG) of the plan's watermarks. `inits` are the init segments
     that are stored already: what can be made for them is. `hardware` is tried first; what it
     cannot do is done in software, and then `on_piece` may get a piece again.
+    `apart` gives each piece an encoder of its own: it is ready as soon as its last picture
+    was there, where one encoder for all looks ahead into the next one first, and needs a
+    little less bits. Pieces may then come in another order.
     Every piece is checked against the plan before `on_piece` gets it.
 
     Raises:
@@ -114,6 +94,7 @@ async def encode_chunk(  # noqa: PLR0913 - what is encoded, and what may be left
         watermarks=watermarks,
         inits=inits,
         hardware=hardware,
+        apart=apart,
         on_piece=on_piece,
     )
     encoded = await job.persist(runner, on_progress, brake, niceness)
@@ -136,6 +117,7 @@ class _Job:
     watermarks: Sequence[bytes]
     inits: Mapping[str, bytes]
     hardware: Encoder | None
+    apart: bool
     on_piece: OnPiece | None
 
     async def persist(
@@ -200,7 +182,7 @@ class _Job:
         if unknown:
             # Two pictures of the beginning tell the header that software would make.
             ours = software(second={each.name for each in unknown})
-            beginning = replace(self, renditions=unknown, on_piece=None)
+            beginning = replace(self, renditions=unknown, apart=False, on_piece=None)
             made = await beginning.run(runner, _FIRST_ATTEMPT, None, brake, niceness, ours, 2)
             spare = {each.name: each.init for each in made}
 
@@ -240,19 +222,26 @@ class _Job:
         """
         reach, manner = attempt
         encoder = encoder or software(self._second())
+        pieces = self._spans() if frames is None else [(self.first_piece, self.end_piece)]
         cuts = self.plan.piece_cuts
         first_frame, end_frame = cuts[self.first_piece], cuts[self.end_piece]
         if frames is not None:
             end_frame = first_frame + frames
+        # A fragment is written when the next key frame comes, or at the end of the whole run:
+        # so every encoder but the last one gets that frame, too.
+        more = max(rendition.rate_divisor for rendition in self.renditions)
+        spans = [(cuts[first], min(cuts[end] + more, end_frame)) for first, end in pieces]
         collectors = [
-            _Collector(
-                Retimer(self.plan, rendition, first_frame),
-                self.first_piece,
+            Collector(
+                Retimer(self.plan, rendition, cuts[span[0]]),
+                span,
                 self.on_piece,
                 settled or self._kept,
+                overlaps=span[1] < self.end_piece,
                 headers_only=frames is not None,
             )
             for rendition in self.renditions
+            for span in pieces
         ]
         feed, given, begins = self._given(first_frame, end_frame, reach)
         try:
@@ -261,8 +250,7 @@ class _Job:
                     self.video,
                     self.plan,
                     self.renditions,
-                    first_frame,
-                    end_frame,
+                    spans,
                     given,
                     manner,
                     encoder,
@@ -287,7 +275,17 @@ class _Job:
         # A decoder that begins in the middle misses what it never saw, also in sound media.
         concealed = said.damage + (said.missing if begins else 0)
         concealed += (reach != _CONCEALING[0]) + manner.tolerant
-        return [collector.finished(self.end_piece, concealed) for collector in collectors]
+        outputs = iter(collectors)
+        return [
+            joined_spans(rendition.name, [next(outputs) for _ in pieces], concealed)
+            for rendition in self.renditions
+        ]
+
+    def _spans(self) -> list[tuple[int, int]]:
+        """Return the pieces [first, end) that each encoder makes."""
+        if not self.apart:
+            return [(self.first_piece, self.end_piece)]
+        return [(piece, piece + 1) for piece in range(self.first_piece, self.end_piece)]
 
     def _given(
         self, first_frame: int, end_frame: int, reach: tuple[int, int]
@@ -329,55 +327,3 @@ class _Job:
             stall_s=_STALL_S,
             niceness=niceness,
         )
-
-
-class _Collector:
-    """Takes one output of a run and gives finished pieces."""
-
-    def __init__(
-        self,
-        retimer: Retimer,
-        first_piece: int,
-        on_piece: OnPiece | None,
-        settled: Callable[[str, bytes], bytes],
-        *,
-        headers_only: bool = False,
-    ) -> None:
-        self._settled = settled
-        self._headers_only = headers_only
-        self._retimer = retimer
-        self._splitter = FragmentSplitter()
-        self._next = first_piece
-        self._on_piece = on_piece
-        self._init = b""
-        self.pieces: list[bytes] = []
-
-    async def take(self, data: bytes) -> None:
-        for part in self._splitter.feed(data):
-            if isinstance(part, InitSegment):
-                name = self._retimer.rendition.name
-                self._init = self._settled(name, self._retimer.init(part))
-                continue
-            if self._headers_only:
-                self.pieces.append(part.payload)
-                continue
-            if self._next >= self._retimer.plan.pieces:
-                raise WrongOutputError(f"{self._retimer.rendition.name}: too many pieces")
-            piece = self._retimer.piece(self._next, part)
-            self.pieces.append(piece)
-            number, self._next = self._next, self._next + 1
-            if self._on_piece is not None:
-                name = self._retimer.rendition.name
-                pending = self._on_piece(Piece(name, number, self._init, piece))
-                if pending is not None:
-                    await pending
-
-    def finished(self, end_piece: int, concealed: int) -> EncodedRendition:
-        """Return all pieces. Raises WrongOutputError if there are more or fewer."""
-        self._splitter.finish()
-        name = self._retimer.rendition.name
-        if self._headers_only:
-            return EncodedRendition(name, self._init, [], concealed)
-        if self._next != end_piece:
-            raise WrongOutputError(f"{name}: ends before piece {self._next}, not {end_piece}")
-        return EncodedRendition(name, self._init, self.pieces, concealed)

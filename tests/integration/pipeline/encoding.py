@@ -19,8 +19,9 @@ async def main(path: Path, first: int, end: int, out: Path) -> None:
     made = plan(probed.probe, PlanOptions(passthrough=False))
     (lowest, *_) = made.renditions
     encoded = await encode_chunk(
-        runner, local(path), index_of(probed), probed.probe, made, [lowest.name], first, end
-    )
+        runner, local(path), index_of(probed), probed.probe, made, [lowest.name], first, end,
+        apart=True,
+    )  # fmt: skip
     out.write_bytes(pickle.dumps((encoded[0].init, encoded[0].pieces)))
 
 

@@ -11,8 +11,9 @@ from telecine.ffmpeg.binary import find_ffmpeg
 from telecine.ffmpeg.runner import Runner
 from telecine.formats.mp4.boxes import iter_boxes
 from telecine.formats.mp4.fragment import Moof, read_moof
+from telecine.pipeline.collector import EncodedRendition
 from telecine.pipeline.conformance import HEAD_BYTES, Check, Rates, Track, check_video
-from telecine.pipeline.encode import EncodedRendition, encode_chunk
+from telecine.pipeline.encode import encode_chunk
 from telecine.pipeline.model import Plan, VideoRendition
 from telecine.pipeline.plan import PlanOptions, plan
 from telecine.pipeline.probe import Probed, probe

@@ -1,6 +1,8 @@
 """Chunks that are encoded alone, in any order, join to exactly the source's pictures."""
 
+import asyncio
 import random
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -11,12 +13,14 @@ import pytest
 from telecine.ffmpeg.binary import find_ffmpeg
 from telecine.ffmpeg.runner import MediaError, Runner
 from telecine.formats.mp4.fragment import Fragment, FragmentSplitter, read_init, read_moof
-from telecine.pipeline.encode import EncodedRendition, Piece, encode_chunk
+from telecine.pipeline.collector import EncodedRendition, Piece
+from telecine.pipeline.encode import encode_chunk
 from telecine.pipeline.model import TIMESCALE, Plan
 from telecine.pipeline.plan import PlanOptions, plan
 from telecine.pipeline.probe import Probed, probe
 from telecine.pipeline.sample_index import SampleIndex
 from telecine.storage.spool import LocalFile
+from tests.fixtures.waiting import PATIENCE_S
 from tests.integration.pipeline.clips import HEIGHT_PX, WIDTH_PX, Clip, decode
 
 pytestmark = pytest.mark.anyio
@@ -60,10 +64,11 @@ async def encode_in_pieces(
     order.shuffle(runs)
     names = [rendition.name for rendition in made.renditions if not rendition.passthrough]
     parts: dict[int, list[EncodedRendition]] = {}
-    for first, end in runs:
+    for number, (first, end) in enumerate(runs):
         parts[first] = await encode_chunk(
-            runner, local(path), index_of(probed), probed.probe, made, names, first, end
-        )
+            runner, local(path), index_of(probed), probed.probe, made, names, first, end,
+            apart=number % 2 == 0,  # as for viewers, and as in the ladder
+        )  # fmt: skip
     joined = {}
     for number, name in enumerate(names):
         pieces = [piece for first in sorted(parts) for piece in parts[first][number].pieces]
@@ -286,3 +291,60 @@ async def test_garbage_instead_of_media_is_the_files_fault(runner: Runner, tmp_p
     made = plan(probed.probe, PlanOptions(passthrough=False))
     with pytest.raises(MediaError, match=r"undecodable|unreadable"):
         await encode_chunk(runner, local(path), samples, probed.probe, made, ["240p"], 0, 1)
+
+
+@dataclass(frozen=True)
+class Held:
+    """A file whose rest cannot be read before something has happened."""
+
+    file: LocalFile
+    from_byte: int
+    happened: asyncio.Event
+    local_path: None = None
+
+    @property
+    def size_bytes(self) -> int:
+        return self.file.size_bytes
+
+    async def read(self, offset: int, size_bytes: int, /) -> bytes:
+        if offset >= self.from_byte:
+            await self.happened.wait()
+        return await self.file.read(offset, size_bytes)
+
+
+async def test_pieces_that_are_encoded_apart_wait_for_nothing_behind_them(
+    runner: Runner, tmp_path: Path
+) -> None:
+    """The encoder of all pieces would want to see twenty pictures more, this one sees four."""
+    clip = Clip(name="apart.mp4", pictures=120, video=(*X264, "-g", "60", "-bf", "0"), audio=())
+    path = clip.make(tmp_path)
+    probed = await probe(runner, local(path), clip.name)
+    samples = index_of(probed)
+    assert samples is not None
+    assert samples.video is not None
+    made = plan(probed.probe, PlanOptions(passthrough=False))
+    assert made.piece_cuts == (0, 60, 120)
+    came = asyncio.Event()
+    held = Held(local(path), int(samples.video.offsets[64]), came)
+    async with asyncio.timeout(PATIENCE_S):
+        (encoded,) = await encode_chunk(
+            runner, held, samples, probed.probe, made, ["240p"], 0, 2,
+            apart=True, on_piece=lambda piece: came.set(),
+        )  # fmt: skip
+    check_times(made, encoded)
+    assert decode(write(tmp_path / "out.mp4", encoded)) == list(range(120))
+
+
+async def test_pieces_of_half_the_rate_are_encoded_apart(runner: Runner, tmp_path: Path) -> None:
+    clip = Clip(name="sixty.mp4", rate="60", pictures=300)
+    path = clip.make(tmp_path)
+    probed = await probe(runner, local(path), clip.name)
+    made = plan(probed.probe, PlanOptions(passthrough=False))
+    assert made.pieces > 2
+    assert made.rendition("240p").rate_divisor == 2
+    (encoded,) = await encode_chunk(
+        runner, local(path), index_of(probed), probed.probe, made, ["240p"], 0, made.segments,
+        apart=True,
+    )  # fmt: skip
+    check_times(made, encoded)
+    assert decode(write(tmp_path / "out.mp4", encoded)) == list(range(0, 300, 2))

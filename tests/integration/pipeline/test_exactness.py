@@ -18,7 +18,8 @@ from telecine.ffmpeg.binary import find_ffmpeg
 from telecine.ffmpeg.runner import Runner
 from telecine.formats.codecs.adts import header
 from telecine.pipeline.audio import encode_audio
-from telecine.pipeline.encode import EncodedRendition, encode_chunk
+from telecine.pipeline.collector import EncodedRendition
+from telecine.pipeline.encode import encode_chunk
 from telecine.pipeline.plan import PlanOptions, plan
 from telecine.pipeline.probe import probe
 from telecine.pipeline.spans import audio_spans

@@ -12,8 +12,9 @@ from telecine.ffmpeg.runner import Runner
 from telecine.formats.mp4.boxes import iter_boxes
 from telecine.formats.mp4.fragment import FragmentSplitter, InitSegment, read_init, read_moof
 from telecine.pipeline.bitstream import codecs_of, coded_size
+from telecine.pipeline.collector import EncodedRendition
 from telecine.pipeline.conformance import HEAD_BYTES, Rates, Track, check_video
-from telecine.pipeline.encode import EncodedRendition, encode_chunk
+from telecine.pipeline.encode import encode_chunk
 from telecine.pipeline.encoders import settings
 from telecine.pipeline.extra import EXTRA_CODECS, extra_renditions
 from telecine.pipeline.ladder import rungs_for

@@ -21,8 +21,9 @@ from telecine.formats.mp4.fragment import read_init, read_moof
 from telecine.formats.mp4.sample_entry import entry_box
 from telecine.formats.mpegts import muxer as transport
 from telecine.formats.mpegts.muxer import CLOCK_HZ, Sample, decode_times
+from telecine.pipeline.collector import EncodedRendition, Piece
 from telecine.pipeline.conformance import Rates, check_video
-from telecine.pipeline.encode import EncodedRendition, Piece, encode_chunk
+from telecine.pipeline.encode import encode_chunk
 from telecine.pipeline.encoders import Encoder, cap, software
 from telecine.pipeline.hardware import HARDWARE
 from telecine.pipeline.model import TIMESCALE, Plan, VideoRendition

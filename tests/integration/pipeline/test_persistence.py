@@ -10,7 +10,7 @@ from telecine.ffmpeg.meter import metered
 from telecine.ffmpeg.runner import MediaError, Runner, RunnerError
 from telecine.pipeline import argv, encode
 from telecine.pipeline.argv import MANNERS, Manner
-from telecine.pipeline.encode import EncodedRendition
+from telecine.pipeline.collector import EncodedRendition
 from telecine.pipeline.plan import PlanOptions, plan
 from telecine.pipeline.probe import probe
 from tests.fixtures.media import barcode_mp4, frame_numbers

@@ -21,7 +21,7 @@ def made(video: Any = None, **options: Any) -> tuple[Probe, Plan]:
 def arguments(probe: Probe, wanted: Plan, source: Fed | Whole, *names: str) -> list[str]:
     assert probe.video is not None
     renditions = [wanted.rendition(name) for name in names]
-    return argv.encode(probe.video, wanted, renditions, 120, 360, source)
+    return argv.encode(probe.video, wanted, renditions, [(120, 360)], source)
 
 
 def after(arguments: list[str], flag: str) -> list[str]:
@@ -87,13 +87,27 @@ def test_key_frames_are_forced_at_piece_cuts_and_nowhere_else() -> None:
     assert after(given, "-force_key_frames") == [f"{119.5 / 30:.6f}"]
 
 
+def test_encoders_of_their_own_overlap_by_the_key_frame_that_ends_a_piece() -> None:
+    probe, wanted = made()
+    assert probe.video is not None
+    rungs = [wanted.rendition(name) for name in ("360p", "240p")]
+    spans = [(60, 121), (120, 240)]
+    given = argv.encode(probe.video, wanted, rungs, spans, Fed(0, 0))
+    assert after(given, "-map") == ["[s0]", "[s1]", "[s2]", "[s3]"]
+    assert after(given, "-force_key_frames") == [f"{59.5 / 30:.6f}"] * 2
+    text = graph(given)
+    assert "trim=start_pts=60:end_pts=240" in text
+    assert "[o1]split=2[c2][c3];[c2]trim=start_pts=0:end_pts=61,setpts=PTS-0[s2]" in text
+    assert text.endswith("[c3]trim=start_pts=60:end_pts=180,setpts=PTS-60[s3]")
+
+
 def test_half_rate_rungs_take_the_even_frames() -> None:
     probe, wanted = made(sources.video(1280, 720, frame_rate=Fraction(60)))
     text = graph(arguments(probe, wanted, Fed(0, 0), "720p", "480p", "240p"))
     assert text.count("framestep=2") == 1
     assert text.split(";")[1].startswith("[n0]framestep=2,scale=854:480")
     assert probe.video is not None
-    odd = argv.encode(probe.video, wanted, [wanted.rendition("240p")], 121, 360, Fed(0, 0))
+    odd = argv.encode(probe.video, wanted, [wanted.rendition("240p")], [(121, 360)], Fed(0, 0))
     assert "trim=start_frame=1,framestep=2" in graph(odd)
 
 

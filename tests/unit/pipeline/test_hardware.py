@@ -59,7 +59,7 @@ def test_quality_is_constant_below_the_cap(rung: VideoRendition) -> None:
 
 
 def encode(encoder: Encoder, rungs: list[VideoRendition]) -> list[str]:
-    return argv.encode(VIDEO, PLAN, rungs, 0, 480, Fed(0, 0), encoder=encoder)
+    return argv.encode(VIDEO, PLAN, rungs, [(0, 480)], Fed(0, 0), encoder=encoder)
 
 
 def test_pictures_are_brought_to_the_device() -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from telecine.domains.encodings import wants
 from telecine.domains.encodings.models import Want
 from telecine.pipeline import encode
-from telecine.pipeline.encode import EncodedRendition, Piece
+from telecine.pipeline.collector import EncodedRendition, Piece
 from tests.fixtures.media import frame_numbers
 from tests.fixtures.waiting import PATIENCE_S, until
 from tests.integration.domains.encodings.cinema import FRAMES, House, opened

@@ -17,7 +17,7 @@ from telecine.domains.encodings.models import Want
 from telecine.domains.encodings.operations import BACKGROUND, NORMAL
 from telecine.ffmpeg.runner import MediaError
 from telecine.pipeline import encode
-from telecine.pipeline.encode import Piece
+from telecine.pipeline.collector import Piece
 from tests.fixtures.media import barcode_mp4, frame_numbers
 from tests.fixtures.raw_http import Client, status_of
 from tests.fixtures.waiting import PATIENCE_S, until

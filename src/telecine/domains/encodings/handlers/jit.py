@@ -1,7 +1,8 @@
 """Encodes the segments that viewers wait for, before everything else."""
 
 import asyncio
-from contextlib import suppress
+from bisect import bisect_right
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -22,7 +23,7 @@ from telecine.ffmpeg.meter import metered
 from telecine.ffmpeg.runner import MediaError, RunnerError
 from telecine.ffmpeg.sharing import HostSlots, Precedence
 from telecine.pipeline import encode
-from telecine.pipeline.encode import Piece
+from telecine.pipeline.collector import Piece
 from telecine.pipeline.model import Plan
 from telecine.pipeline.per_title import tuned
 from telecine.pipeline.spans import audio_spans
@@ -33,6 +34,7 @@ log = structlog.get_logger()
 _LOOK_EVERY_S = 2.0
 _KEEP_EVERY_S = 1.0
 _NO_SLOT_S = 0.25
+_AHEAD_NICENESS = 5  # behind what viewers wait for, before the ladder
 _FORGET_EVERY_S = 60.0
 
 
@@ -80,6 +82,7 @@ class JitEncoder:
                 group.create_task(self._serve(number), name=f"viewers {number}")
 
     async def _serve(self, number: int) -> None:
+        pause_s = _LOOK_EVERY_S
         while True:
             try:
                 served = await self._serve_one()
@@ -89,10 +92,12 @@ class JitEncoder:
             if not served:
                 self._wake.clear()
                 try:
-                    async with asyncio.timeout(_LOOK_EVERY_S):
+                    async with asyncio.timeout(pause_s):
                         await self._wake.wait()
                 except TimeoutError:
-                    continue
+                    pause_s = _LOOK_EVERY_S
+                else:
+                    pause_s = wants.AHEAD_AFTER_S  # the call may have been for later
 
     async def _serve_one(self) -> bool:
         """Encode the newest want, if there is one and a place for it."""
@@ -104,7 +109,7 @@ class JitEncoder:
                 lease = await wants.claim(tx, ids.nonce())
             if lease is None:
                 return False
-            with self._precedence.claimed():
+            with nullcontext() if lease.ahead else self._precedence.claimed():
                 await self._fulfil(lease)
             return True
 
@@ -129,7 +134,7 @@ class JitEncoder:
             failure, task = "gone", None
         outcome.final = failure is not None
         async with self._bench.db.transaction() as tx:
-            await wants.give_back(tx, lease, failure)
+            await wants.give_back(tx, lease, failure, given_up=outcome.given_up)
         if task is None:
             return
         if outcome.reason is not None:
@@ -171,26 +176,33 @@ class JitEncoder:
         """Renew the lease; cancel the encode once its viewers have left.
 
         When the wanted segment is stored the next one may come too, for as long as
-        somebody wants that as well, or nobody else waits for a slot.
+        somebody wants that as well, or nobody else waits for a slot; so may what is wanted
+        ahead, until viewers ask for it.
         """
         called = asyncio.Event()
         self._keepers.add(called)
         encoding.add_done_callback(lambda _: self._keepers.discard(called))
-        while True:
-            called.clear()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_KEEP_EVERY_S):
-                    await called.wait()
-            async with self._bench.db.transaction() as tx:
-                if await wants.keep(tx, task.lease):
-                    continue
-                alone = not await wants.waiting(tx)
-            ahead = alone and await self._is_stored(task, task.lease.segment)
-            if not ahead:
-                log.info("nobody waits", video=task.asset.public_id, n=task.lease.segment)
-                task.outcome.given_up = task.outcome.segments == 0
-                encoding.cancel()
-                return
+        with ExitStack() as urgent:
+            patient = task.lease.ahead
+            while True:
+                called.clear()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_KEEP_EVERY_S):
+                        await called.wait()
+                async with self._bench.db.transaction() as tx:
+                    wanted = await wants.keep(tx, task.lease)
+                    alone = wanted or not await wants.waiting(tx)
+                if wanted and patient:
+                    urgent.enter_context(self._precedence.claimed())
+                    patient = False
+                if not wanted and not (alone and await self._may_be_ahead(task)):
+                    break
+        log.info("nobody waits", video=task.asset.public_id, n=task.lease.segment)
+        task.outcome.given_up = task.outcome.segments == 0
+        encoding.cancel()
+
+    async def _may_be_ahead(self, task: _Task) -> bool:
+        return task.lease.ahead or await self._is_stored(task, task.lease.segment)
 
     async def _is_stored(self, task: _Task, segment: int) -> bool:
         async with self._bench.db.transaction() as tx:
@@ -244,10 +256,13 @@ class JitEncoder:
         init = task.rendition.init
         known = {} if init is None else {task.rendition.name: init}
 
+        missing = {n: set(range(*starts[n : n + 2])) for n in range(segment, end)}
+
         async def store(piece: Piece) -> None:
             await self._store(task, piece)
-            complete = [n for n in range(segment, end) if starts[n + 1] == piece.number + 1]
-            for number in complete:
+            number = bisect_right(starts, piece.number) - 1
+            missing[number].discard(piece.number)
+            if not missing[number]:
                 task.outcome.segments += 1
                 await self._done(task.rendition.id, number, number)
                 self._call_keepers()
@@ -265,7 +280,9 @@ class JitEncoder:
                 watermarks=material.watermarks,
                 inits=known,
                 hardware=self._bench.hardware,
+                apart=True,
                 on_piece=store,
+                niceness=_AHEAD_NICENESS if task.lease.ahead else 0,
             )
         if any(result.concealed for result in encoded):
             async with self._bench.db.transaction() as tx:

@@ -1,38 +1,41 @@
 """The ladder: encode what is missing, keep what is there."""
 
+import asyncio
 from bisect import bisect_right
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
 import structlog
 
-from telecine.domains.encodings import explanations, objects, queries
+from telecine.domains.encodings import explanations, objects, queries, wants
 from telecine.domains.encodings.handlers.bench import Bench, stored_pieces
-from telecine.domains.encodings.jobs import EncodeChunk, WarmStart
+from telecine.domains.encodings.jobs import EncodeChunk
 from telecine.domains.encodings.models import Asset, AssetState, Growth, Rendition
 from telecine.domains.encodings.recording import (
     StoredRun,
     record_crf,
     record_runs,
-    refill_window,
 )
 from telecine.domains.encodings.remarks import remark
+from telecine.domains.encodings.schedule import refill_window
 from telecine.domains.sources.models import Source
 from telecine.ffmpeg.runner import Progress
 from telecine.pipeline import encode
-from telecine.pipeline.encode import EncodedRendition
+from telecine.pipeline.collector import EncodedRendition
 from telecine.pipeline.extra import is_extra
 from telecine.pipeline.model import Plan
 from telecine.pipeline.per_title import better_crf, tuned
 
 log = structlog.get_logger()
 
-_WARM_SEGMENTS = 2
-_WARM_NICENESS = 5  # behind the encodes that viewers wait for, before the ladder
 _NICENESS = 15
 """Of encodes that nobody waits for."""
+
+_AHEAD_AT_MOST_S = 5.0
+_LOOK_EVERY_S = 0.1
 
 
 async def encode_chunk(bench: Bench, job: EncodeChunk) -> None:
@@ -47,6 +50,8 @@ async def encode_chunk(bench: Bench, job: EncodeChunk) -> None:
     first, end = plan.chunk_segments[job.chunk], plan.chunk_segments[job.chunk + 1]
     if end > bench.arrived(plan, source):
         return  # comes again when its end has come
+    if job.chunk == 0:
+        await _let_ahead(bench, asset)
     async with bench.step(asset, f"chunk {job.chunk}") as detail:
         names = {rendition.name for rendition in plan.renditions if not rendition.passthrough}
         await fill(bench, asset, source, names, (first, end), detail, _NICENESS)
@@ -54,6 +59,17 @@ async def encode_chunk(bench: Bench, job: EncodeChunk) -> None:
             detail["crf"] = await _learn(bench, asset, plan)
         async with bench.db.transaction() as tx:
             await refill_window(tx, asset.id)
+
+
+async def _let_ahead(bench: Bench, asset: Asset) -> None:
+    """Wait for the first segments, or they are encoded twice at the same time."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_AHEAD_AT_MOST_S):
+            while True:
+                async with bench.db.transaction() as tx:
+                    if not await wants.left_ahead(tx, asset.id):
+                        return
+                await asyncio.sleep(_LOOK_EVERY_S)
 
 
 async def _learn(bench: Bench, asset: Asset, plan: Plan) -> dict[str, float]:
@@ -73,22 +89,6 @@ async def _learn(bench: Bench, asset: Asset, plan: Plan) -> dict[str, float]:
         crf = better_crf(plan, means_bps)
         await record_crf(tx, asset.id, crf)
     return crf
-
-
-async def warm_start(bench: Bench, job: WarmStart) -> None:
-    """Encode the first segments of the lowest and the middle rung."""
-    found = await bench.asset(job.asset_id)
-    if found is None or found[0].state != AssetState.PLANNED:
-        return
-    asset, source = found
-    plan = (await bench.material(asset)).plan
-    rungs = [rendition.name for rendition in plan.renditions if not rendition.passthrough]
-    if not rungs:
-        return
-    names = {rungs[0], rungs[len(rungs) // 2]}
-    async with bench.step(asset, "warm start") as detail:
-        end = min(_WARM_SEGMENTS, bench.arrived(plan, source))
-        await fill(bench, asset, source, names, (0, end), detail, _WARM_NICENESS)
 
 
 async def fill(
