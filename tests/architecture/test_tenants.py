@@ -17,10 +17,11 @@ MODELS = [path for path in FILES if path.name == "models.py"]
 
 BY_ROW_KEY = {
     "accounts/queries.py",  # finds the project of a key: nothing else can
-    "encodings/operations.py",  # all four of encodings: by keys of rows that a video or
+    "encodings/operations.py",  # all five of encodings: by keys of rows that a video or
     "encodings/queries.py",  # a job named, and a video is found in its project first
     "encodings/recording.py",
     "encodings/growing.py",
+    "encodings/schedule.py",
     "sources/operations.py",  # likewise: of a source that was found by its video
     "sources/queries.py",
     "live_streams/broadcasting.py",  # of a stream that its key named, or an event's own rows

@@ -62,6 +62,8 @@ class Precedence:
         self._file = folder / "viewers-wait"
         self._brake = brake
         self._running = 0
+        self._watching = False
+        self._held_since_s: float | None = None
         self._held_s: list[tuple[float, float]] = []  # begin and end of each hold
 
     @contextmanager
@@ -69,6 +71,8 @@ class Precedence:
         """Say that viewers wait while the block lasts; needs `run` beside it."""
         self._running += 1
         self._touch()
+        if self._watching:
+            self._hold_or_release()  # now: a look later they may have what they wait for
         try:
             yield
         finally:
@@ -76,25 +80,27 @@ class Precedence:
 
     async def run(self) -> None:
         """Watch and hold until cancelled."""
-        held_since_s: float | None = None
+        self._watching = True
         try:
             while True:
                 if self._running:
                     self._touch()
-                now_s = clock.monotonic_s()
-                hold = self._is_claimed() and self._held_lately_s(now_s, held_since_s) < (
-                    _HELD_AT_MOST_S
-                )
-                if hold and held_since_s is None:
-                    self._brake.hold()
-                    held_since_s = now_s
-                elif not hold and held_since_s is not None:
-                    self._brake.release()
-                    self._held_s.append((held_since_s, now_s))
-                    held_since_s = None
+                self._hold_or_release()
                 await asyncio.sleep(_TOUCH_EVERY_S)
         finally:
+            self._watching = False
             self._brake.release()
+
+    def _hold_or_release(self) -> None:
+        now_s = clock.monotonic_s()
+        hold = self._is_claimed() and self._held_lately_s(now_s) < _HELD_AT_MOST_S
+        if hold and self._held_since_s is None:
+            self._brake.hold()
+            self._held_since_s = now_s
+        elif not hold and self._held_since_s is not None:
+            self._brake.release()
+            self._held_s.append((self._held_since_s, now_s))
+            self._held_since_s = None
 
     def _touch(self) -> None:
         self._file.parent.mkdir(parents=True, exist_ok=True)
@@ -106,11 +112,11 @@ class Precedence:
             return age_s < _FRESH_S
         return False
 
-    def _held_lately_s(self, now_s: float, held_since_s: float | None) -> float:
+    def _held_lately_s(self, now_s: float) -> float:
         """Return how long runs were held in the window that ends now."""
         begin_s = now_s - _WINDOW_S
         self._held_s = [(start, end) for start, end in self._held_s if end > begin_s]
         spans = [*self._held_s]
-        if held_since_s is not None:
-            spans.append((held_since_s, now_s))
+        if self._held_since_s is not None:
+            spans.append((self._held_since_s, now_s))
         return sum(end - max(start, begin_s) for start, end in spans)

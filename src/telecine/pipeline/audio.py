@@ -137,6 +137,7 @@ async def encode_audio(
     first_packet: int,
     end_packet: int,
     on_packets: OnPackets | None = None,
+    niceness: int = 0,
 ) -> EncodedAudio:
     """Encode packets [first, end) of the plan's audio; exactly that many.
 
@@ -168,7 +169,10 @@ async def encode_audio(
 
     span_s = wanted * PACKET_SAMPLES // audio.sample_rate_hz
     limits = Limits(
-        cpu_s=_CPU_FLOOR_S + 4 * span_s, memory_bytes=_MEMORY_BYTES, wall_s=120.0 + 8 * span_s
+        cpu_s=_CPU_FLOOR_S + 4 * span_s,
+        memory_bytes=_MEMORY_BYTES,
+        wall_s=120.0 + 8 * span_s,
+        niceness=niceness,
     )
     result = await runner.run(argv, limits=limits, input_file=source.local_path, outputs=[take])
     splitter.finish()

@@ -6,6 +6,7 @@ Most of a probe is the start of its program, so one is kept that has started alr
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -29,6 +30,11 @@ _WALL_FACTOR = 20
 
 _ADVANCE_BYTES = 2 << 30
 """Larger files have programs of their own, whose limits fit them."""
+
+_PREPARE_AFTER_S = 1.0
+"""Starting one takes a fifth of a second of a core, which viewers of what was probed need."""
+
+_LOOK_EVERY_S = 60.0  # whether it still waits
 
 _MOST_ANSWER_BYTES = 64 << 20
 _MOST_SAMPLES_BYTES = 512 << 20
@@ -73,12 +79,23 @@ class Prober:
     """Probes sources, each with a program of its own that has read nothing else.
 
     `prepare` starts a program in advance: it waits without using the processor, dies with
-    this process and is killed by `close`.
+    this process and is killed by `close`. While `run` goes on there soon is one again.
     """
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
         self._waiting: Run | None = None
+        self._used = asyncio.Event()
+
+    async def run(self) -> None:
+        """See that a program waits, a moment after each probe, until cancelled."""
+        while True:
+            await asyncio.sleep(_PREPARE_AFTER_S)
+            self._used.clear()
+            await self.prepare()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_EVERY_S):
+                    await self._used.wait()
 
     async def prepare(self) -> None:
         """See that a program waits for the next source."""
@@ -110,6 +127,7 @@ class Prober:
         apart: Apart | None = None,
     ) -> Probed:
         """Probe a source as `probe` does, faster if a program waits for it."""
+        self._used.set()
         waiting = self._waiting
         if waiting is None or waiting.ended or source.size_bytes > _ADVANCE_BYTES:
             return await probe(

@@ -3,13 +3,13 @@
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 
 from telecine.ffmpeg.errors import MediaError
-from telecine.ffmpeg.runner import Limits, Runner, output_url
+from telecine.ffmpeg.runner import Brake, Limits, Runner, output_url
 from telecine.ffmpeg.safety import INPUT_FLAGS
 from telecine.pipeline import argv
 from telecine.pipeline.feed import FeedError, excerpt, feed_excerpt
@@ -21,6 +21,7 @@ from telecine.pipeline.sample_index import SampleIndex
 
 MAX_WIDTH_PX = 1280
 _QUALITY = 3  # of mjpeg, 2 (best) to 31
+_NICENESS = 10
 _LIMITS = Limits(cpu_s=60, memory_bytes=3 << 30, wall_s=60.0)
 
 Attempt = tuple[list[str], AsyncIterator[bytes] | None]
@@ -63,13 +64,15 @@ async def still(
     at_s: Fraction | None,
     *,
     watermarks: Sequence[bytes] = (),
+    background: Brake | None = None,
 ) -> bytes:
     """Return a JPEG of the picture shown at `at_s` seconds of our timeline.
 
     None chooses one of the beginning that is neither black nor blank nor blurred, the same
     one every time; a time without a picture gives the first. `source` must be a local file,
     unless there are a time and `samples`. `watermarks` are the pictures (PNG) of the plan's
-    watermarks.
+    watermarks. `background` is for one that nobody waits for: it yields, and is held while
+    that brake holds.
 
     Raises:
         MediaError: no picture can be decoded.
@@ -79,18 +82,20 @@ async def still(
         msg = "the source has no pictures"
         raise ValueError(msg)
     failure = MediaError("no-picture", "no picture could be decoded")
+    limits = _LIMITS if background is None else replace(_LIMITS, niceness=_NICENESS)
     camera = _Camera(source, samples, probe.video, probe.container, plan)
-    chosen = await _chosen(runner, camera) if at_s is None else None
+    chosen = await _chosen(runner, camera, limits, background) if at_s is None else None
     for arguments, feed in camera.attempts(at_s, chosen):
         picture = bytearray()
         try:
             await runner.run(
                 arguments,
-                limits=_LIMITS,
+                limits=limits,
                 feed=feed,
                 input_file=source.local_path if feed is None else None,
                 outputs=[picture.extend],
                 attachments=watermarks,
+                brake=background,
             )
         except (MediaError, FeedError) as error:
             failure = MediaError("no-picture", str(error))
@@ -99,7 +104,9 @@ async def still(
     raise failure
 
 
-async def _chosen(runner: Runner, camera: "_Camera") -> tuple[_Sampling, int] | None:
+async def _chosen(
+    runner: Runner, camera: "_Camera", limits: Limits, brake: Brake | None
+) -> tuple[_Sampling, int] | None:
     """Look at the beginning; return the picture to take, None where there are none."""
     best: tuple[_Sampling, int] | None = None
     most = 0
@@ -108,9 +115,10 @@ async def _chosen(runner: Runner, camera: "_Camera") -> tuple[_Sampling, int] | 
         with suppress(MediaError):  # what came before the damage is good enough
             await runner.run(
                 camera.small(sampling),
-                limits=_LIMITS,
+                limits=limits,
                 input_file=camera.source.local_path,
                 outputs=[small.extend],
+                brake=brake,
             )
         width_px, height_px = SIZE_PX
         pictures = len(small) // (width_px * height_px)

@@ -56,7 +56,6 @@ _SLOTS = {
 }
 _ANNOUNCE_EVERY_S = 3600.0
 _MEASURE_EVERY_S = 10.0
-_PREPARE_EVERY_S = 60.0
 _BEGUN_S = 0.5
 """Until when the lanes have the cores of a start to themselves."""
 
@@ -136,7 +135,6 @@ def beside_the_jobs(child: Child, place: Bench) -> tuple[Periodic, ...]:
     return (
         Periodic("announce", _ANNOUNCE_EVERY_S, announce),
         Periodic("speed", _ANNOUNCE_EVERY_S, tell_speed, _BEGUN_S),
-        Periodic("probe program", _PREPARE_EVERY_S, place.prober.prepare, _BEGUN_S),
         Periodic("backlog", _MEASURE_EVERY_S, Backlog(place.db).measure),
     )
 
@@ -179,7 +177,7 @@ async def work(child: Child, briefing: Briefing) -> None:
     listener.subscribe(EVENTS, lambda _: deliverer.wake())
     try:
         async with asyncio.TaskGroup() as beside:
-            beside_jobs = (listener.run(), viewers.run(), deliverer.run())
+            beside_jobs = (listener.run(), viewers.run(), deliverer.run(), place.prober.run())
             others = [beside.create_task(other) for other in beside_jobs]
             while not stopping.is_set():
                 worker = Worker(

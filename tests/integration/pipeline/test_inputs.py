@@ -17,6 +17,7 @@ from telecine.formats.mp4.fragment import read_init, read_moof
 from telecine.formats.mp4.sample_entry import entry_box
 from telecine.pipeline import passthrough
 from telecine.pipeline.audio import encode_audio, init_segment
+from telecine.pipeline.collector import EncodedRendition
 from telecine.pipeline.conformance import (
     HEAD_BYTES,
     Rates,
@@ -24,7 +25,7 @@ from telecine.pipeline.conformance import (
     check_audio,
     check_video,
 )
-from telecine.pipeline.encode import EncodedRendition, encode_chunk
+from telecine.pipeline.encode import encode_chunk
 from telecine.pipeline.model import Plan
 from telecine.pipeline.passthrough import SegmentIndex
 from telecine.pipeline.plan import PlanOptions, plan

@@ -39,12 +39,10 @@ from telecine.domains.encodings.operations import (
     new_asset,
 )
 from telecine.domains.encodings.recording import (
-    CHUNK_WINDOW,
     announce_ready,
-    finish_later,
-    lock_asset,
     mark_copied,
 )
+from telecine.domains.encodings.schedule import CHUNK_WINDOW, finish_later
 from telecine.domains.sources import queries as sources
 from telecine.domains.sources.models import Source
 from telecine.domains.words import operations as words
@@ -65,7 +63,7 @@ async def lock_growing(tx: Transaction, asset_id: UUID) -> tuple[Asset, Source] 
     video = select(_VIDEO.c.id).where(_VIDEO.c.id == found[0])
     await tx.execute(video.with_for_update(key_share=True))
     source = await sources.locked(tx, found[1])
-    asset = await lock_asset(tx, asset_id)
+    asset = await queries.lock_asset(tx, asset_id)
     if source is None or asset is None or asset.growth != Growth.OPEN:
         return None
     return asset, source

@@ -28,15 +28,6 @@ class GrowAsset(Job):
 
 
 @dataclass(frozen=True, slots=True)
-class WarmStart(Job):
-    """Encode the first segments of two rungs before anybody asks for them."""
-
-    lane, attempts, timeout_s = Lane.LADDER, 3, 300.0
-
-    asset_id: UUID
-
-
-@dataclass(frozen=True, slots=True)
 class EncodeChunk(Job):
     """Encode whatever is missing of one chunk in every transcoded rendition."""
 
@@ -152,7 +143,6 @@ def attempts_of(step: str) -> int:
 
 _STEPS: dict[type[Job], str] = {
     ProbeAsset: "probe",
-    WarmStart: "warm start",
     TakeStill: "thumbnail",
     MakeStoryboard: "storyboard",
     CheckAsset: "report",
@@ -162,7 +152,6 @@ _STEPS: dict[type[Job], str] = {
 _ATTEMPTS = {
     "on": wants.ATTEMPTS,  # demand: no job, but told beside them
     "probe": ProbeAsset.attempts,
-    "warm": WarmStart.attempts,
     "chunk": EncodeChunk.attempts,
     **{codec.name: EncodeExtra.attempts for codec in EXTRA_CODECS},
     "audio": EncodeAudio.attempts,

@@ -174,6 +174,7 @@ class Want(Base):
     lease_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     attempts: Mapped[int] = mapped_column(Integer)
     failure: Mapped[str | None]
+    ahead: Mapped[bool] = mapped_column(server_default=text("false"))  # of any viewer
 
 
 class Step(Base):

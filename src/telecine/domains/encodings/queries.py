@@ -56,6 +56,15 @@ _NEWEST = (
 _LOCKED_NEWEST = _NEWEST.with_for_update(key_share=True)
 
 
+async def lock_asset(tx: Transaction, asset_id: UUID) -> Asset | None:
+    """Lock the asset's row: events of one video are written in order.
+
+    Its key stays, so that whoever has locked a rendition can insert runs meanwhile.
+    """
+    found = select(Asset).where(Asset.id == asset_id).with_for_update(key_share=True)
+    return (await tx.scalars(found)).one_or_none()
+
+
 async def current_asset(tx: Transaction, video_id: UUID, *, lock: bool = False) -> Asset | None:
     """Return the newest asset of a video; `lock` keeps others from changing it."""
     newest = _LOCKED_NEWEST if lock else _NEWEST

@@ -21,14 +21,6 @@ from telecine.domains.encodings.completion import (
     ask_for_extras,
     ask_for_storyboard,
 )
-from telecine.domains.encodings.jobs import (
-    CheckAsset,
-    EncodeAudio,
-    EncodeChunk,
-    FinishRendition,
-    TakeStill,
-    WarmStart,
-)
 from telecine.domains.encodings.models import (
     Asset,
     AssetState,
@@ -37,19 +29,16 @@ from telecine.domains.encodings.models import (
     RenditionState,
     Run,
 )
-from telecine.domains.encodings.operations import BACKGROUND, MEDIA_CHANGED, NORMAL, URGENT
+from telecine.domains.encodings.operations import MEDIA_CHANGED
+from telecine.domains.encodings.schedule import enqueue_first_jobs, finish_later
 from telecine.domains.webhooks import events
 from telecine.domains.webhooks.operations import announce
 from telecine.domains.words import operations as words
-from telecine.jobs import queue
 from telecine.pipeline.extra import is_extra
 from telecine.pipeline.model import Plan
 
 PIECES_STORED = "telecine_pieces"
 """NOTIFY channel: the id of an asset that has more pieces than before."""
-
-CHUNK_WINDOW = 50
-"""Ladder jobs of one video that wait in the queue at a time."""
 
 
 class InitMismatch(Exception):
@@ -76,15 +65,6 @@ class StoredRun:
     sizes: tuple[int, ...]  # bytes of each piece
 
 
-async def lock_asset(tx: Transaction, asset_id: UUID) -> Asset | None:
-    """Lock the asset's row: events of one video are written in order.
-
-    Its key stays, so that whoever has locked a rendition can insert runs meanwhile.
-    """
-    found = select(Asset).where(Asset.id == asset_id).with_for_update(key_share=True)
-    return (await tx.scalars(found)).one_or_none()
-
-
 async def record_plan(
     tx: Transaction,
     asset_id: UUID,
@@ -101,7 +81,7 @@ async def record_plan(
     `arrived`: how many segments can be made of what has come of the source; None: all.
     `audio_spans`: of how many spans the sound can be encoded, or a part of it.
     """
-    asset = await lock_asset(tx, asset_id)
+    asset = await queries.lock_asset(tx, asset_id)
     if asset is None or asset.state != AssetState.PROBING:
         return
     asset.arrived = plan.segments if arrived is None else arrived
@@ -118,7 +98,7 @@ async def record_plan(
         rows.append(_planned(asset, queries.AUDIO, plan.segments, facts.get(queries.AUDIO)))
     tx.add_all(rows)
     await tx.flush()
-    await _enqueue_first_jobs(tx, asset, rows, audio_spans)
+    await enqueue_first_jobs(tx, asset, rows, audio_spans)
     await announce(
         tx, asset.project_id, events.PLAYABLE, asset.public_id, {"videoId": asset.public_id}
     )
@@ -156,51 +136,9 @@ def mark_copied(row: Rendition) -> None:
     row.encoded_at = clock.now()
 
 
-async def _enqueue_first_jobs(
-    tx: Transaction, asset: Asset, rows: Sequence[Rendition], audio_spans: int
-) -> None:
-    still_at_ms = asset.options.get("still_at_ms")
-    at_ms = -1 if still_at_ms is None else int(still_at_ms)
-    await queue.enqueue(tx, TakeStill(asset_id=asset.id, at_ms=at_ms), priority=NORMAL)
-    await _enqueue_encodes(tx, asset, rows, audio_spans)
-
-
-async def enqueue_missing(
-    tx: Transaction, asset_id: UUID, rows: Sequence[Rendition], audio_spans: int
-) -> None:
-    """Ask again for all encodes of an asset that has renditions without an index."""
-    asset = await lock_asset(tx, asset_id)
-    if asset is None:
-        return
-    open_rows = [row for row in rows if row.index_key is None]
-    await _enqueue_encodes(tx, asset, open_rows, audio_spans)
-    for row in open_rows:
-        if not row.passthrough and row.pieces_stored == row.pieces:
-            job = FinishRendition(asset_id=asset_id, rendition_id=row.id)
-            await queue.enqueue(tx, job, priority=NORMAL)
-
-
-async def _enqueue_encodes(
-    tx: Transaction, asset: Asset, rows: Sequence[Rendition], audio_spans: int
-) -> None:
-    if any(not row.passthrough for row in rows if row.name == queries.AUDIO):
-        spans = [EncodeAudio(asset_id=asset.id, span=span) for span in range(audio_spans)]
-        await queue.enqueue(tx, *spans[:1], priority=URGENT)
-        await queue.enqueue(tx, *spans[1:], priority=NORMAL)
-    if any(not row.passthrough for row in queries.ladder(rows)):
-        await queue.enqueue(tx, WarmStart(asset_id=asset.id), priority=NORMAL)
-        asset.next_chunk = min(asset.chunks, CHUNK_WINDOW)
-        chunks = [EncodeChunk(asset_id=asset.id, chunk=n) for n in range(asset.next_chunk)]
-        await queue.enqueue_in_turn(tx, asset.project_id, *chunks, priority=BACKGROUND)
-    await ask_for_storyboard(tx, asset, rows)
-    if all(row.passthrough for row in rows) and asset.growth != Growth.OPEN:
-        await queue.enqueue(tx, CheckAsset(asset_id=asset.id), priority=BACKGROUND)
-    await ask_for_extras(tx, asset, rows)
-
-
 async def record_failure(tx: Transaction, asset_id: UUID, failure: str) -> None:
     """The source cannot be played: the video's one quality is `failed`, with a reason."""
-    asset = await lock_asset(tx, asset_id)
+    asset = await queries.lock_asset(tx, asset_id)
     if asset is None or asset.state != AssetState.PROBING:
         return
     asset.state = AssetState.FAILED
@@ -212,7 +150,7 @@ async def record_failure(tx: Transaction, asset_id: UUID, failure: str) -> None:
 
 async def fail_renditions(tx: Transaction, asset_id: UUID, names: set[str], failure: str) -> None:
     """Renditions cannot be completed: they are `failed`, with a reason; the rest stays."""
-    asset = await lock_asset(tx, asset_id)
+    asset = await queries.lock_asset(tx, asset_id)
     if asset is None:
         return
     rows = select(Rendition).where(Rendition.asset_id == asset_id).with_for_update()
@@ -292,26 +230,6 @@ async def _take_pieces(tx: Transaction, rendition: Rendition, run: StoredRun) ->
     return taken > 0
 
 
-async def finish_later(tx: Transaction, rendition: Rendition) -> None:
-    """Ask for the index of a rendition whose pieces are all stored; its row is locked.
-
-    While the source arrives there may be more to come: then its end will ask.
-    """
-    growth = await tx.scalar(select(Asset.growth).where(Asset.id == rendition.asset_id))
-    if growth != Growth.OPEN:
-        job = FinishRendition(asset_id=rendition.asset_id, rendition_id=rendition.id)
-        await queue.enqueue(tx, job, priority=NORMAL)
-
-
-async def refill_window(tx: Transaction, asset_id: UUID) -> None:
-    """A chunk is done: enqueue the next one of that video that is not yet queued."""
-    asset = await lock_asset(tx, asset_id)
-    if asset is not None and asset.next_chunk < asset.chunks:
-        chunk = EncodeChunk(asset_id=asset_id, chunk=asset.next_chunk)
-        await queue.enqueue_in_turn(tx, asset.project_id, chunk, priority=BACKGROUND)
-        asset.next_chunk += 1
-
-
 async def record_finished(
     tx: Transaction, asset_id: UUID, rendition_id: UUID, index_key: str, rates_bps: tuple[int, int]
 ) -> bool:
@@ -319,7 +237,7 @@ async def record_finished(
 
     Returns False when it was finished before; `index_key` is then not needed.
     """
-    asset = await lock_asset(tx, asset_id)
+    asset = await queries.lock_asset(tx, asset_id)
     locked = select(Rendition).where(Rendition.id == rendition_id).with_for_update()
     rendition = (await tx.scalars(locked)).one_or_none()
     if asset is None or rendition is None or rendition.index_key is not None:
@@ -360,7 +278,7 @@ async def record_storyboard(
 
     `sizes` are the bytes of its parts. Returns False when `key` is not needed.
     """
-    asset = await lock_asset(tx, asset_id)
+    asset = await queries.lock_asset(tx, asset_id)
     if asset is None or asset.storyboard_offsets is not None:
         return False
     asset.storyboard_key = key

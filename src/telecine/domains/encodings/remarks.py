@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from telecine.db.engine import Transaction
-from telecine.domains.encodings.recording import lock_asset
+from telecine.domains.encodings.queries import lock_asset
 
 
 async def remark(tx: Transaction, asset_id: UUID, what: str) -> None:

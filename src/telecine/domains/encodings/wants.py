@@ -1,5 +1,7 @@
 """Segments that viewers wait for: asked by delivery, encoded by any worker at once.
 
+The first segments of a new video are wanted ahead of its viewers, behind all of them.
+
 A want lives as long as somebody renews it. Whoever encodes it holds a lease, which is
 short, so that the wants of a worker that died are taken over. All times are those of
 the database, so nodes need not agree about the time.
@@ -28,6 +30,12 @@ RENEWED_S = 1.25
 
 LEFT_S = 1.5
 """How long a want outlives a viewer who was seen to leave: others may have it, too."""
+
+AHEAD_AFTER_S = 0.3
+"""What is wanted ahead leaves the first moments to viewers who are there already."""
+
+AHEAD_KEPT_S = 3600
+"""How long nothing better to do is waited for; the ladder has made them long before."""
 
 LEASE_S = 5
 ATTEMPTS = 3
@@ -66,19 +74,33 @@ _WAITING = text(
        AND (owner IS NULL OR lease_until < clock_timestamp())
     """
 )
+_ASK_AHEAD = text(
+    """
+    INSERT INTO jit_want (rendition_id, segment, project_id, asset_id, asked_at, wanted_until,
+                          attempts, ahead)
+    VALUES (:rendition_id, :segment, :project_id, :asset_id, clock_timestamp(),
+            clock_timestamp(), 0, true)
+    ON CONFLICT DO NOTHING
+    """
+)
+_LEFT_AHEAD = text(
+    "SELECT EXISTS (SELECT FROM jit_want WHERE asset_id = :asset_id AND ahead AND failure IS NULL)"
+)
 _CLAIM = text(
     """
     UPDATE jit_want SET owner = :owner, attempts = attempts + 1,
            lease_until = clock_timestamp() + make_interval(secs => :lease_s)
      WHERE (rendition_id, segment) = (
         SELECT rendition_id, segment FROM jit_want
-         WHERE wanted_until > clock_timestamp() AND failure IS NULL
-           AND (owner IS NULL OR lease_until < clock_timestamp())
-         ORDER BY CASE WHEN asked_at < clock_timestamp() - make_interval(secs => :overdue_s)
+         WHERE failure IS NULL AND (owner IS NULL OR lease_until < clock_timestamp())
+           AND (wanted_until > clock_timestamp()
+                OR ahead AND asked_at < clock_timestamp() - make_interval(secs => :ahead_s))
+         ORDER BY wanted_until > clock_timestamp() DESC,
+                  CASE WHEN asked_at < clock_timestamp() - make_interval(secs => :overdue_s)
                         AND wanted_until > clock_timestamp() + make_interval(secs => :fresh_s)
                        THEN asked_at END,
                   asked_at DESC LIMIT 1 FOR UPDATE SKIP LOCKED)
-    RETURNING rendition_id, segment, asset_id, attempts
+    RETURNING rendition_id, segment, asset_id, attempts, wanted_until <= clock_timestamp()
     """
 )
 _RESERVE = text(
@@ -116,6 +138,7 @@ _DONE = text(
 _GIVE_BACK = text(
     """
     UPDATE jit_want SET owner = NULL, lease_until = NULL, failure = CAST(:failure AS varchar),
+           attempts = CASE WHEN :given_up THEN 0 ELSE attempts END,
            wanted_until = CASE WHEN CAST(:failure AS varchar) IS NULL THEN wanted_until
                 ELSE clock_timestamp() + make_interval(secs => :forgotten_s) END
      WHERE rendition_id = :rendition_id AND segment = :segment AND owner = :owner
@@ -134,6 +157,7 @@ _LET_GO = text(
 _FORGET = text(
     "DELETE FROM jit_want WHERE wanted_until < clock_timestamp() - make_interval(secs => :kept_s)"
     " AND (owner IS NULL OR lease_until < clock_timestamp())"
+    " AND NOT (ahead AND asked_at > clock_timestamp() - make_interval(secs => :ahead_s))"
 )
 
 
@@ -160,7 +184,8 @@ class Answer:
 class Lease:
     """The right to encode a want, for `LEASE_S` seconds from the last `keep`.
 
-    `owner` is whoever encodes, in this one encode: what it reserves ends with it.
+    `owner` is whoever encodes, in this one encode: what it reserves ends with it. `ahead`:
+    nobody waited for it when it was claimed.
     """
 
     owner: str
@@ -168,6 +193,7 @@ class Lease:
     segment: int
     asset_id: UUID
     attempt: int
+    ahead: bool = False
 
 
 async def ask(tx: Transaction, wanted: Wanted) -> Answer:
@@ -186,6 +212,23 @@ async def ask(tx: Transaction, wanted: Wanted) -> Answer:
     if answer.is_new or answer.waiting:
         await notify(tx, WANTED, "")
     return answer
+
+
+async def ask_ahead(tx: Transaction, wanted: Wanted) -> None:
+    """Want a segment for viewers who may come; the newest wish is served first."""
+    given = {
+        "rendition_id": wanted.rendition_id,
+        "segment": wanted.segment,
+        "project_id": wanted.project_id,
+        "asset_id": wanted.asset_id,
+    }
+    await tx.execute(_ASK_AHEAD, given)
+    await notify(tx, WANTED, "")
+
+
+async def left_ahead(tx: Transaction, asset_id: UUID) -> bool:
+    """Tell whether anything of an asset is wanted ahead that is not stored."""
+    return bool(await tx.scalar(_LEFT_AHEAD, {"asset_id": asset_id}))
 
 
 async def renew(tx: Transaction, wanted: Wanted) -> Answer | None:
@@ -217,12 +260,13 @@ async def claim(tx: Transaction, owner: str) -> Lease | None:
         "lease_s": LEASE_S,
         "overdue_s": OVERDUE_S,
         "fresh_s": WANTED_S - RENEWED_S,
+        "ahead_s": AHEAD_AFTER_S,
     }
     row = (await tx.execute(_CLAIM, given)).one_or_none()
     if row is None:
         return None
-    rendition_id, segment, asset_id, attempt = row
-    return Lease(owner, rendition_id, segment, asset_id, attempt)
+    rendition_id, segment, asset_id, attempt, ahead = row
+    return Lease(owner, rendition_id, segment, asset_id, attempt, ahead)
 
 
 async def reserve(tx: Transaction, lease: Lease) -> bool:
@@ -245,17 +289,21 @@ async def done(tx: Transaction, rendition_id: UUID, first: int, last: int) -> No
     await tx.execute(_DONE, {"rendition_id": rendition_id, "first": first, "last": last})
 
 
-async def give_back(tx: Transaction, lease: Lease, failure: str | None = None) -> None:
+async def give_back(
+    tx: Transaction, lease: Lease, failure: str | None = None, *, given_up: bool = False
+) -> None:
     """End a lease without a segment; with a `failure` nobody else need try.
 
-    What was reserved beside it is free in any case: alone it may do.
+    An attempt that was `given_up` does not count as one. What was reserved beside it is free
+    in any case: alone it may do.
     """
     given = {"rendition_id": lease.rendition_id, "segment": lease.segment, "owner": lease.owner}
     await tx.execute(_LET_GO, given)
-    await tx.execute(_GIVE_BACK, {**given, "failure": failure, "forgotten_s": _FORGOTTEN_S})
+    ending = {"failure": failure, "given_up": given_up, "forgotten_s": _FORGOTTEN_S}
+    await tx.execute(_GIVE_BACK, {**given, **ending})
     await notify(tx, WANTED, "")
 
 
 async def forget_old(tx: Transaction) -> None:
     """Delete wants that nobody has renewed for a while."""
-    await tx.execute(_FORGET, {"kept_s": _FORGOTTEN_S})
+    await tx.execute(_FORGET, {"kept_s": _FORGOTTEN_S, "ahead_s": AHEAD_KEPT_S})

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from telecine import ids
 from telecine.db.engine import Database
@@ -106,8 +106,11 @@ class Cinema:
         return {run.first_piece + n for run in runs for n in range(len(run.offsets) - 1)}
 
 
-async def planned(bench: Bench, clip: Path) -> tuple[str, AssetView]:
-    """Make an asset of a file, as an upload and its probe do; return its video's id, too."""
+async def planned(bench: Bench, clip: Path, *, ahead: bool = False) -> tuple[str, AssetView]:
+    """Make an asset of a file, as an upload and its probe do; return its video's id, too.
+
+    Unless `ahead`, nothing of it is wanted before a test asks for it.
+    """
     async with bench.db.transaction() as tx:
         project = Project(public_id="pr1", environment="production", name="p", settings={})
         tx.add(project)
@@ -123,6 +126,9 @@ async def planned(bench: Bench, clip: Path) -> tuple[str, AssetView]:
         assert await sources.store(tx, source, claim, stored)
         asset = await operations.make_asset(tx, ref, source, AssetOptions())
     await probe_asset(bench, ProbeAsset(asset_id=asset.id))
+    if not ahead:
+        async with bench.db.transaction() as tx:
+            await tx.execute(delete(Want).where(Want.asset_id == asset.id, Want.ahead))
     media = await MediaCache(bench.db, bench.store).get(ref.public_id)
     assert media is not None
     assert media.asset is not None

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select, text
 
 from telecine.db.engine import Database
-from telecine.domains.encodings import operations, queries, recording
+from telecine.domains.encodings import operations, queries, recording, schedule
 from telecine.domains.encodings.models import Asset, Rendition, RenditionState
 from telecine.domains.webhooks.models import Event
 from telecine.pipeline.model import Plan
@@ -96,6 +96,6 @@ async def test_one_that_fails_is_no_event_and_can_be_tried_again(db: Database) -
         await operations.retry(tx, asset)
     async with db.transaction() as tx:
         found = await queries.renditions_of(tx, asset.id)
-        await recording.enqueue_missing(tx, asset.id, found, 1)
+        await schedule.enqueue_missing(tx, asset.id, found, 1)
     kinds = await jobs(db)
     assert {codec for kind, codec in kinds if kind == "EncodeExtra"} == {"av1", "hevc"}

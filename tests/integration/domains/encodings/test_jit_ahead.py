@@ -1,11 +1,14 @@
 """What is encoded beyond the segment that somebody waits for."""
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from telecine.domains.encodings.handlers.audio import encode_audio_span
 from telecine.domains.encodings.jobs import EncodeAudio
+from telecine.pipeline import encode
 from telecine.pipeline.spans import audio_spans
 from tests.fixtures.media import REPRODUCIBLE, barcode_mp4, make_clip
 from tests.fixtures.waiting import until
@@ -78,3 +81,36 @@ def long_flac() -> Path:
     sound = ("-f", "lavfi", "-i", "sine=frequency=300:sample_rate=48000:duration=60")
     codecs = ("-c:v", "libx264", "-g", "10", "-c:a", "flac")
     return make_clip("long-flac.mkv", *picture, *sound, *codecs, *REPRODUCIBLE)
+
+
+async def test_first_segments_are_there_before_anybody_asks(cinema: Cinema) -> None:
+    clip = barcode_mp4(frames=400, width_px=854, height_px=480, keyframe_interval=60)
+    _, asset = await planned(cinema.bench, clip, ahead=True)
+    two = set(range(asset.plan.segment_pieces[2]))
+    await until(cinema.idle)
+    for quality in ("240p", "360p"):
+        assert await cinema.stored(asset, quality) == two
+
+
+async def test_a_viewer_does_not_wait_for_what_is_wanted_ahead(
+    cinema: Cinema, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is one place: it is taken by an encode that would never end."""
+    encode_chunk, reached = encode.encode_chunk, asyncio.Event()
+
+    async def ahead_never_ends(*given: Any, niceness: int = 0, **others: Any) -> Any:
+        if niceness:
+            reached.set()
+            await asyncio.Event().wait()
+        return await encode_chunk(*given, niceness=niceness, **others)
+
+    clip = barcode_mp4(frames=400, width_px=854, height_px=480, keyframe_interval=60)
+    with monkeypatch.context() as patched:
+        patched.setattr(encode, "encode_chunk", ahead_never_ends)
+        _, asset = await planned(cinema.bench, clip, ahead=True)
+        await reached.wait()
+        found = await cinema.segments.get(asset, asset.renditions["360p"], 2)
+        assert await cinema.body(found)
+        reached.clear()
+        await reached.wait()  # and begins again
+    assert await cinema.stored(asset, "360p") >= set(range(*asset.plan.segment_pieces[2:4]))

@@ -124,7 +124,7 @@ async def test_a_plan_recorded_twice_makes_one_set_of_renditions_and_jobs(db: Da
     asset = await planned(db, plan, {"audio": FACTS})
     async with db.transaction() as tx:
         await recording.record_plan(tx, asset.id, plan, 1, {"audio": FACTS}, {}, 8.0)
-    expected = {"ProbeAsset": 1, "TakeStill": 1, "WarmStart": 1, "EncodeChunk": 2}
+    expected = {"ProbeAsset": 1, "TakeStill": 1, "EncodeChunk": 2}
     assert await waiting_jobs(db) == expected
     async with db.transaction() as tx:
         assert len(await queries.renditions_of(tx, asset.id)) == 3

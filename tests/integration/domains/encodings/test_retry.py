@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from telecine.db.engine import Database
-from telecine.domains.encodings import operations, queries, recording
+from telecine.domains.encodings import operations, queries, recording, schedule
 from telecine.domains.encodings.models import Asset, AssetState, RenditionState
 from telecine.domains.encodings.recording import StoredRun
 from telecine.domains.encodings.remarks import remark
@@ -68,8 +68,8 @@ async def test_qualities_that_failed_are_made_and_the_rest_is_kept(db: Database)
             (RenditionState.WAITING, None),
         ]
         assert rows[0].pieces_stored == 2
-        await recording.enqueue_missing(tx, asset.id, rows, 1)
-    jobs = ["EncodeAudio", "WarmStart", "EncodeChunk", "EncodeChunk"]
+        await schedule.enqueue_missing(tx, asset.id, rows, 1)
+    jobs = ["EncodeAudio", "EncodeChunk", "EncodeChunk"]
     assert await waiting(db) == [f"encodings.{name}" for name in ("RetryAsset", *jobs)]
     assert {high.id, sound.id} < {row.id for row in rows}
 

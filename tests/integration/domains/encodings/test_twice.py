@@ -1,6 +1,5 @@
 """Jobs run at least once: whatever runs again changes nothing."""
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +9,8 @@ from sqlalchemy import text
 from telecine.db.engine import Database
 from telecine.domains.encodings.handlers.audio import encode_audio_span
 from telecine.domains.encodings.handlers.bench import Bench
-from telecine.domains.encodings.handlers.ladder import warm_start
 from telecine.domains.encodings.handlers.probe import probe_asset
-from telecine.domains.encodings.jobs import EncodeAudio, ProbeAsset, WarmStart
+from telecine.domains.encodings.jobs import EncodeAudio, ProbeAsset
 from telecine.ffmpeg.binary import find_ffmpeg
 from telecine.ffmpeg.runner import Runner
 from telecine.pipeline.probe import Prober
@@ -43,9 +41,7 @@ async def everything(bench: Bench) -> dict[str, Any]:
     return found
 
 
-async def test_probe_sound_and_warm_start_run_twice(
-    db: Database, store: Store, tmp_path: Path
-) -> None:
+async def test_probe_and_sound_run_twice(db: Database, store: Store, tmp_path: Path) -> None:
     runner = Runner(find_ffmpeg(None), "required")
     prober = Prober(runner)
     bench = Bench(db=db, store=store, runner=runner, prober=prober, spool=Spool(tmp_path / "spool"))
@@ -59,15 +55,9 @@ async def test_probe_sound_and_warm_start_run_twice(
     await probe_asset(bench, ProbeAsset(asset_id=view.id))
     assert await everything(bench) == probed
 
-    steps: tuple[Callable[[], Awaitable[None]], ...] = (
-        lambda: warm_start(bench, WarmStart(asset_id=view.id)),
-        lambda: encode_audio_span(bench, EncodeAudio(asset_id=view.id, span=0)),
-    )
-    for step in steps:
-        before = await everything(bench)
-        await step()
-        once = await everything(bench)
-        assert once["run"] != before["run"]
-        await step()
-        assert await everything(bench) == once
+    await encode_audio_span(bench, EncodeAudio(asset_id=view.id, span=0))
+    once = await everything(bench)
+    assert once["run"] != probed["run"]
+    await encode_audio_span(bench, EncodeAudio(asset_id=view.id, span=0))
+    assert await everything(bench) == once
     await prober.close()

@@ -316,3 +316,51 @@ async def test_stored_and_old_wants_are_forgotten(db: Database, wanted: Wanted) 
     async with db.transaction() as tx:
         await wants.forget_old(tx)
         assert await tx.scalar(text("SELECT count(*) FROM jit_want")) == 0
+
+
+async def ask_ahead(db: Database, wanted: Wanted) -> None:
+    async with db.transaction() as tx:
+        await wants.ask_ahead(tx, wanted)
+
+
+async def test_what_is_wanted_ahead_comes_behind_all_viewers(db: Database, wanted: Wanted) -> None:
+    await ask_ahead(db, wanted)
+    assert await claim(db) is None, "viewers who are there already come first"
+    await later(db, 100)
+    await ask(db, at(wanted, 1))
+    first, second = await claim(db, "a"), await claim(db, "b")
+    assert first is not None
+    assert second is not None
+    assert (first.segment, first.ahead) == (1, False)
+    assert (second.segment, second.ahead) == (0, True)
+    async with db.transaction() as tx:
+        assert not await wants.keep(tx, second), "nobody wants it"
+        assert await wants.waiting(tx) == 0
+        assert await wants.left_ahead(tx, wanted.asset_id)
+        await wants.done(tx, wanted.rendition_id, 0, 0)
+        assert not await wants.left_ahead(tx, wanted.asset_id)
+
+
+async def test_a_viewer_may_want_what_is_wanted_ahead(db: Database, wanted: Wanted) -> None:
+    await ask_ahead(db, wanted)
+    assert not (await ask(db, wanted)).is_new
+    lease = await claim(db)
+    assert lease is not None
+    assert not lease.ahead, "a viewer waits"
+
+
+async def test_what_gave_way_to_viewers_is_wanted_as_before(db: Database, wanted: Wanted) -> None:
+    await ask_ahead(db, wanted)
+    for _ in range(wants.ATTEMPTS + 1):
+        await later(db, 100)
+        async with db.transaction() as tx:
+            await wants.forget_old(tx)
+        lease = await claim(db)
+        assert lease is not None
+        assert lease.attempt == 1
+        async with db.transaction() as tx:
+            await wants.give_back(tx, lease, given_up=True)
+    await later(db, wants.AHEAD_KEPT_S)
+    async with db.transaction() as tx:
+        await wants.forget_old(tx)
+    assert await claim(db) is None

@@ -7,7 +7,7 @@ from sqlalchemy import select, text
 
 from telecine.db.engine import Database
 from telecine.domains.encodings.models import Asset, AssetState
-from telecine.domains.encodings.recording import lock_asset
+from telecine.domains.encodings.queries import lock_asset
 from telecine.domains.videos.models import Video
 from telecine.domains.videos.operations import delete_video
 from tests.fixtures.waiting import until

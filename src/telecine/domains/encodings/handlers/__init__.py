@@ -9,7 +9,7 @@ from telecine.domains.encodings.handlers.extra import encode_extra
 from telecine.domains.encodings.handlers.failure import record_giving_up
 from telecine.domains.encodings.handlers.finish import finish_rendition, sweep_asset
 from telecine.domains.encodings.handlers.growing import grow_asset
-from telecine.domains.encodings.handlers.ladder import encode_chunk, warm_start
+from telecine.domains.encodings.handlers.ladder import encode_chunk
 from telecine.domains.encodings.handlers.probe import probe_asset
 from telecine.domains.encodings.handlers.removal import remove_media
 from telecine.domains.encodings.handlers.report import check_asset
@@ -24,7 +24,6 @@ __all__ = ["Bench", "bind", "record_giving_up"]
 _HANDLERS = {
     jobs.ProbeAsset: probe_asset,
     jobs.GrowAsset: grow_asset,
-    jobs.WarmStart: warm_start,
     jobs.EncodeChunk: encode_chunk,
     jobs.EncodeExtra: encode_extra,
     jobs.EncodeAudio: encode_audio_span,

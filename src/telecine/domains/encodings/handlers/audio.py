@@ -18,6 +18,8 @@ from telecine.pipeline.audio import encode_audio, init_segment
 from telecine.pipeline.model import AudioRendition, Plan
 from telecine.pipeline.spans import PACKET_SAMPLES, audio_runs, audio_spans
 
+_NICENESS = 5  # a little of it is enough for a while, and comes soon
+
 OnStored = Callable[[], None]
 
 
@@ -37,7 +39,7 @@ async def encode_audio_span(bench: Bench, job: EncodeAudio) -> None:
     if not await _missing(bench, asset, source, rendition, (first, end)):
         return
     async with bench.step(asset, f"audio {job.span}") as detail:
-        await fill_audio(bench, asset, source, rendition, (first, end), detail)
+        await fill_audio(bench, asset, source, rendition, (first, end), detail, niceness=_NICENESS)
 
 
 async def fill_audio(
@@ -48,6 +50,7 @@ async def fill_audio(
     segments: tuple[int, int],
     detail: dict[str, Any],
     on_stored: OnStored | None = None,
+    niceness: int = 0,
 ) -> None:
     """Encode what is missing of segments [first, end); tell `detail` of it.
 
@@ -69,6 +72,7 @@ async def fill_audio(
                 packets[first],
                 packets[end],
                 on_packets=runs.take,
+                niceness=niceness,
             )
         detail["packets"] += len(encoded.packets)
         detail["damaged"] += encoded.concealed

@@ -30,7 +30,6 @@ from telecine.domains.encodings.models import (
 from telecine.domains.encodings.operations import MEDIA_CHANGED
 from telecine.domains.encodings.recording import (
     fail_renditions,
-    lock_asset,
     record_failure,
     record_storyboard,
 )
@@ -76,7 +75,7 @@ async def _fail_if_nothing_plays(tx: Transaction, asset_id: UUID, failure: str) 
 
     Judged once every chunk that was handed out has failed: others follow those that are done.
     """
-    asset = await lock_asset(tx, asset_id)
+    asset = await queries.lock_asset(tx, asset_id)
     if asset is None or asset.state != AssetState.PLANNED or asset.growth == Growth.OPEN:
         return
     rows = queries.ladder(await queries.renditions_of(tx, asset_id))

@@ -12,7 +12,6 @@ from telecine.domains.encodings.jobs import ProbeAsset
 from telecine.domains.encodings.models import Asset, AssetState
 from telecine.domains.encodings.recording import PassthroughFacts, record_plan
 from telecine.domains.encodings.remarks import remark
-from telecine.domains.sources.models import Source
 from telecine.domains.watermarks import lengths
 from telecine.pipeline import passthrough
 from telecine.pipeline.clip import Clip, clipped
@@ -33,13 +32,6 @@ async def probe_asset(bench: Bench, job: ProbeAsset) -> None:
     if found is None or found[0].state != AssetState.PROBING:
         return
     asset, source = found
-    try:
-        await _make_playable(bench, asset, source)
-    finally:
-        await bench.prober.prepare()  # only now: it takes a tenth of a second of a core
-
-
-async def _make_playable(bench: Bench, asset: Asset, source: Source) -> None:
     async with bench.step(asset, "probe") as detail:
         reader = bench.source(source)
         probed = clip_probed(asset, await bench.prober.probe(reader, source.file_name))

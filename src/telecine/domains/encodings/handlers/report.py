@@ -13,7 +13,7 @@ from telecine.domains.encodings import explanations, objects, queries
 from telecine.domains.encodings.handlers.bench import Bench, Material
 from telecine.domains.encodings.jobs import CheckAsset
 from telecine.domains.encodings.models import Asset, AssetState, Rendition, RenditionState
-from telecine.domains.encodings.recording import lock_asset
+from telecine.domains.encodings.queries import lock_asset
 from telecine.domains.sources.models import Source
 from telecine.ffmpeg.runner import MediaError, RunnerError
 from telecine.formats.mp4.fragment import Moof, Samples, mdat_header, read_moof

@@ -6,7 +6,7 @@ from telecine.domains.encodings import queries
 from telecine.domains.encodings.handlers.bench import Bench
 from telecine.domains.encodings.jobs import RetryAsset
 from telecine.domains.encodings.models import AssetState, Want
-from telecine.domains.encodings.recording import enqueue_missing
+from telecine.domains.encodings.schedule import enqueue_missing
 from telecine.pipeline.spans import audio_spans
 
 

@@ -10,7 +10,7 @@ from telecine.domains.encodings.handlers.bench import Bench, Material, stored_pi
 from telecine.domains.encodings.jobs import TakeStill
 from telecine.domains.encodings.models import Asset, AssetState
 from telecine.domains.encodings.operations import MEDIA_CHANGED
-from telecine.domains.encodings.recording import lock_asset
+from telecine.domains.encodings.queries import lock_asset
 from telecine.domains.sources.models import Source
 from telecine.pipeline.poster import poster
 from telecine.pipeline.reader import SourceReader
@@ -75,6 +75,8 @@ async def _of_source(
             material.plan,
             at_s,
             watermarks=material.watermarks,
+            # One that nobody chose can wait for those who watch.
+            background=bench.brake if at_s is None else None,
         )
 
 
