@@ -1,5 +1,6 @@
 """Messages in chunks, interleaved on one connection (Adobe RTMP 1.0, 5.3)."""
 
+import struct
 from dataclasses import dataclass
 
 from telecine.protocols.errors import ProtocolError
@@ -20,6 +21,7 @@ MAX_PENDING_BYTES = 12 << 20
 _EXTENDED = 0xFFFFFF
 _TRACKS = frozenset({messages.AUDIO, messages.VIDEO})
 _HEADER_BYTES = (11, 7, 3, 0)
+_FULL_HEADER = struct.Struct(">II")  # of a chunk, up to the message stream
 
 
 @dataclass(slots=True)
@@ -220,16 +222,11 @@ def encode(message: Message, chunk_stream: int, chunk_bytes: int) -> bytes:
     """Return a message as chunks with a full header in front; `chunk_stream` is 2 to 63."""
     stamp = min(message.timestamp_ms, _EXTENDED)
     extended = message.timestamp_ms.to_bytes(4) if stamp == _EXTENDED else b""
-    payload = message.payload
-    parts = [
-        bytes([chunk_stream]),
-        stamp.to_bytes(3),
-        len(payload).to_bytes(3),
-        bytes([message.kind]),
-        message.stream_id.to_bytes(4, "little"),
-        extended,
-        payload[:chunk_bytes],
-    ]
-    for at in range(chunk_bytes, len(payload), chunk_bytes):
-        parts += [bytes([0xC0 | chunk_stream]), extended, payload[at : at + chunk_bytes]]
-    return b"".join(parts)
+    payload, stream_id = message.payload, message.stream_id.to_bytes(4, "little")
+    head = _FULL_HEADER.pack(chunk_stream << 24 | stamp, len(payload) << 8 | message.kind)
+    pieces = [head, stream_id, extended, payload[:chunk_bytes]]
+    if len(payload) > chunk_bytes:
+        further = bytes((0xC0 | chunk_stream,)) + extended
+        for at in range(chunk_bytes, len(payload), chunk_bytes):
+            pieces += further, payload[at : at + chunk_bytes]
+    return b"".join(pieces)

@@ -42,7 +42,7 @@ class PublishClient:
     def __init__(self, c1_random: bytes, app: str, url: str, key: str) -> None:
         self._handshake: ClientHandshake | None = ClientHandshake(c1_random)
         self._reader = ChunkReader()
-        self._out = bytearray(self._handshake.opening)
+        self._out = [self._handshake.opening]
         self._app, self._url, self._key = app, url, key
         self._media_stream = 1
         self._chunk_bytes = 128
@@ -54,9 +54,8 @@ class PublishClient:
 
     def to_send(self) -> bytes:
         """Return what is to be sent, and forget it."""
-        waiting = bytes(self._out)
-        self._out.clear()
-        return waiting
+        waiting, self._out = self._out, []
+        return b"".join(waiting)  # not copied where it is one message, as it mostly is
 
     def receive(self, data: bytes) -> None:
         """Take bytes off the wire.
@@ -67,7 +66,7 @@ class PublishClient:
         """
         self._received_bytes += len(data)
         if self._handshake is not None:
-            self._out += self._handshake.receive(data)
+            self._out.append(self._handshake.receive(data))
             if not self._handshake.done:
                 return
             data, self._handshake = self._handshake.trailing, None
@@ -82,7 +81,7 @@ class PublishClient:
     def send(self, kind: int, time_ms: int, body: bytes) -> None:
         """Send sound, pictures or data, once `accepted`; times have 32 bits."""
         message = Message(kind, time_ms & 0xFFFFFFFF, self._media_stream, body)
-        self._out += encode(message, _CHUNK_STREAMS[kind], self._chunk_bytes)
+        self._out.append(encode(message, _CHUNK_STREAMS[kind], self._chunk_bytes))
 
     def describe(self, values: Mapping[str, object]) -> None:
         """Tell what the media is (`onMetaData`), once `accepted`."""
@@ -143,10 +142,10 @@ class PublishClient:
     def _command(self, name: str, *values: object, inside: bool = False) -> None:
         stream = self._media_stream if inside else 0
         message = Message(messages.COMMAND, 0, stream, amf0.encode(name, *values))
-        self._out += encode(message, 3, self._chunk_bytes)
+        self._out.append(encode(message, 3, self._chunk_bytes))
 
     def _control(self, message: Message) -> None:
-        self._out += encode(message, 2, self._chunk_bytes)
+        self._out.append(encode(message, 2, self._chunk_bytes))
 
 
 def _words(told: amf0.Value) -> str:
