@@ -5,6 +5,7 @@ The file is a fragmented MP4, so that whatever is whole of it can be played.
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -14,6 +15,7 @@ from telecine.live.model import Ended, Init, Output, Part, SegmentEnd, Targets
 from telecine.live.ports import Broadcasts, RecordingPlace, Shortfall
 from telecine.live.recording_file import File
 from telecine.live.window import Window
+from telecine.live.writing import Writing
 from telecine.storage.local import LocalStore
 from telecine.storage.store import OutOfSpace, StoreError
 
@@ -73,10 +75,11 @@ class Recorder:
 
     async def run(self, event: UUID) -> None:
         """Write files until the event has ended."""
-        async with asyncio.TaskGroup() as group:
-            await self._write(event, group)
+        with Writing() as writing:
+            async with asyncio.TaskGroup() as group:
+                await self._write(event, group, writing)
 
-    async def _write(self, event: UUID, group: asyncio.TaskGroup) -> None:
+    async def _write(self, event: UUID, group: asyncio.TaskGroup, writing: Writing) -> None:
         init, file = await self._left()
         async for output in self._outputs():
             if isinstance(output, Init):
@@ -91,7 +94,7 @@ class Recorder:
                 try:
                     if file is None and isinstance(output, Part):
                         file = await self._open(event, init)
-                    await self._put(output, file)
+                    await self._put(output, file, writing)
                 except StoreError as error:
                     self._give_up(error)
                     if file is not None:
@@ -103,12 +106,12 @@ class Recorder:
         if file is not None:
             await self._close(file)
 
-    async def _put(self, output: Output, file: File | None) -> None:
+    async def _put(self, output: Output, file: File | None, writing: Writing) -> None:
         """Write what an output says, to the file or to its journal. Raises StoreError."""
         journal = self._journal
         if isinstance(output, Part) and file is not None:
             line = b"" if journal is None else journal.part(output)
-            await asyncio.to_thread(file.append, output, line)
+            await writing.do(partial(file.append, output, line))
         elif isinstance(output, Targets) and journal is not None:
             line = journal.promise(output)
             if file is not None:
