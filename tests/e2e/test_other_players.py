@@ -23,11 +23,32 @@ pytestmark = [
     pytest.mark.xdist_group("browser"),
 ]
 
-SECONDS, RATE_HZ = 6, 30
-SHAKA, VIDEO_JS = "5.2.12", "8.24.1"
+SECONDS, RATE_HZ = 16, 30
+HLS, SHAKA, VIDEO_JS = "1.7.4", "5.2.12", "8.24.1"
 VTT = b"WEBVTT\n\n00:00.500 --> 00:03.500\nhello\n"
 
-# Each tells how it is doing by `window.told()`.
+# Each tells how it is doing by `window.told()`, and takes a quality by `window.choose(number)`.
+WITH_HLS = """async (url) => {
+  const video = document.createElement('video');
+  video.muted = true;
+  document.body.append(video);
+  const errors = [];
+  // What it holds stays in its quality, so it holds little.
+  const hls = new Hls({maxBufferLength: 1, maxMaxBufferLength: 1, backBufferLength: 0});
+  window.video = video;
+  window.choose = (number) => { hls.loadLevel = number % hls.levels.length; };
+  hls.on(Hls.Events.ERROR, (_, data) => data.fatal && errors.push(data.details));
+  window.told = () => ({
+    seconds: video.currentTime,
+    frames: video.getVideoPlaybackQuality().totalVideoFrames,
+    heights: hls.levels.map((level) => level.height).sort(),
+    captions: hls.subtitleTracks.map((track) => track.lang),
+    errors,
+  });
+  hls.loadSource(url);
+  hls.attachMedia(video);
+  await video.play();
+}"""
 WITH_SHAKA = """async (url) => {
   const video = document.createElement('video');
   video.muted = true;
@@ -116,6 +137,7 @@ GO = """([seconds, quality]) => {
 }"""
 
 PLAYERS = {
+    "hls.js": (HLS, "dist/hls.min.js", WITH_HLS),
     "shaka-player": (SHAKA, "dist/shaka-player.compiled.js", WITH_SHAKA),
     "video.js": (VIDEO_JS, "dist/video.min.js", WITH_VIDEO_JS),
 }
