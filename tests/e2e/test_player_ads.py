@@ -1,7 +1,10 @@
 """Advertisements come before and between, never instead; pictures all around are looked at."""
 
+import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -11,7 +14,7 @@ from playwright.async_api import Browser, Page, Route, expect
 
 from tests.e2e.embedding import embed, near_browser, page_with, sdk
 from tests.e2e.player_page import becomes, open_with, pixel
-from tests.fixtures.media import barcode_mp4
+from tests.fixtures.media import barcode_mp4, make_clip
 from tests.fixtures.waiting import until
 
 pytestmark = [
@@ -44,8 +47,11 @@ VMAP = f"""<vmap:VMAP xmlns:vmap="http://www.iab.net/videosuite/vmap" version="1
 </vmap:AdSource></vmap:AdBreak></vmap:VMAP>"""
 DOCUMENTS = {
     "vast.xml": VAST,
+    "hanging-file.xml": VAST.replace("/ad.mp4", "/hanging.mp4"),
+    "hanging-wrapper.xml": WRAPPER.replace("/vast.xml", "/hanging.xml"),
     "wrapper.xml": WRAPPER,
     "vmap.xml": VMAP,
+    "hanging-break.xml": VMAP.replace("00:00:01", "start").replace("/vast.xml", "/hanging.xml"),
     "empty.xml": "<VAST/>",
     "broken.xml": "<VAST><Ad>",
 }
@@ -64,11 +70,14 @@ def video_id(wide_video: str) -> str:
 
 
 async def serve_ads(page: Page) -> list[str]:
-    """Answer as an ad server; return what it will be told."""
+    """Answer as an ad server, never to what `hangs`; return what it will be told."""
     told: list[str] = []
 
     async def answer(route: Route) -> None:
         name = route.request.url.removeprefix(f"{ADS}/").partition("?")[0]
+        if name.startswith("hanging."):
+            told.append(name)
+            return
         origin = {"access-control-allow-origin": route.request.headers.get("origin", "*")}
         headers = {**origin, "access-control-allow-credentials": "true"}
         if name.startswith("told/"):
@@ -129,6 +138,83 @@ async def test_a_failing_tag_never_keeps_the_viewer(
     await serve_ads(page)
     await page.goto(f"{api.base_url}/vod/{video_id}?muted=true#autoplay;{asking_for(name)}")
     await becomes(page, "window.telecinePlayer?.video.currentTime > 0.5")
+
+
+@pytest.mark.parametrize(
+    ("name", "hangs", "errors"),
+    [
+        ("hanging.xml", "hanging.xml", []),
+        ("hanging-wrapper.xml", "hanging.xml", []),
+        ("hanging-break.xml", "hanging.xml", []),
+        ("hanging-file.xml", "hanging.mp4", ["error-402"]),
+    ],
+)
+async def test_a_server_that_does_not_answer_is_waited_for_in_bounds(
+    page: Page, api: httpx.Client, video_id: str, name: str, hangs: str, errors: list[str]
+) -> None:
+    told = await serve_ads(page)
+    await page.goto(f"{api.base_url}/vod/{video_id}?muted=true#autoplay;{asking_for(name)}")
+    await has_been_told(told, hangs)
+    assert await page.evaluate("window.telecinePlayer.video.currentTime") == 0, "it comes first"
+    await becomes(page, "window.telecinePlayer.video.currentTime > 0.5")
+    await has_been_told(told, *errors)
+    assert told == [hangs, *errors], "nothing was shown"
+    await expect(page.locator(".ad")).to_have_count(0)
+    await expect(page.locator(".bar")).to_be_visible()
+
+
+async def test_an_advertisement_that_stops_on_its_way_is_left(
+    page: Page, api: httpx.Client, video_id: str
+) -> None:
+    """Half of its file comes, and then nothing more."""
+    told = await serve_ads(page)
+    async with half_of(moov_first()) as url:
+        vast = VAST.replace(f"{ADS}/ad.mp4", url)
+        await page.route(f"{ADS}/half.xml", vast_of(vast))
+        await page.goto(
+            f"{api.base_url}/vod/{video_id}?muted=true#autoplay;{asking_for('half.xml')}"
+        )
+        await has_been_told(told, "impression", "start", "error-402")
+        await becomes(page, "window.telecinePlayer.video.currentTime > 0.5")
+        await expect(page.locator(".ad")).to_have_count(0)
+        assert "complete" not in told
+
+
+def moov_first() -> Path:
+    """Return an advertisement that can be played while it arrives: most of it is its end."""
+    return make_clip(
+        "ad.mp4",
+        *("-f", "lavfi", "-i", "testsrc2=size=320x180:rate=30:duration=20"),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "30"),
+        *("-b:v", "2M", "-movflags", "+faststart"),
+    )
+
+
+@asynccontextmanager
+async def half_of(path: Path) -> AsyncIterator[str]:
+    """Serve a file to whoever asks: the first part of it, and then nothing."""
+    data = path.read_bytes()
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: video/mp4\r\ncontent-length: %d\r\n\r\n" % len(data)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(head + data[: len(data) // 8])
+        with suppress(ConnectionError):
+            await reader.read()  # until the browser leaves
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/ad.mp4"
+
+
+def vast_of(document: str) -> Callable[[Route], Awaitable[None]]:
+    async def answer(route: Route) -> None:
+        origin = {"access-control-allow-origin": route.request.headers.get("origin", "*")}
+        headers = {**origin, "access-control-allow-credentials": "true"}
+        await route.fulfill(body=document, content_type="text/xml", headers=headers)
+
+    return answer
 
 
 async def test_a_break_in_the_middle_is_no_pause_of_the_viewer(

@@ -1,7 +1,7 @@
 import { errorUrls, parseVast, unwrap, type Ad } from './vast';
 
 /** Who does not answer by then is not waited for: the video is what people came for. */
-const PATIENCE_MS = 5000;
+export const PATIENCE_MS = 5000;
 const MOST_WRAPPERS = 5;
 
 /** Why there is no advertisement, by the codes of VAST (4.2, section 2.3.6.3). */
@@ -15,10 +15,13 @@ export class AdError extends Error {
 }
 
 /** Fetches an XML document of somebody else's; returns its root. Throws AdError. */
-export async function fetchXml(url: string, errors: readonly string[]): Promise<Element> {
+export async function fetchXml(
+  url: string,
+  errors: readonly string[],
+  signal = AbortSignal.timeout(PATIENCE_MS),
+): Promise<Element> {
   let text: string;
   try {
-    const signal = AbortSignal.timeout(PATIENCE_MS);
     const answer = await fetch(url, { credentials: 'include', signal });
     if (!answer.ok) throw new AdError(301, errors);
     text = await answer.text();
@@ -35,13 +38,15 @@ export async function fetchXml(url: string, errors: readonly string[]): Promise<
 export async function findAd(source: string | Element): Promise<Ad> {
   const wrappers: Ad[] = [];
   const errors = () => wrappers.flatMap((ad) => ad.errors);
-  let root = typeof source === 'string' ? await fetchXml(source, []) : source;
+  // Of all that lead to it together: viewers do not count how many there are.
+  const signal = AbortSignal.timeout(PATIENCE_MS);
+  let root = typeof source === 'string' ? await fetchXml(source, [], signal) : source;
   for (;;) {
     const ad = parseVast(root);
     if (ad === null) throw new AdError(303, [...errors(), ...errorUrls(root)]);
     if (ad.wrapped === null) return unwrap(wrappers, ad);
     wrappers.push(ad);
     if (wrappers.length > MOST_WRAPPERS) throw new AdError(302, errors());
-    root = await fetchXml(ad.wrapped, errors());
+    root = await fetchXml(ad.wrapped, errors(), signal);
   }
 }

@@ -1,10 +1,8 @@
 import { element } from '../elements';
-import { AdError } from './fetching';
+import { AdError, PATIENCE_MS } from './fetching';
 import { chooseFile, fillMacros, type Ad } from './vast';
 
 const QUARTILES = ['firstQuartile', 'midpoint', 'thirdQuartile'] as const;
-/** A file that does not begin by then is left. */
-const PATIENCE_MS = 5000;
 
 /** Asks for tracking URLs, as nobody waits for their answers. */
 export function track(urls: readonly string[], values: Record<string, string> = {}): void {
@@ -23,6 +21,8 @@ export class AdView {
   private readonly left = element('span', 'ad__left');
   private readonly root: HTMLElement;
   private told = 0;
+  private stallTimer: number | undefined;
+  private onStall: () => void = () => undefined;
   private end: () => void = () => undefined;
 
   constructor(
@@ -66,6 +66,7 @@ export class AdView {
     try {
       await this.run();
     } finally {
+      window.clearTimeout(this.stallTimer);
       this.video.pause();
       this.video.removeAttribute('src');
       this.root.remove();
@@ -90,9 +91,13 @@ export class AdView {
         resolve();
       });
       this.video.addEventListener('error', () => reject(new AdError(400, this.ad.errors)));
-      const timer = window.setTimeout(() => reject(new AdError(402, this.ad.errors)), PATIENCE_MS);
-      this.video.addEventListener('playing', () => window.clearTimeout(timer), { once: true });
+      // A file that does not begin, or does not go on, is left.
+      this.onStall = () => reject(new AdError(402, this.ad.errors));
+      this.video.addEventListener('timeupdate', () => this.expectMore());
+      this.video.addEventListener('play', () => this.expectMore());
+      this.video.addEventListener('pause', () => window.clearTimeout(this.stallTimer));
     });
+    this.expectMore();
     // Where sound is refused, it plays without, as the content would.
     const begun = this.video.play().catch(() => {
       this.video.muted = true;
@@ -101,6 +106,11 @@ export class AdView {
     begun.then(() => this.begin()).catch(() => undefined); // `ended` tells why
     this.refresh();
     await ended;
+  }
+
+  private expectMore(): void {
+    window.clearTimeout(this.stallTimer);
+    this.stallTimer = window.setTimeout(() => this.onStall(), PATIENCE_MS);
   }
 
   private begin(): void {
