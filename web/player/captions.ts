@@ -5,6 +5,8 @@ export const OFF = -1;
 
 /** Where people who always want captions say so, for all videos of this site. */
 const PREFERENCE = 'telecine-captions';
+/** What is there in place of a language if somebody never wants any. */
+const NEVER = 'off';
 
 /**
  * The captions of the media and what is drawn of them.
@@ -17,18 +19,21 @@ const PREFERENCE = 'telecine-captions';
 export class Captions extends EventTarget {
   readonly root = element('div', 'captions');
   private track: TextTrack | null = null;
-  /** Whether captions are wanted: by the URL, by the embedding page, by the viewer. */
-  private wanted: boolean;
+  /**
+   * Whether captions are wanted: by the URL, by the embedding page, by the viewer. Null:
+   * nobody has said so, and those that are the default of the video are on.
+   */
+  private wanted: boolean | null;
 
   constructor(private readonly player: Player) {
     super();
     const { video } = player;
-    this.wanted = player.options.showSubtitles || remembered() !== null;
+    this.wanted = this.wish();
     this.root.setAttribute('aria-hidden', 'true'); // the sound says the same
     video.textTracks.addEventListener('addtrack', () => this.refresh());
     video.textTracks.addEventListener('removetrack', () => this.refresh());
     player.addEventListener('mediachange', () => {
-      this.wanted = player.options.showSubtitles || remembered() !== null;
+      this.wanted = this.wish();
       this.refresh();
     });
     // Phones of Apple fill the screen with the video alone, and draw its captions.
@@ -56,7 +61,7 @@ export class Captions extends EventTarget {
   choose(index: number, { remember = false } = {}): void {
     const track = this.tracks[index] ?? null;
     this.wanted = track !== null;
-    if (remember) rememberLanguage(track?.language ?? null);
+    if (remember) rememberChoice(track?.language ?? NEVER);
     this.draw(track);
   }
 
@@ -66,18 +71,32 @@ export class Captions extends EventTarget {
     this.draw(on ? (this.track ?? this.best()) : null);
   }
 
+  /** What was said before there was anything to see. */
+  private wish(): boolean | null {
+    const { showSubtitles } = this.player.options;
+    const choice = remembered();
+    if (showSubtitles === true || choice === null) return showSubtitles;
+    return choice !== NEVER;
+  }
+
+  /** The track that is the default of the video. */
+  private get marked(): TextTrack | null {
+    const { hls } = this.player;
+    return hls?.subtitleTracks.find((track) => track.default)?.trackNode?.track ?? null;
+  }
+
   private best(): TextTrack | null {
     const { tracks } = this;
     const inLanguage = (wanted: string | null) =>
       tracks.find(({ language }) => language.split('-')[0] === wanted?.split('-')[0]);
-    const marked = this.player.hls?.subtitleTracks.find((track) => track.default)?.trackNode?.track;
     const fitting = [remembered(), ...navigator.languages].map(inLanguage);
-    return fitting[0] ?? marked ?? fitting.find((track) => track !== undefined) ?? tracks[0] ?? null;
+    return fitting[0] ?? this.marked ?? fitting.find((track) => track !== undefined) ?? tracks[0] ?? null;
   }
 
   private refresh(): void {
     if (this.track !== null && !this.tracks.includes(this.track)) this.track = null;
-    this.draw(this.wanted ? (this.track ?? this.best()) : null);
+    const fitting = this.wanted === null ? this.marked : this.best();
+    this.draw(this.wanted === false ? null : (this.track ?? fitting));
   }
 
   private draw(track: TextTrack | null): void {
@@ -129,10 +148,9 @@ function remembered(): string | null {
   }
 }
 
-function rememberLanguage(language: string | null): void {
+function rememberChoice(choice: string): void {
   try {
-    if (language === null) localStorage.removeItem(PREFERENCE);
-    else localStorage.setItem(PREFERENCE, language);
+    localStorage.setItem(PREFERENCE, choice);
   } catch {
     // As above: the choice then lasts as long as the page.
   }

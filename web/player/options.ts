@@ -7,7 +7,8 @@ export interface Options {
   hideTitle: boolean;
   hidePoster: boolean;
   chromeless: boolean;
-  showSubtitles: boolean;
+  /** Null: the page says nothing of captions, and those that are the default are on. */
+  showSubtitles: boolean | null;
   hotkeys: boolean;
   /** The embedding page wants to control the player by messages. */
   api: boolean;
@@ -36,7 +37,6 @@ const QUERY_FLAGS: ReadonlySet<string> = new Set<Flag>([
   'hideTitle',
   'hidePoster',
   'chromeless',
-  'showSubtitles',
 ]);
 
 const FRAGMENT_FLAGS: ReadonlyMap<string, Flag> = new Map([
@@ -48,7 +48,6 @@ const FRAGMENT_FLAGS: ReadonlyMap<string, Flag> = new Map([
   ['hide-title', 'hideTitle'],
   ['hide-poster', 'hidePoster'],
   ['chromeless', 'chromeless'],
-  ['show-subtitles', 'showSubtitles'],
   ['hotkeys', 'hotkeys'],
 ]);
 
@@ -67,7 +66,7 @@ export function parseOptions(search: string, fragment: string): Options {
     hideTitle: false,
     hidePoster: false,
     chromeless: false,
-    showSubtitles: false,
+    showSubtitles: null,
     hotkeys: true,
     api: false,
     startS: null,
@@ -89,6 +88,7 @@ function readQuery(options: Options, search: string): void {
   for (const [name, value] of new URLSearchParams(search)) {
     const metadataKey = /^metadata\[(.+)\]$/.exec(name)?.[1];
     if (QUERY_FLAGS.has(name)) options[name as Flag] = isOn(value);
+    else if (name === 'showSubtitles') options.showSubtitles = isOn(value);
     else if (metadataKey !== undefined) options.metadata[metadataKey] = value;
     else if (name === 'avh' && value !== '') options.session = value;
   }
@@ -106,6 +106,9 @@ function readItem(options: Options, item: string): void {
   switch (name) {
     case 't':
       [options.startS, options.endS] = readSequence(value);
+      break;
+    case 'show-subtitles':
+      options.showSubtitles = isOn(value);
       break;
     case 'min-quality':
       options.minQualityPx = readPositive(value);
