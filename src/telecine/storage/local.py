@@ -223,8 +223,11 @@ class LocalStore:
     def check_room(self) -> None:
         """Raise OutOfSpace where only the reserve is left."""
         with _errors("the store"):
-            self._make_root()
-            _check_room(self.root, self._reserve_bytes)
+            try:
+                _check_room(self.root, self._reserve_bytes)
+            except FileNotFoundError:
+                self._make_root()
+                _check_room(self.root, self._reserve_bytes)
 
     def _make_root(self) -> None:
         """Make the folder of all objects, and its name durable: they are lost without it."""

@@ -21,6 +21,7 @@ MAX_PENDING_BYTES = 12 << 20
 _EXTENDED = 0xFFFFFF
 _TRACKS = frozenset({messages.AUDIO, messages.VIDEO})
 _HEADER_BYTES = (11, 7, 3, 0)
+_LONGEST_HEADER_BYTES = 12
 _FULL_HEADER = struct.Struct(">II")  # of a chunk, up to the message stream
 
 
@@ -81,14 +82,14 @@ class ChunkReader:
         0: it is not, or something about it is rare; then nothing is done. It does in one go
         what `_read_header` and `_read_body` do, for this is what most time is spent with.
         """
-        form, stream = data[at] >> 6, self._streams.get(data[at] & 63)
-        begin = at + _HEADER_BYTES[form] + 1
-        if stream is None or form == 3 or stream.body is not None or end < begin:
+        if end - at < _LONGEST_HEADER_BYTES:
             return 0
-        time, length, kind = int.from_bytes(data[at + 1 : at + 4]), stream.length, stream.kind
-        if form < 2:
-            length, kind = int.from_bytes(data[at + 4 : at + 7]), data[at + 7]
-        size = self._chunk_bytes
+        first, second = _FULL_HEADER.unpack_from(data, at)
+        form, time, stream = first >> 30, first & 0xFFFFFF, self._streams.get(first >> 24 & 63)
+        if stream is None or form == 3 or stream.body is not None:
+            return 0
+        length, kind = (second >> 8, second & 0xFF) if form < 2 else (stream.length, stream.kind)
+        begin, size = at + 1 + _HEADER_BYTES[form], self._chunk_bytes
         further = (length - 1) // size if length > size else 0
         stop = begin + length + further
         if stop > end or time == _EXTENDED or kind not in _TRACKS or length > MAX_MEDIA_BYTES:
