@@ -60,6 +60,12 @@ async def test_a_really_full_disk(local: LocalStore) -> None:
         await local.put("a", b"x")
 
 
+def test_room_can_be_asked_for_before_there_is_a_folder(tmp_path: Path) -> None:
+    LocalStore(tmp_path / "roomy", 1).check_room()
+    with pytest.raises(OutOfSpace, match="reserve"):
+        LocalStore(tmp_path / "full", 1 << 62).check_room()
+
+
 async def test_the_reserve_is_not_used(tmp_path: Path) -> None:
     roomy = LocalStore(tmp_path / "store", 1)
     await roomy.put("a", b"old")
