@@ -15,7 +15,7 @@ import httpx
 import psycopg
 
 from first_segment import BOUNDARY, Body
-from measure import CACHE, make_source, percentile
+from measure import CACHE, RawFfmpeg, make_source, percentile
 from serving import Telecine, folder, machine, serving
 from telecine.ffmpeg.binary import find_ffmpeg
 
@@ -108,11 +108,14 @@ def main() -> None:
         with httpx.Client(base_url=telecine.base_url, auth=auth, timeout=120) as client:
             for name, path, quality in films:
                 run(client, path, quality, Times())
-                times = Times()
+                times, raw, bare = Times(), RawFfmpeg(path, quality), list[float]()
                 for _ in range(chosen.runs):
                     rest(telecine)
+                    bare.append(raw.run(0, 8 if path == copied else 2))
                     run(client, path, quality, times)
                 times.show(f"{name}, {quality}")
+                p50, p95 = (percentile(bare, share) for share in (0.5, 0.95))
+                print(f"{'raw ffmpeg, the segment alone':28} p50 {p50:5.2f} s  p95 {p95:5.2f} s")
     print(machine())
 
 

@@ -1,12 +1,19 @@
 """What the benchmarks share: CPU times, medians, a source that looks like a camera's."""
 
+import asyncio
 import resource
 import statistics
 import subprocess
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from telecine.ffmpeg.binary import find_ffmpeg
+from telecine.ffmpeg.runner import Runner
+from telecine.pipeline import encoders
+from telecine.pipeline.plan import PlanOptions, plan
+from telecine.pipeline.probe import probe
+from telecine.storage.spool import LocalFile
 
 CACHE = Path(__file__).parent / ".cache"
 
@@ -29,6 +36,29 @@ def percentile(values: Sequence[float], share: float) -> float:
     """Return the value below which `share` (0 to 1) of the values lie."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, round(share * (len(ordered) - 1)))]
+
+
+class RawFfmpeg:
+    """What encodes a stretch of a file with the settings of a quality, and nothing else."""
+
+    def __init__(self, path: Path, quality: str) -> None:
+        runner, source = Runner(find_ffmpeg(None), "required"), LocalFile(path, path.stat().st_size)
+        probed = asyncio.run(probe(runner, source, path.name))
+        self._path = path
+        self._rendition = plan(probed.probe, PlanOptions(passthrough=False)).rendition(quality)
+
+    def run(self, start_s: float, seconds: float, out: str = "/dev/null") -> float:
+        """Encode; return the time that took, in seconds."""
+        size = f"{self._rendition.width_px}:{self._rendition.height_px}"
+        begun_s = time.perf_counter()
+        subprocess.run(
+            [str(find_ffmpeg(None)), "-v", "error", "-nostdin", "-y", "-ss", f"{start_s:.6f}",
+             "-threads", "2", "-i", str(self._path), "-t", f"{seconds:.6f}", "-an",
+             "-vf", f"scale={size}:flags=bicubic,format=yuv420p", "-filter_threads", "1",
+             *encoders.settings(self._rendition), "-f", "mp4", out],
+            check=True,
+        )  # fmt: skip
+        return time.perf_counter() - begun_s
 
 
 def make_source(

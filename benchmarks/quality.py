@@ -27,7 +27,7 @@ from pathlib import Path
 
 import numpy as np
 
-from measure import make_source, median, used_cpu_s
+from measure import RawFfmpeg, make_source, median, used_cpu_s
 from telecine.ffmpeg.binary import find_ffmpeg
 from telecine.ffmpeg.runner import Runner
 from telecine.pipeline import encoders
@@ -190,33 +190,29 @@ def compare_caps(clips: Iterator[Clip], folder: Path) -> None:
     print(f"mean: bits {np.mean(shares):.3f}", flush=True)
 
 
-async def compare_jit(seconds: int, segments: int, folder: Path) -> None:
+def compare_jit(seconds: int, segments: int, folder: Path) -> None:
     """Print the processor time of single segments over that of raw ffmpeg, in pairs."""
     path = make_source(seconds, "1920x1080")
     runner, source = Runner(find_ffmpeg(None), "required"), LocalFile(path, path.stat().st_size)
-    probed = await probe(runner, source, path.name)
+    probed = asyncio.run(probe(runner, source, path.name))
     samples = None
     if probed.sample_index is not None:
         samples = SampleIndex.from_bytes(memoryview(probed.sample_index))
     wanted = plan(probed.probe, PlanOptions(passthrough=False))
     for name in ("240p", "720p"):
-        rendition = wanted.rendition(name)
+        raw = RawFfmpeg(path, name)
         ratios = []
         for segment in range(1, min(wanted.segments - 1, 1 + segments)):
             first, end = wanted.segment_frames(segment)
             before_s = used_cpu_s()
-            await encode_chunk(
+            one = encode_chunk(
                 runner, source, samples, probed.probe, wanted, [name], segment, segment + 1
             )
+            asyncio.run(one)
             ours_s = used_cpu_s() - before_s
             before_s = used_cpu_s()
             rate = wanted.frame_rate
-            size = f"{rendition.width_px}:{rendition.height_px}"
-            ffmpeg("-v", "error", "-ss", f"{float(first / rate):.6f}", "-threads", "2",
-                   "-i", str(path), "-t", f"{float((end - first) / rate):.6f}", "-an",
-                   "-vf", f"scale={size}:flags=bicubic,format=yuv420p", "-filter_threads", "1",
-                   *encoders.settings(rendition), "-threads", "2", "-g", "9999",
-                   "-f", "mp4", str(folder / "raw.mp4"))  # fmt: skip
+            raw.run(float(first / rate), float((end - first) / rate), str(folder / "raw.mp4"))
             ratios.append(ours_s / (used_cpu_s() - before_s))
         told = " ".join(f"{ratio:.2f}" for ratio in ratios)
         print(f"JIT {name}: CPU {median(ratios):.3f} of raw ffmpeg, pairs {told}", flush=True)
@@ -251,7 +247,7 @@ def main() -> None:
         if "caps" in chosen.what:
             compare_caps(clips(), folder)
         if "jit" in chosen.what:
-            asyncio.run(compare_jit(20, chosen.segments, folder))
+            compare_jit(20, chosen.segments, folder)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """Seeks into parts of a film that nobody has encoded: what a viewer waits for.
 
 A 1080p film is uploaded to a running Telecine whose ladder has just begun, and is held back.
-Viewers then ask for segments at random places, each for another one; the first byte and the
-last one of every answer are timed. With several viewers the time is compared with one
-viewer's, times viewers per core. At last the ladder goes on beside four of them.
+Viewers then ask for segments at random places, each for another one; each answer is timed to
+its last byte, and so is raw ffmpeg, which encodes as long a piece with the same settings. With
+several viewers the time is compared with one viewer's, times viewers per core. At last the
+ladder goes on beside four of them.
 """
 
 import argparse
@@ -15,23 +16,21 @@ from dataclasses import dataclass, field
 import httpx
 import psycopg
 
-from measure import make_source, percentile
+from measure import RawFfmpeg, make_source, percentile
 from serving import Telecine, folder, machine, serving
 
 
 @dataclass
 class Times:
-    """Seconds from the request to the first and to the last byte, and refusals."""
+    """Seconds from the request to the last byte, and refusals."""
 
-    first_s: list[float] = field(default_factory=list)
     last_s: list[float] = field(default_factory=list)
     refused: int = 0
 
     def show(self, name: str) -> None:
         """Print one line."""
         p50, p95 = (percentile(self.last_s, share) for share in (0.5, 0.95))
-        first = percentile(self.first_s, 0.95)
-        print(f"{name:24} p50 {p50:5.2f} s  p95 {p95:5.2f} s  (first byte p95 {first:5.2f} s)  "
+        print(f"{name:24} p50 {p50:5.2f} s  p95 {p95:5.2f} s  "
               f"{len(self.last_s)} segments, {self.refused} refused")  # fmt: skip
 
 
@@ -42,9 +41,9 @@ class Film:
         self._auth = (telecine.key, "")
         self._base_url = telecine.base_url
         self._random = random.Random(seed)
-        path = make_source(seconds, "1920x1080", gop=60, bit_rate="2800k")
-        with self.client() as client, path.open("rb") as file:
-            video = client.post("/videos", json={"title": path.name}).raise_for_status().json()
+        self.path = make_source(seconds, "1920x1080", gop=60, bit_rate="2800k")
+        with self.client() as client, self.path.open("rb") as file:
+            video = client.post("/videos", json={"title": self.path.name}).raise_for_status().json()
             self.id = video["videoId"]
             url = f"/videos/{self.id}/source"
             client.post(url, files={"file": file}).raise_for_status()
@@ -71,10 +70,7 @@ class Film:
                     time.sleep(float(reply.headers["retry-after"]))
                     continue
                 reply.raise_for_status()
-                first_s = None
-                for _ in reply.iter_bytes():
-                    first_s = first_s or time.perf_counter() - begun_s
-            times.first_s.append(first_s or 0.0)
+                reply.read()
             times.last_s.append(time.perf_counter() - begun_s)
             return
 
@@ -134,7 +130,15 @@ def main() -> None:
         film = Film(telecine, chosen.seconds, chosen.seed)
         hold_ladder(telecine)
         for quality in ("720p", "240p"):
-            watch(film, quality, 1, chosen.seeks).show(f"{quality}, 1 viewer")
+            alone = watch(film, quality, 1, chosen.seeks)
+            alone.show(f"{quality}, 1 viewer")
+            raw, every_s = RawFfmpeg(film.path, quality), chosen.seconds / (chosen.seeks + 1)
+            bare = Times()
+            for number in range(1, chosen.seeks + 1):
+                bare.last_s.append(raw.run(number * every_s // 4 * 4, 4))
+            bare.show("raw ffmpeg, four seconds")
+            shares = [percentile(alone.last_s, p) / percentile(bare.last_s, p) for p in (0.5, 0.95)]
+            print(f"viewer / raw ffmpeg: p50 {shares[0]:.2f}, p95 {shares[1]:.2f}")
         seeks = max(4, chosen.seeks // 2)
         for viewers in (2, 4):
             idle = watch(film, "240p", viewers, seeks)
