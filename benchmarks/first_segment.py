@@ -5,7 +5,9 @@ master, a variant and its first segment until they are there.
 """
 
 import argparse
+import contextlib
 import re
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +15,7 @@ from pathlib import Path
 import httpx
 
 from measure import make_source, percentile
-from serving import cpu_s, family, folder, machine, serving
+from serving import cpu_s, family, folder, machine, name_of, pss_mib, serving
 
 _PAUSE_S = 1.0
 """Uploads of people do not follow each other without a pause."""
@@ -70,6 +72,36 @@ def run(client: httpx.Client, path: Path) -> float:
     return elapsed_s
 
 
+class Peaks:
+    """The most memory that each process had while a block ran, in MiB.
+
+    Pages that processes share are counted by their share. Looking costs time: nothing is
+    timed meanwhile.
+    """
+
+    def __init__(self, root: int) -> None:
+        self.mib: dict[str, float] = {}
+        self._root = root
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    def __enter__(self) -> "Peaks":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._over.wait(0.01):
+            for pid in family(self._root):
+                with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                    name = "probe" if "probe_program" in name_of(pid) else name_of(pid)
+                    if name.partition("-")[0] in ("api", "worker", "probe"):
+                        self.mib[name] = max(self.mib.get(name, 0), pss_mib(pid))
+
+
 def main() -> None:
     """Measure a minute, and two hours at a low rate: key frames every 2 s, and every 10 s."""
     options = argparse.ArgumentParser(description=__doc__)
@@ -98,6 +130,10 @@ def main() -> None:
                 f"{percentile(times_s, 0.5):.3f} s, p95 {percentile(times_s, 0.95):.3f} s, max "
                 f"{max(times_s):.3f} s, at least {used_s:.2f} s of CPU"
             )
+            with Peaks(telecine.pid) as peaks:
+                run(client, path)
+            told = ", ".join(f"{kind} {mib:.0f} MiB" for kind, mib in sorted(peaks.mib.items()))
+            print(f"  memory at most: {told}", flush=True)
     print(machine())
 
 

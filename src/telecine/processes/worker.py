@@ -38,6 +38,7 @@ from telecine.pipeline.trial import obstacle
 from telecine.processes import control, ingest, sweeping
 from telecine.processes.control import Briefing, Child
 from telecine.processes.measuring import Backlog
+from telecine.processes.memory import give_back_large_blocks
 from telecine.processes.secrets import sealer
 from telecine.settings import Settings, usable_cores
 from telecine.storage.open import open_store
@@ -210,6 +211,7 @@ async def work(child: Child, briefing: Briefing) -> None:
 
 def main(arguments: Sequence[str]) -> None:
     """Run this process."""
+    give_back_large_blocks()
     child = control.join(arguments)
     with suppress(asyncio.CancelledError):  # ended before it had anything to do
         uvloop.run(work(child, child.wait_for_briefing()))

@@ -36,6 +36,7 @@ from telecine.storage.store import Store
 log = structlog.get_logger()
 
 _ASSETS_KEPT = 16
+_BYTES_KEPT = 24 << 20  # of their sample indexes: 2 h of MP4 have 13 MB of it
 _TELL_EVERY_S = 2.0
 _REASON_CHARACTERS = 2000
 
@@ -48,6 +49,7 @@ class Material:
     probe: Probe
     samples: SampleIndex | None
     watermarks: tuple[bytes, ...] = ()  # the pictures of the plan's, PNG
+    index_bytes: int = 0  # of the stored object that `samples` is a view of
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,21 +131,28 @@ class Bench:
             probe = probe_from_json(
                 await self.store.read(objects.probe_key(asset.prefix, asset.revision))
             )
-            samples = None
+            samples, index_bytes = None, 0
             if probe.indexed:
                 key = objects.samples_key(asset.prefix, asset.revision)
                 data = await self.store.read(key)
-                samples = SampleIndex.from_bytes(memoryview(data))
+                samples, index_bytes = SampleIndex.from_bytes(memoryview(data)), len(data)
             watermarks = [
                 await self.store.read(stored["key"])
                 for stored in asset.options.get("watermarks", ())
             ]
-            kept = Material(plan, probe, samples, tuple(watermarks))
+            kept = Material(plan, probe, samples, tuple(watermarks), index_bytes)
             self._materials[known] = kept
-            while len(self._materials) > _ASSETS_KEPT:
-                self._materials.popitem(last=False)
+            self._forget_some()
         self._materials.move_to_end(known)
         return kept
+
+    def _forget_some(self) -> None:
+        """Keep what was used last: one in any case, and more while they are few and small."""
+        while len(self._materials) > 1 and (
+            len(self._materials) > _ASSETS_KEPT
+            or sum(each.index_bytes for each in self._materials.values()) > _BYTES_KEPT
+        ):
+            self._materials.popitem(last=False)
 
     @asynccontextmanager
     async def step(self, asset: Asset, name: str) -> AsyncIterator[dict[str, Any]]:
