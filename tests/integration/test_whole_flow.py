@@ -304,6 +304,12 @@ async def test_there_is_a_thumbnail(shown: Shown) -> None:
 
 
 async def test_the_report_finds_every_promise_kept(shown: Shown) -> None:
+    async def there() -> bool:
+        return shown.customer.written_report(shown.video_id) is not None
+
+    await until(there)  # nobody asked for it
+    unasked = shown.customer.written_report(shown.video_id) or {}
+    assert (unasked["passed"], unasked["compared"]) == (True, False)
     report = await shown.customer.report(shown.video_id, compared=True)
     assert {row["name"] for row in report["renditions"]} == {"240p", "360p", "audio"}
     broken = [
@@ -317,6 +323,8 @@ async def test_the_report_finds_every_promise_kept(shown: Shown) -> None:
     for row in report["renditions"]:
         encoded = row["name"] == "240p" or (row["name"] == "360p" and shown.clip.suffix == ".mkv")
         assert len(row["comparisons"]) == (3 if encoded else 0)
+        (sampled,) = [each for each in unasked["renditions"] if each["name"] == row["name"]]
+        assert [each["frames"] for each in sampled["comparisons"]] == ([30] if encoded else [])
         assert (row["remark"] is None) is encoded
         for each in row["comparisons"]:
             assert each["vmaf"] > 80
