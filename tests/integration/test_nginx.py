@@ -202,6 +202,31 @@ async def test_a_head_through_the_cache_uses_no_token_up(
             assert (await viewer.get(path)).status_code == 200
 
 
+async def test_what_was_public_is_purged_as_its_page_says(
+    cache: str, telecine_server: TelecineServer, tmp_path: Path
+) -> None:
+    page = (ROOT / "docs" / "operations" / "behind-a-proxy.md").read_text()
+    told = re.search(r"^grep -rlaE .*/var/cache/nginx/telecine.*$", page, re.MULTILINE)
+    assert told is not None
+    with Customer(telecine_server) as customer:
+        ids = [customer.upload(barcode_mp4(frames=60)) for _ in range(2)]
+        for video_id in ids:
+            await finished(customer, video_id)
+        async with httpx.AsyncClient(base_url=cache, timeout=PATIENCE_S, trust_env=False) as viewer:
+            segments = [f"/vod/{video_id}/hls/240p/1-0.m4s" for video_id in ids]
+            for path in segments:
+                (await viewer.get(path)).raise_for_status()
+            customer.http.patch(f"/videos/{ids[0]}", json={"public": False})
+            await everywhere(lambda: customer.get(ids[0], "hls/240p/1-0.m4s").status_code == 404)
+            assert (await viewer.get(segments[0])).headers["x-cache"] == "HIT", "as the page says"
+            command = told[0].replace("VIDEO_ID", ids[0])
+            command = command.replace("/var/cache/nginx/telecine", str(tmp_path / "cache"))
+            shell = await asyncio.create_subprocess_exec("sh", "-c", command)
+            assert await shell.wait() == 0
+            assert (await viewer.get(segments[0])).status_code == 404
+            assert (await viewer.get(segments[1])).headers["x-cache"] == "HIT"
+
+
 async def test_changes_show_at_once_through_the_cache(
     cache: str, telecine_server: TelecineServer
 ) -> None:
