@@ -174,7 +174,7 @@ class _Camera:
         """Take one of the pictures that were looked at: what is decoded is the same."""
         given = argv.whole_input(self.video, self.container, 0)
         steps = [*sampling.steps(given, self.plan), f"select='eq(n,{number})'"]
-        return self._argv(given, _decoded(sampling), steps)
+        return self._argv(given, _decoded(sampling, self.video), steps)
 
     def small(self, sampling: _Sampling) -> list[str]:
         """Return the arguments that write small grey pictures, one after the other."""
@@ -186,7 +186,7 @@ class _Camera:
             "format=gray",
         ]
         return [
-            *self._input(given, _decoded(sampling)),
+            *self._input(given, _decoded(sampling, self.video)),
             "-filter_complex_threads", "1",
             "-filter_complex", f"[{argv.stream(given)}]{','.join(steps)}[o0]",
             "-map", "[o0]",
@@ -280,5 +280,13 @@ async def still_of_piece(
     return bytes(picture)
 
 
-def _decoded(sampling: _Sampling) -> list[str]:
-    return ["-skip_frame", "nokey"] if sampling.keys_only else []
+def _decoded(sampling: _Sampling, video: VideoTrack) -> list[str]:
+    """Return the options that keep from the decoder what is not looked at."""
+    if not sampling.keys_only:
+        return []
+    # Before the decoder, for not all decoders heed `-skip_frame`.
+    dropped = "not(key)"
+    if len(video.key_frames) == video.frames:
+        step = max(1, round(sampling.every_s * video.frame_rate))
+        dropped = f"gt(mod(n,{step}),0)"
+    return ["-bsf:v", f"noise=drop='{dropped}'"]

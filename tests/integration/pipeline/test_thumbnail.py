@@ -85,9 +85,10 @@ OPENINGS = {
 }
 KEYS = ("-g", "30", "-bf", "3", "-sc_threshold", "0")
 NO_KEYS = ("-g", "999", "-bf", "3", "-sc_threshold", "0")
+ALL_KEYS = ("-g", "1", "-bf", "0")
 
 
-@pytest.mark.parametrize("keys", [KEYS, NO_KEYS], ids=["keys", "one key"])
+@pytest.mark.parametrize("keys", [KEYS, NO_KEYS, ALL_KEYS], ids=["keys", "one key", "all keys"])
 @pytest.mark.parametrize("opening", OPENINGS)
 async def test_an_opening_without_anything_to_see_is_passed_over(
     runner: Runner, opening: str, keys: tuple[str, ...], tmp_path: Path
