@@ -1,15 +1,18 @@
 """Players of others on the same URLs, as their makers publish them, on a page of another site."""
 
+import io
 import random
 import statistics
 
 import httpx
 import pytest
+from PIL import Image
 from playwright.async_api import Page
 
 from tests.contract import packages
 from tests.e2e.conftest import Upload
 from tests.e2e.embedding import near_browser, page_with
+from tests.e2e.player_page import becomes
 from tests.e2e.watching import MOST_PICTURES
 from tests.fixtures.customer import everywhere
 from tests.fixtures.media import barcode_mp4
@@ -25,7 +28,7 @@ pytestmark = [
 
 SECONDS, RATE_HZ = 16, 30
 HLS, SHAKA, VIDEO_JS = "1.7.4", "5.2.12", "8.24.1"
-VTT = b"WEBVTT\n\n00:00.500 --> 00:03.500\nhello\n"
+VTT = b"WEBVTT\n\n00:00.500 --> 00:03.500\nhello\n\n00:04.000 --> 00:06.000\nMMMMMMMM\n"
 
 # Each tells how it is doing by `window.told()`, and takes a quality by `window.choose(number)`.
 WITH_HLS = """async (url) => {
@@ -38,6 +41,7 @@ WITH_HLS = """async (url) => {
   window.video = video;
   window.choose = (number) => { hls.loadLevel = number % hls.levels.length; };
   hls.on(Hls.Events.ERROR, (_, data) => data.fatal && errors.push(data.details));
+  window.caption = (on) => { hls.subtitleTrack = on ? 0 : -1; hls.subtitleDisplay = on; };
   window.told = () => ({
     seconds: video.currentTime,
     frames: video.getVideoPlaybackQuality().totalVideoFrames,
@@ -64,6 +68,7 @@ WITH_SHAKA = """async (url) => {
   };
   player.addEventListener('error', (event) => errors.push(String(event.detail)));
   await player.attach(video);
+  window.caption = (on) => player.selectTextTrack(on ? player.getTextTracks()[0] : null);
   window.told = () => ({
     seconds: video.currentTime,
     frames: video.getVideoPlaybackQuality().totalVideoFrames,
@@ -247,3 +252,51 @@ async def test_it_plays(name: str, api: httpx.Client, video: str) -> None:
             api.patch(f"/videos/{video}", json={"public": True}).raise_for_status()
             url = urls["public"]  # of the next player
             await everywhere(lambda: httpx.get(url, timeout=PATIENCE_S).status_code == 200)
+
+
+@pytest.mark.parametrize("name", ["hls.js", "shaka-player"])
+async def test_captions_of_the_master_are_seen(name: str, api: httpx.Client, video: str) -> None:
+    """As pixels: the same picture of the video is looked at with them and without."""
+    async with near_browser() as browser, page_with(browser, library(name)) as page:
+        await page.evaluate("for (const id of ['target', 'second']) window[id].remove()")
+        url = f"{api.base_url}/vod/{video}/hls/manifest.m3u8"
+        await plays(page, PLAYERS[name][2], url)
+        await page.evaluate("window.video.pause(); window.video.currentTime = 4.5")
+        await becomes(page, "!window.video.seeking && window.video.readyState >= 2")
+        await page.evaluate("window.caption(false)")
+        without = await settled(page)
+        await page.evaluate("window.caption(true)")
+
+        async def seen() -> bool:
+            return await white_pixels(page) > without + 300
+
+        await until(seen)
+        await page.evaluate("window.caption(false)")
+
+        async def gone() -> bool:
+            return await white_pixels(page) == without
+
+        await until(gone)
+
+
+async def white_pixels(page: Page) -> int:
+    """Return how many there are in the lower half of the picture, where cues stand."""
+    box = await page.locator("video").bounding_box()
+    assert box is not None
+    half = {**box, "y": box["y"] + box["height"] / 2, "height": box["height"] / 2}
+    clip = {key: half[key] for key in ("x", "y", "width", "height")}
+    shot = Image.open(io.BytesIO(await page.screenshot(clip=clip)))  # type: ignore[arg-type]
+    return sum(shot.convert("L").histogram()[245:])
+
+
+async def settled(page: Page) -> int:
+    """Return how many there are once that does not change any more."""
+    count = -1
+
+    async def same() -> bool:
+        nonlocal count
+        before, count = count, await white_pixels(page)
+        return before == count
+
+    await until(same)
+    return count
