@@ -196,6 +196,8 @@ class _Scan:
 
     def take(self, packet: "Packet[Stream]", *, decoded: bool) -> None:
         """Note a packet. Raises UnplayableError: there are too many."""
+        if packet.is_discard:
+            return  # an edit list leaves it out; others may need it to be decoded
         time = packet.pts if packet.pts is not None and not decoded else packet.dts
         if time is None:
             self.untimed += packet.size > 0

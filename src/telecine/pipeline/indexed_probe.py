@@ -37,6 +37,12 @@ class Chosen:
     audio: Track | None
     audio_ordinal: int
 
+    @property
+    def rearranged(self) -> bool:
+        """Tell whether an edit list shows another film than the tables have."""
+        tracks = (self.video, self.audio)
+        return any(track is not None and track.rearranged for track in tracks)
+
 
 def choose(index: MovieIndex) -> Chosen:
     """Pick the first enabled video and audio track. Raises UnplayableError."""

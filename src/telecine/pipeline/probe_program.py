@@ -76,6 +76,9 @@ def probe_source(
         raise UnplayableError("broken-index", str(error)) from error
     if chosen.video is None and chosen.audio is None:
         raise UnplayableError("no-streams", "neither video nor audio")
+    if chosen.rearranged:
+        # Pictures and sound must come from who follows the list for both.
+        return _demuxed(file, size_bytes, given_rate), None
     probe, samples = _indexed(file, size_bytes, index, chosen, given_rate)
     check(probe)
     return probe, samples.to_bytes()
@@ -113,6 +116,8 @@ def probe_beginning(
         raise TooLittleError("no pictures have come", size_bytes + 1)
     if chosen.video is None and chosen.audio is None:
         raise UnplayableError("no-streams", "neither video nor audio")
+    if chosen.rearranged:
+        raise TooLittleError("an edited film is played from its end on", _NEVER)
     if not index.fragmented:
         tracks = (track for track in (chosen.video, chosen.audio) if track is not None)
         size_bytes = max(int((each.offsets + each.sizes).max(initial=0)) for each in tracks)

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.fixtures.media import make_clip
+from tests.integration.pipeline.edit_lists import in_stretches
 from tests.integration.pipeline.inputs import (
     AAC,
     PICTURES,
@@ -87,6 +88,9 @@ STREAMS = (
     other("variable.mkv", video=FEW, shown=held(DROPPED, 90)),
     Input(name="edited.mp4", copied=(("-ss", "0.7"), ()), shown=tuple(range(21, 90)),
           beeps_s=(0.8, 1.8), passed=(False, True)),
+    # Cut by a phone: the second second is left out of what is shown, not of the file.
+    other("two-edits.mp4", changed=lambda data: in_stretches(data, [(0, 1000), (2000, 3000)]),
+          shown=(*range(30), *range(60, 90)), beeps_s=(0.5, 1.5)),
     Input(name="late-picture.mp4", video=("-filter_complex", LATER, "-map", "[v]", "-map", "1:a",
           *X264), beeps_s=(0.1, 1.1, 2.1)),
     # Without an edit list the packet of the encoder's delay is part of what is heard.

@@ -25,12 +25,14 @@ class Presentation:
     """How media times become presentation times, in ticks of the track.
 
     Add `shift_ticks`; what starts at `end_ticks` or later is not shown (None: all
-    is). `obstacle` says why the list is more than that, None if it is not.
+    is). `obstacle` says why the list is more than that, None if it is not; `rearranged`:
+    so much more that these times are not those of what is shown.
     """
 
     shift_ticks: int = 0
     end_ticks: int | None = None
     obstacle: str | None = None
+    rearranged: bool = False
 
 
 def read_edits(data: Buffer, trak: Box) -> list[Edit]:
@@ -73,4 +75,5 @@ def presentation(edits: Sequence[Edit], movie_timescale: int, timescale: int) ->
         raise FormatError("an edit list beyond all times")
     # A duration of 0 means all that comes (fragmented files).
     end = pause + in_track(first.duration_ticks) if first.duration_ticks else None
-    return Presentation(pause - first.media_ticks, end, obstacle)
+    rearranged = len(played) > 1 or first.rate != NORMAL_RATE
+    return Presentation(pause - first.media_ticks, end, obstacle, rearranged)

@@ -3,7 +3,7 @@
 Reads what strangers upload: every size and count is checked before it is used.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import numpy as np
@@ -59,6 +59,7 @@ class Track:
     sample_entries: int
     encrypted: bool
     edit_obstacle: str | None  # why the edit list is more than a shift
+    rearranged: bool  # by an edit list of several stretches: `pts` are not what is shown
     # Video only.
     width_px: int = 0
     height_px: int = 0
@@ -126,7 +127,7 @@ def read_index(read_at: ReadAt, size_bytes: int, *, whole: bool = True) -> Movie
         truncated = truncated or len(inside.samples) < len(tables[header.track_id].samples)
         shown = presentation(header.edits, movie_timescale, header.timescale)
         if fragmented:
-            shown = Presentation(shown.shift_ticks, None, shown.obstacle)
+            shown = replace(shown, end_ticks=None)
         tracks.append(_track(header, inside, shown))
     return MovieIndex(tuple(tracks), fragmented, truncated, top.moov_first)
 
@@ -181,6 +182,7 @@ def _track(header: TrackBox, table: SampleTable, shown: Presentation) -> Track:
         sample_entries=entry_count(stsd),
         encrypted=is_encrypted(stsd, video=video),
         edit_obstacle=obstacle,
+        rearranged=shown.rearranged,
         width_px=width,
         height_px=height,
         sample_aspect=pixel_aspect(stsd) if video else Fraction(1),

@@ -170,7 +170,9 @@ def test_an_edit_that_ends_early_hides_the_rest() -> None:
     ],
 )
 def test_edits_that_are_no_shift_are_told(rows: list[tuple[int, int, int]], said: str) -> None:
-    assert said in (edited(*rows).tracks[0].edit_obstacle or "")
+    track = edited(*rows).tracks[0]
+    assert said in (track.edit_obstacle or "")
+    assert track.rearranged == ("edits" in said or "speed" in said)
 
 
 def test_hostile_edits_are_refused() -> None:

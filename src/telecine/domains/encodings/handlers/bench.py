@@ -36,7 +36,7 @@ from telecine.storage.store import Store
 log = structlog.get_logger()
 
 _ASSETS_KEPT = 16
-_BYTES_KEPT = 24 << 20  # of their sample indexes: 2 h of MP4 have 13 MB of it
+_BYTES_KEPT = 12 << 20  # of their sample indexes: 2 h of MP4 have 13 MB of it
 _TELL_EVERY_S = 2.0
 _REASON_CHARACTERS = 2000
 
