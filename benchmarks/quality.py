@@ -43,6 +43,7 @@ from telecine.storage.spool import LocalFile
 FFMPEG = str(find_ffmpeg(None))
 RATE_HZ = 30
 GOP = ["-g", "120", "-keyint_min", "120", "-sc_threshold", "0"]
+_GOOD_VMAF = 93.0
 CRFS = (19, 23, 27, 31)
 VMAF = re.compile(r"VMAF score: ([\d.]+)")
 
@@ -164,8 +165,12 @@ def compare_settings(clips: Iterator[Clip], folder: Path) -> None:
 
 
 def compare_caps(clips: Iterator[Clip], folder: Path) -> None:
-    """Print how many bits capped CRF takes of the caps as average rates, and both VMAF."""
+    """Print how many bits capped CRF takes of the caps as average rates, and both VMAF.
+
+    Beside what it takes: what it would take for as good a picture, or for one of VMAF 93.
+    """
     shares: list[float] = []
+    equal: list[float] = []
     for clip in clips:
         rendition = clip.rendition
         capped = encoded(clip, encoders.settings(rendition), folder)
@@ -184,10 +189,29 @@ def compare_caps(clips: Iterator[Clip], folder: Path) -> None:
         average = encoded(clip, fixed, folder)
         share = capped.kbps / average.kbps
         shares.append(share)
-        print(f"{clip.name:24} {rendition.name:>6}  bits {share:.3f}  CRF {rendition.crf:g} "
+        equal.append(_kbps_at_target(clip, rendition, capped, average, folder) / average.kbps)
+        print(f"{clip.name:24} {rendition.name:>6}  bits {share:.3f}, as good {equal[-1]:.3f}  "
+              f"CRF {rendition.crf:g} "
               f"{capped.kbps:6.0f} kbit/s VMAF {capped.vmaf:5.1f}  "
               f"fixed {average.kbps:6.0f} kbit/s VMAF {average.vmaf:5.1f}", flush=True)  # fmt: skip
-    print(f"mean: bits {np.mean(shares):.3f}", flush=True)
+    print(f"mean: bits {np.mean(shares):.3f}, as good {np.mean(equal):.3f}", flush=True)
+
+
+def _kbps_at_target(
+    clip: Clip, rendition: VideoRendition, capped: Point, average: Point, folder: Path
+) -> float:
+    """Return the rate at which capped CRF is as good as the average rate, or good enough."""
+    if capped.vmaf >= _GOOD_VMAF:
+        return capped.kbps
+    target = min(_GOOD_VMAF, average.vmaf)
+    step = -2 if capped.vmaf < target else 2
+    points, crf = [capped], rendition.crf
+    while (points[-1].vmaf < target) == (step < 0) and 11 < crf < 41:
+        crf += step
+        points.append(encoded(clip, encoders.settings(replace(rendition, crf=crf)), folder))
+    points.sort(key=lambda point: point.vmaf)
+    rates = np.log([point.kbps for point in points])
+    return float(np.exp(np.interp(target, [point.vmaf for point in points], rates)))
 
 
 def compare_jit(seconds: int, segments: int, folder: Path) -> None:
