@@ -35,6 +35,7 @@ PID_PLACEHOLDER = 0x7E1EC12E
 """Stands in the seccomp program where our process id belongs (see `seccomp.py`)."""
 
 NEW_UTS, NEW_IPC, NEW_NET = 0x04000000, 0x08000000, 0x40000000
+NEW_USER = 0x10000000
 PR_SET_PDEATHSIG, PR_SET_SECCOMP, PR_CAPBSET_DROP = 1, 22, 24
 PR_SET_SECUREBITS, PR_SET_NO_NEW_PRIVS = 28, 38
 SECBIT_NOROOT_LOCKED = 0x3
@@ -263,10 +264,14 @@ def _confine(
     landlock: Landlock, uid: int, reads: list[str], devices: list[str], filter_program: bytes
 ) -> None:
     """Apply the layers that need `policy=required` and report them."""
-    namespaces: bool | str = "needs root"
-    user = str(os.geteuid())
-    if os.geteuid() == 0:
-        namespaces = _libc.unshare(NEW_NET | NEW_IPC | NEW_UTS) == 0 or _failure()
+    apart, user = NEW_NET | NEW_IPC | NEW_UTS, str(os.geteuid())
+    if os.geteuid():
+        # Within a user namespace everybody has all powers: they are given up again.
+        namespaces = _libc.unshare(NEW_USER | apart) == 0 or _failure()
+        if namespaces is True:
+            _drop_capabilities()
+    else:
+        namespaces = _libc.unshare(apart) == 0 or _failure()
         groups = [os.stat(path).st_gid for path in devices if os.path.exists(path)]  # noqa: PTH110, PTH116
         user = _drop_root(uid, reads, groups, landlocked=landlock.version > 0)
     if _prctl(PR_SET_NO_NEW_PRIVS, 1):
