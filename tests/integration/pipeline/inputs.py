@@ -22,6 +22,9 @@ BEEPS_S = (0.5, 1.5, 2.5)
 COLOURS = ((180, 60, 60), (60, 160, 60), (60, 60, 180), (128, 128, 128))
 PATCH_PX = 40
 
+NEAR = (98.0, 0.995)
+"""More than what other pictures, or the same in another range or shape, have."""
+
 X264 = ("-c:v", "libx264", "-preset", "ultrafast", "-g", "30", "-bf", "2")
 X265 = ("-c:v", "libx265", "-preset", "ultrafast")
 QUIET = "log-level=none:keyint=30"
@@ -64,6 +67,7 @@ class Input:
     upright: tuple[str, ...] = ()  # filters that undo what the source asks for
     legible: bool = True  # whether the number of every picture can be read
     colours: int = 14  # how far they may be off, of 255
+    near: tuple[float, float] = NEAR  # the least VMAF and SSIM of an encode with its source
     codecs: tuple[str | None, str | None] = ("h264", "aac")
     indexed: bool = True
     passed: tuple[bool, bool] = (True, True)  # whether video and audio go through as they are

@@ -70,13 +70,13 @@ PICTURES = (
           passed=(False, True)),
     other("odd.webm", size_px=(321, 181), video=(*VP9, *shape()), audio=OPUS,
           codecs=("vp9", "opus")),
-    # fields
+    # fields (combed where they move, which costs more than its rate allows)
     Input(name="interlaced.mp4", video=(*X264, "-vf", FIELDS, "-flags", "+ildct+ilme",
           "-x264-params", "tff=1"), rate=Fraction(15), shown=tuple(range(45)), legible=False,
-          colours=20, passed=(False, True)),
+          colours=20, near=(95, 0.995), passed=(False, True)),
     other("interlaced.ts", video=(*MPEG2, "-vf", FIELDS, "-flags", "+ildct+ilme"),
           audio=("-c:a", "mp2"), rate=Fraction(15), shown=tuple(range(45)), legible=False,
-          colours=20, codecs=("mpeg2video", "mp2")),
+          colours=20, near=(95, 0.995), codecs=("mpeg2video", "mp2")),
     # codecs
     Input(name="hevc.mp4", video=x265(*shape(), "-tag:v", "hvc1"), codecs=("hevc", "aac"),
           passed=(False, True)),

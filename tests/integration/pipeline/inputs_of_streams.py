@@ -99,7 +99,7 @@ STREAMS = (
     other("negative.mkv", options=NO_SHIFT[:2]),
     other("negative.ts", options=NO_SHIFT),
     other("gap.ts", options=NO_SHIFT, changed=with_a_gap, legible=False, colours=256,
-          concealed=True, shown=tuple(range(180)), beeps_s=(0.5, 1.5, 2.5, 5.5)),
+          concealed=True, shown=tuple(range(180)), beeps_s=(0.5, 1.5, 2.5, 5.5), near=(96, 0.99)),
     # sound
     Input(name="silent.mp4", audio=(), codecs=("h264", None), beeps_s=()),
     Input(name="many-sounds.mp4", options=("-filter_complex", "aevalsrc=0:d=3[b]",
@@ -133,6 +133,8 @@ STREAMS = (
     other("damaged.mkv", changed=damaged, concealed=True, legible=False, beeps_s=(0.5, 2.5)),
     other("damaged.ts", changed=damaged, concealed=True, legible=False),
     Input(name="damaged-hevc.mp4", video=(*X265, "-x265-params", QUIET, *PLAIN), changed=damaged,
-          concealed=True, legible=False, codecs=("hevc", "aac"), passed=(False, True)),
+          # What is shown instead depends on where decoding began.
+          near=(50, 0.5), concealed=True, legible=False, codecs=("hevc", "aac"),
+          passed=(False, True)),
 )
 # fmt: on

@@ -15,11 +15,14 @@ from telecine.formats.codecs.adts import header
 from telecine.pipeline import clip as clips
 from telecine.pipeline import passthrough
 from telecine.pipeline.audio import encode_audio
+from telecine.pipeline.encode import encode_chunk
 from telecine.pipeline.model import Plan
 from telecine.pipeline.passthrough import SegmentIndex
 from telecine.pipeline.plan import PlanOptions, plan
 from telecine.pipeline.probe import Probed, probe
 from tests.integration.pipeline.clips import FFMPEG, Clip, decode
+from tests.integration.pipeline.inputs import NEAR
+from tests.integration.pipeline.test_conformance import likeness
 from tests.integration.pipeline.test_encode import (
     X264,
     check_times,
@@ -75,6 +78,23 @@ async def test_the_first_and_the_last_picture_are_those_asked_for(
     encoded = await encode_in_pieces(runner, path, probed, made, seed=5)
     check_times(made, encoded["240p"])
     assert decode(write(tmp_path / "out.mp4", encoded["240p"])) == shown
+
+
+@pytest.mark.parametrize("name", ["long-gop.mp4", "matroska.mkv"])
+async def test_a_part_is_compared_with_the_same_part_of_its_source(
+    runner: Runner, name: str, tmp_path: Path
+) -> None:
+    path = Clip(name=name).make(tmp_path)
+    whole = await probe(runner, local(path), name)
+    probed = cut(whole, 4321, 7890)
+    made = plan(probed.probe, PlanOptions(passthrough=False))
+    assert made.segments > 1
+    (encoded,) = await encode_chunk(
+        runner, local(path), index_of(probed), probed.probe, made, ["240p"], 0, made.segments
+    )
+    found = await likeness(runner, path, probed, made, encoded)
+    elsewhere = await likeness(runner, path, whole, made, encoded)
+    assert found.vmaf > NEAR[0] > elsewhere.vmaf
 
 
 async def test_a_picture_that_is_held_over_the_start_is_the_first(

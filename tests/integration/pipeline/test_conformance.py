@@ -17,7 +17,7 @@ from telecine.pipeline.encode import encode_chunk
 from telecine.pipeline.model import Plan, VideoRendition
 from telecine.pipeline.plan import PlanOptions, plan
 from telecine.pipeline.probe import Probed, probe
-from telecine.pipeline.similarity import compare
+from telecine.pipeline.similarity import SAMPLE, Similarity, compare
 from tests.fixtures.media import barcode_mp4
 from tests.integration.pipeline.test_encode import index_of, local
 
@@ -62,6 +62,30 @@ def track_of(encoded: EncodedRendition) -> Track:
         moofs.append(read_moof(piece[: head.end]))
         heads.append(piece[payload.body :][:HEAD_BYTES])
     return Track(encoded.init, moofs, [len(piece) for piece in encoded.pieces], heads)
+
+
+async def likeness(
+    runner: Runner,
+    path: Path,
+    probed: Probed,
+    made: Plan,
+    encoded: EncodedRendition,
+    watermarks: Sequence[bytes] = (),
+) -> Similarity:
+    """Compare some pictures of the last segment, as the report on every video does."""
+    first, end = made.segment_pieces[-2:]
+    return await compare(
+        runner,
+        local(path),
+        index_of(probed),
+        probed.probe,
+        made,
+        made.rendition(encoded.name),
+        made.segments - 1,
+        encoded.init + b"".join(encoded.pieces[first:end]),
+        watermarks=watermarks,
+        extent=replace(SAMPLE, niceness=0),
+    )
 
 
 def broken(checks: Sequence[Check]) -> set[str]:

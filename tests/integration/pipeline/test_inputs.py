@@ -34,7 +34,7 @@ from tests.integration.pipeline.clips import FFMPEG, numbers
 from tests.integration.pipeline.inputs import COLOURS, PATCH_PX, Input
 from tests.integration.pipeline.inputs_of_pictures import PICTURES
 from tests.integration.pipeline.inputs_of_streams import STREAMS
-from tests.integration.pipeline.test_conformance import track_of
+from tests.integration.pipeline.test_conformance import likeness, track_of
 from tests.integration.pipeline.test_encode import check_times, index_of, local
 
 pytestmark = pytest.mark.anyio
@@ -227,6 +227,10 @@ async def test_every_input(source: Input) -> None:
         check_pictures(source, made, decoded(media, source.size_px, *source.upright), first)
     check_times(made, EncodedRendition(name, jit.init, [*before, *jit.pieces]))
     check_promises(probed, offered, made, path, track_of(ladder))
+    # What it is compared with is converted, and timed, as it was.
+    near = await likeness(runner, path, probed, made, ladder)
+    assert near.vmaf > source.near[0]
+    assert near.ssim > source.near[1]
 
     heard = await sound(runner, path, probed, offered)
     assert heard == pytest.approx(list(source.beeps_s), abs=IN_PLACE_S)

@@ -17,6 +17,7 @@ from telecine.pipeline.plan import PlanOptions, plan
 from telecine.pipeline.probe import probe
 from telecine.pipeline.watermark import Length, Watermark
 from tests.integration.pipeline.clips import FFMPEG, Clip, decode
+from tests.integration.pipeline.test_conformance import likeness
 from tests.integration.pipeline.test_encode import check_times, index_of, local, write
 
 pytestmark = pytest.mark.anyio
@@ -217,6 +218,32 @@ async def test_a_segment_made_alone_has_it_as_in_a_whole_run(
     assert differences[:, *mark].mean(axis=(1, 2, 3)).max() < 3
     for picture in alone:
         assert (picture[*mark, 0] - picture[*mark, 2]).mean() > 100
+
+
+def stripes(*, upright: bool) -> bytes:
+    image = Image.new("RGBA", (640, 260), (0, 0, 0, 255))
+    draw = ImageDraw.Draw(image)
+    for at in range(0, 640, 40):
+        draw.rectangle((at, 0, at + 19, 259) if upright else (0, at, 639, at + 19), "white")
+    return png(image)
+
+
+async def test_what_it_is_compared_with_has_it_too(runner: Runner, tmp_path: Path) -> None:
+    path = Clip(name="source.mp4", pictures=90, size=(640, 360), audio=()).make(tmp_path)
+    probed = await probe(runner, local(path), path.name)
+    mark = Watermark(
+        picture_width_px=640, picture_height_px=260, top=px(100), left=px(0),
+        opacity_percent=Fraction(60),
+    )  # fmt: skip
+    made = plan(probed.probe, PlanOptions(watermarks=(mark,), watermarked=True))
+    right, wrong = ((stripes(upright=upright),) for upright in (True, False))
+    (encoded,) = await encode_chunk(
+        runner, local(path), index_of(probed), probed.probe, made, ["360p"], 0, made.segments,
+        watermarks=right,
+    )  # fmt: skip
+    found = await likeness(runner, path, probed, made, encoded, right)
+    other = await likeness(runner, path, probed, made, encoded, wrong)
+    assert found.vmaf > 95 > 60 > other.vmaf
 
 
 async def test_one_that_nobody_sees_changes_nothing(runner: Runner, tmp_path: Path) -> None:
