@@ -26,16 +26,19 @@ def _jpeg() -> bytes:
 
 def subtitles(text: bytes) -> bytes:
     """An AVI whose subtitles (GAB2) are a file of their own, which a demuxer has to read."""
-    header = struct.pack("<14I", 40_000, 0, 0, 0x10, 5, 0, 2, 0, 64, 64, 0, 0, 0, 0)
+    header = struct.pack("<14I", 40_000, 0, 0, 0x10, 5, 0, 3, 0, 64, 64, 0, 0, 0, 0)
     rest = struct.pack("<IHHIIIIIIII4H", 0, 0, 0, 0, 1, 25, 0, 5, 0, 0, 0, 0, 0, 64, 64)
     shape = struct.pack("<IiiHH4sIiiII", 40, 64, 64, 1, 24, b"MJPG", 64 * 64 * 3, 0, 0, 0, 0)
+    clock = struct.pack("<IHHIIIIIIII4H", 0, 0, 0, 0, 2, 16_000, 0, 1600, 0, 0, 2, 0, 0, 0, 0)
+    waves = struct.pack("<HHIIHH", 1, 1, 8000, 16_000, 2, 16)
     pictures = (chunk(b"strh", b"vidsMJPG", rest), chunk(b"strf", shape))
     texts = (chunk(b"strh", b"txts", bytes(4), rest), chunk(b"strf"))
+    sound = (chunk(b"strh", b"auds", bytes(4), clock), chunk(b"strf", waves))
     name = "a.srt".encode("utf-16le")
     hidden = b"GAB2\0\2\0" + struct.pack("<I", len(name)) + name + b"\4\0"
     media = [chunk(b"01tx", hidden, struct.pack("<I", len(text)), text)]
-    media += [chunk(b"00dc", _jpeg())] * 5
-    heads = [chunk(b"LIST", b"strl", *each) for each in (pictures, texts)]
+    media += [chunk(b"00dc", _jpeg()), chunk(b"02wb", bytes(640))] * 5
+    heads = [chunk(b"LIST", b"strl", *each) for each in (pictures, texts, sound)]
     lists = (
         chunk(b"LIST", b"hdrl", chunk(b"avih", header), *heads),
         chunk(b"LIST", b"movi", *media),
@@ -53,17 +56,21 @@ def concat(uri: str) -> bytes:
 
 def samples_elsewhere(uri: str) -> bytes:
     """A movie whose samples are said to be in another file (ISO/IEC 14496-12, 8.7.2)."""
-    drawn = ("-f", "lavfi", "-i", "testsrc2=s=64x64:r=25:d=1", "-c:v", "mpeg4")
-    data = bytearray(make_clip("inside.mov", *drawn).read_bytes())  # its index comes last
+    drawn = ("-f", "lavfi", "-i", "testsrc2=s=64x64:r=25:d=1")
+    heard = ("-f", "lavfi", "-i", "sine=d=1")
+    coded = ("-c:v", "mpeg4", "-c:a", "pcm_s16le")
+    # Its index comes last.
+    data = bytearray(make_clip("inside.mov", *drawn, *heard, *coded).read_bytes())
     inside, outside = box(b"alis", b"\0\0\0\1"), box(b"url ", bytes(4), uri.encode(), b"\0")
     if inside not in data:
         inside = box(b"url ", b"\0\0\0\1")
-    at = data.rindex(inside)
-    data[at : at + len(inside)] = outside
-    for kind in (b"moov", b"trak", b"mdia", b"minf", b"dinf", b"dref"):
-        start = data.rindex(kind, 0, at) - 4
-        size = int.from_bytes(data[start : start + 4]) + len(outside) - len(inside)
-        data[start : start + 4] = size.to_bytes(4)
+    while inside in data:
+        at = data.rindex(inside)
+        data[at : at + len(inside)] = outside
+        for kind in (b"moov", b"trak", b"mdia", b"minf", b"dinf", b"dref"):
+            start = data.rindex(kind, 0, at) - 4
+            size = int.from_bytes(data[start : start + 4]) + len(outside) - len(inside)
+            data[start : start + 4] = size.to_bytes(4)
     return bytes(data)
 
 
@@ -161,6 +168,45 @@ def large_sound() -> bytes:
     return chunk(b"RIFF", b"WAVE", chunk(b"fmt ", shape), chunk(b"data", bytes(10_000)))
 
 
+def png(width_px: int, height_px: int, rows: int) -> bytes:
+    """A grey picture of a size, of which some rows are there."""
+
+    def part(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + zlib.crc32(kind + body).to_bytes(4)
+
+    shape = struct.pack(">IIBBBBB", width_px, height_px, 8, 0, 0, 0, 0)
+    packed = zlib.compress(bytes(rows * (width_px + 1)), 9)
+    return b"\x89PNG\r\n\x1a\n" + part(b"IHDR", shape) + part(b"IDAT", packed) + part(b"IEND", b"")
+
+
+def song(cover: bytes) -> bytes:
+    """An MP3 with a cover (ID3v2.3, 4.15)."""
+    sine = ("-f", "lavfi", "-i", "sine=d=1", "-c:a", "libmp3lame", "-id3v2_version", "0")
+    body = b"\0image/png\0\3\0" + cover
+    frame = b"APIC" + struct.pack(">IH", len(body), 0) + body
+    size = bytes(len(frame) >> shift & 0x7F for shift in (21, 14, 7, 0))
+    return b"ID3\3\0\0" + size + frame + make_clip("bare.mp3", *sine).read_bytes()
+
+
+def album(cover: bytes) -> bytes:
+    """An M4A with a cover, as players for music write it."""
+    sine = ("-f", "lavfi", "-i", "sine=d=1", *AAC)
+    data = bytearray(make_clip("bare.m4a", *sine).read_bytes())  # its index comes last
+    handler = box(b"hdlr", bytes(8), b"mdirappl", bytes(9))
+    item = box(b"covr", box(b"data", struct.pack(">II", 14, 0), cover))
+    tags = box(b"udta", box(b"meta", bytes(4), handler, box(b"ilst", item)))
+    at = data.rindex(b"moov") - 4
+    data[at : at + 4] = (len(data) - at + len(tags)).to_bytes(4)
+    return bytes(data) + tags
+
+
+def large_drawing() -> bytes:
+    return _xml(
+        '<svg xmlns="http://www.w3.org/2000/svg" width="30000" height="30000">'
+        '<rect width="30000" height="30000" fill="red"/></svg>'
+    )
+
+
 def large_pictures() -> bytes:
     """A GIF of a few KiB that is 35 million pixels, again and again."""
     black = ("-f", "lavfi", "-i", "color=black:s=8000x4400:r=50:d=0.04")
@@ -239,5 +285,9 @@ BOMBS: dict[str, tuple[Callable[[], bytes], str | None]] = {
     "35 million pixels, again and again": (large_pictures, None),
     "pictures that grow beyond 8K": (growing_pictures, None),
     "sound that comes late": (sound_that_comes_late, None),
+    "a drawing of 900 million pixels": (large_drawing, "unreadable"),
+    "a song with a cover of 60,000 x 60,000": (lambda: song(png(60_000, 60_000, 1)), None),
+    "an album with a cover of 60,000 x 60,000": (lambda: album(png(60_000, 60_000, 1)), None),
+    "a song with a cover of 35 million pixels": (lambda: song(png(8192, 4320, 4320)), None),
 }
 """Files that ask for more than they should get, and why they are refused; None: they play."""
