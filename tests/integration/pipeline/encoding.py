@@ -13,17 +13,20 @@ from telecine.pipeline.probe import probe
 from tests.integration.pipeline.test_encode import index_of, local
 
 
-async def main(path: Path, first: int, end: int, out: Path) -> None:
+async def main(path: Path, first: int, end: int, out: Path, *, apart: bool) -> None:
+    """Write init and pieces of segments [first, end): `apart` for viewers, or a chunk."""
     runner = Runner(find_ffmpeg(None), "required")
     probed = await probe(runner, local(path), path.name)
     made = plan(probed.probe, PlanOptions(passthrough=False))
     (lowest, *_) = made.renditions
     encoded = await encode_chunk(
         runner, local(path), index_of(probed), probed.probe, made, [lowest.name], first, end,
-        apart=True,
+        apart=apart,
     )  # fmt: skip
     out.write_bytes(pickle.dumps((encoded[0].init, encoded[0].pieces)))
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])))
+    source, begin, behind, written, manner = sys.argv[1:]
+    task = main(Path(source), int(begin), int(behind), Path(written), apart=manner == "apart")
+    asyncio.run(task)

@@ -1,7 +1,8 @@
 """Sources of every kind that people upload: small clips, and what must become of them.
 
 All show the same 90 pictures (their number as a bar code, and four colours), and where
-they have sound, three beeps: at 0.5, 1.5 and 2.5 s of the pictures' time.
+they have sound, three beeps: at 0.5, 1.5 and 2.5 s of the pictures' time. They can be made
+longer.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -57,6 +58,7 @@ class Input:
     audio: tuple[str, ...] = AAC  # none: no sound
     options: tuple[str, ...] = ()
     size_px: tuple[int, int] = (320, 180)
+    pictures: int = PICTURES
     copied: tuple[tuple[str, ...], tuple[str, ...]] | None = None  # before and behind its -i
     changed: Callable[[bytes], bytes] | None = None
 
@@ -80,13 +82,13 @@ class Input:
         width_px, height_px = self.size_px
         raw = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width_px}x{height_px}",
                "-r", str(RATE), "-i", "pipe:0")  # fmt: skip
-        sound = ("-f", "lavfi", "-i", f"aevalsrc='{SOUND}':s=48000:d={PICTURES / RATE}")
+        sound = ("-f", "lavfi", "-i", f"aevalsrc='{SOUND}':s=48000:d={self.pictures / RATE}")
         inputs = (*(raw if self.video else ()), *(sound if self.audio else ()))
         path = make_clip(
             f"input-{self.name}",
             *(*inputs, *self.video, *self.audio, *self.options),
             stdin=self._pictures if self.video else None,
-            made_by="1",
+            made_by="1" if self.pictures == PICTURES else f"1, {self.pictures} pictures",
         )
         if self.copied is not None:
             before, behind = self.copied
@@ -100,7 +102,7 @@ class Input:
         return path
 
     def _pictures(self) -> Iterator[bytes]:
-        for number in range(PICTURES):
+        for number in range(self.pictures):
             yield drawn(number, *self.size_px).tobytes()
 
 
