@@ -1,36 +1,19 @@
 """What a process has seen it serves from memory: no statement is sent for it."""
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import event
 
 from telecine.db.engine import Database
 from telecine.domains.encodings.handlers.finish import finish_rendition
 from telecine.domains.encodings.jobs import FinishRendition
 from tests.fixtures.raw_http import Client, status_of
+from tests.fixtures.statements import statements
 from tests.fixtures.waiting import until
 from tests.integration.domains.encodings.cinema import IN_A_BUCKET_TOO, Cinema, Connect, front
 
 pytestmark = pytest.mark.anyio
-
-
-@contextmanager
-def statements(db: Database) -> Iterator[list[str]]:
-    """Give the statements that are sent over a pool meanwhile."""
-    sent: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        sent.append(statement)
-
-    engine = db._engine.sync_engine
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield sent
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
 
 
 @pytest.fixture

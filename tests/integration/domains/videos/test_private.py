@@ -14,6 +14,7 @@ from telecine.db.engine import Database
 from telecine.domains.videos import sessions, used_tokens
 from telecine.domains.videos.models import UsedToken
 from tests.fixtures.application import BASE
+from tests.fixtures.statements import statements
 from tests.fixtures.viewing import island
 
 pytestmark = pytest.mark.anyio
@@ -174,6 +175,22 @@ async def test_a_session_opens_everything_for_a_day(
     assert await opened(viewer, f"{url}?avh={session}")
     travel(2 * MINUTE)
     assert not await opened(viewer, f"{url}?avh={session}")
+
+
+async def test_a_token_is_used_up_by_one_insert_and_a_session_asks_nothing(
+    client: httpx.AsyncClient, viewer: httpx.AsyncClient, db: Database
+) -> None:
+    video = await make(client)
+    url = captions(video)
+    assert not await opened(viewer, re.sub("/token/[^/]+", "/token/" + "0" * 32, url))
+    with statements(db) as sent:
+        reply = await viewer.get(session_url(video))
+    assert [each.split()[0] for each in sent if "used_token" in each] == ["INSERT"]
+    url += f"?avh={reply.json()['session_token']}"
+    assert await opened(viewer, url)
+    with statements(db) as sent:
+        assert await opened(viewer, url)
+    assert sent == []
 
 
 @pytest.mark.parametrize("avh", ["", "x", "%C3%A9", "A" * 28, "null", "a/b"])
