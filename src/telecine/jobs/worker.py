@@ -48,6 +48,10 @@ _LONGEST_BACKOFF_S = 300
 _ROOM_CHECK_S = 30
 
 
+TIME_LIMIT, WORKER_DIED = "time-limit", "worker-died"
+"""What the reasons of jobs begin with that ended so, where no handler can say why."""
+
+
 class PermanentFailure(Exception):
     """Another attempt would end the same way."""
 
@@ -250,14 +254,16 @@ class Worker:
         """Run a handler once; raise what the queue shall do next."""
         if attempt > job.attempts:
             # Only the rescue brings a job here: its worker died every time.
-            await self._give_up(job, f"the worker died {attempt - 1} times")
+            await self._give_up(job, f"{WORKER_DIED}: {attempt - 1} times")
         try:
-            async with asyncio.timeout(job.timeout_s):
+            async with asyncio.timeout(job.timeout_s) as limit:
                 await handler(job)
         except PermanentFailure as error:
             await self._give_up(job, str(error), error)
         except Exception as error:  # whatever it is, the job is tried again
             reason = f"{type(error).__name__}: {error}"
+            if isinstance(error, TimeoutError) and limit.expired():
+                reason = f"{TIME_LIMIT}: not done after {job.timeout_s:g} s"
             if is_out_of_space(error):
                 log.warning("job waits for room", reason=reason, args=job.to_args())
                 raise _NoRoom(reason) from error

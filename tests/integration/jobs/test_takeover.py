@@ -95,7 +95,7 @@ async def test_a_job_that_kills_every_worker_comes_to_an_end(crowd: Crowd) -> No
         process.kill()
         await process.wait()
     await crowd.start("d")
-    await crowd.says(*said, "d gave up: the worker died 3 times")
+    await crowd.says(*said, "d gave up: worker-died: 3 times")
 
 
 async def test_a_worker_that_woke_up_does_not_end_the_job_of_another(crowd: Crowd) -> None:

@@ -153,7 +153,7 @@ async def test_a_job_is_cancelled_when_its_time_is_up(bench: Bench) -> None:
         await bench.enqueue(Tidy(asset_id=ASSET))
         await bench.becomes(("failed", 1))
     assert ends == ["cancelled"]
-    assert bench.given_up == [(Tidy(asset_id=ASSET), "TimeoutError: ")]
+    assert bench.given_up == [(Tidy(asset_id=ASSET), "time-limit: not done after 0.1 s")]
 
 
 async def test_cancelling_ends_the_running_job_for_good(bench: Bench) -> None:

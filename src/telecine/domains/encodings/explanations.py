@@ -30,6 +30,9 @@ _WORDS: Mapping[str, str] = {
     "no-picture": "No picture can be taken from the video.",
     "stalled": "The encoder gave no sign of life and was stopped.",
     "wall-limit": "The encoder took too long and was stopped.",
+    "time-limit": "The work took longer than it may, and was stopped.",
+    "worker-died": "The worker died each time it did this: the machine may have too little "
+    "memory, or the file is made to harm.",
     "killed": "The encoder was stopped from outside, most likely because memory ran out.",
     "out-of-space": "There is no room left on the disk.",
     "sandbox": "Media cannot be handled safely on this machine: see `telecine doctor`.",

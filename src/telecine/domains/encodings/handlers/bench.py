@@ -38,7 +38,7 @@ log = structlog.get_logger()
 _ASSETS_KEPT = 16
 _BYTES_KEPT = 12 << 20  # of their sample indexes: 2 h of MP4 have 13 MB of it
 _TELL_EVERY_S = 2.0
-_REASON_CHARACTERS = 2000
+REASON_CHARACTERS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +250,7 @@ class Bench:
 def _explain(detail: dict[str, Any], reason: str, meter: Meter) -> None:
     """Put into a step's detail why it failed."""
     detail.pop("progress", None)
-    detail["reason"] = explanations.cleaned(reason)[:_REASON_CHARACTERS]
+    detail["reason"] = explanations.cleaned(reason)[:REASON_CHARACTERS]
     detail["cpu_s"] = round(meter.cpu_s, 3)
     detail["log"] = explanations.log_lines(meter.last_words)
     if meter.troubles:

@@ -2,13 +2,13 @@
 
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 
 from telecine import clock
 from telecine.db.engine import Transaction
 from telecine.db.notify import notify
 from telecine.domains.encodings import explanations, growing, queries
-from telecine.domains.encodings.handlers.bench import Bench
+from telecine.domains.encodings.handlers.bench import REASON_CHARACTERS, Bench
 from telecine.domains.encodings.jobs import (
     EncodeAudio,
     EncodeChunk,
@@ -65,7 +65,7 @@ async def record_giving_up(bench: Bench, job: Job, error: str) -> None:
             row = await tx.get(Rendition, job.rendition_id)
             if row is not None:
                 await fail_renditions(tx, job.asset_id, {row.name}, failure)
-        await _end_step(tx, job)
+        await _end_step(tx, job, failure)
         if isinstance(job, EncodeChunk):
             await _fail_if_nothing_plays(tx, job.asset_id, failure)
 
@@ -94,18 +94,23 @@ async def _fail_if_nothing_plays(tx: Transaction, asset_id: UUID, failure: str) 
     await notify(tx, MEDIA_CHANGED, asset.public_id)
 
 
-async def _end_step(tx: Transaction, job: Job) -> None:
-    """No step is left as running or to be tried again when its job is not."""
+async def _end_step(tx: Transaction, job: Job, failure: str) -> None:
+    """No step is left as running or to be tried again when its job is not.
+
+    One that was ended from outside, as its time was up or its worker died, could not say why.
+    """
     name = step_name(job)
     asset = None if name is None else await tx.get(Asset, UUID(job.to_args()["asset_id"]))
-    if asset is not None:
-        await tx.execute(
-            update(Step)
-            .where(
-                Step.project_id == asset.project_id,
-                Step.asset_id == asset.id,
-                Step.name == name,
-                Step.state != "done",
-            )
-            .values(state="failed", finished_at=clock.now())
-        )
+    if asset is None:
+        return
+    told = select(Step).where(
+        Step.project_id == asset.project_id,
+        Step.asset_id == asset.id,
+        Step.name == name,
+        Step.state != "done",
+    )
+    for step in await tx.scalars(told.with_for_update()):
+        detail = {key: value for key, value in step.detail.items() if key != "progress"}
+        step.detail = {"reason": failure[:REASON_CHARACTERS], **detail}
+        step.state, step.finished_at = "failed", clock.now()
+    await tx.flush()

@@ -17,10 +17,12 @@ async def retry_asset(bench: Bench, job: RetryAsset) -> None:
         return
     spans = len(audio_spans((await bench.material(found[0])).plan))
     async with bench.db.transaction() as tx:
-        # Viewers may ask again for what could not be made.
+        # Viewers may ask again for what could not be made; the rest is being waited for.
         await tx.execute(
             delete(Want).where(
-                Want.project_id == found[0].project_id, Want.asset_id == job.asset_id
+                Want.project_id == found[0].project_id,
+                Want.asset_id == job.asset_id,
+                Want.failure.is_not(None),
             )
         )
         rows = await queries.renditions_of(tx, job.asset_id)
