@@ -101,7 +101,13 @@ async def test_what_is_no_video_fails_with_a_reason(
     "name",
     [
         "HLS",
+        "DASH",
+        "concat",
         "encrypted Matroska",
+        "encrypted MP4",
+        "scrambled TS",
+        "Dolby Vision",
+        "no samples",
         "a million tracks",
         "no time at all",
         "a huge track",
@@ -130,6 +136,40 @@ async def test_what_cannot_be_served_fails_for_its_reason(
         return any(map(told, telecine_server.log.read_text(errors="replace").splitlines()))
 
     await until(logged)
+
+
+def at_one_time() -> bytes:
+    """Return a movie whose 25 pictures are there, and none of them lasts (stts)."""
+    drawn = ("-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=1")
+    usual = ("-c:v", "libx264", "-bf", "0", "-pix_fmt", "yuv420p")
+    data = bytearray(make_clip("lasting.mp4", *drawn, *usual).read_bytes())
+    times = struct.pack(">4sIII", b"stts", 0, 1, 25)
+    assert data.count(times) == 1
+    at = data.index(times) + len(times)
+    data[at : at + 4] = bytes(4)
+    return bytes(data)
+
+
+async def test_pictures_that_do_not_last_are_one_picture(
+    customer: Customer, tmp_path: Path
+) -> None:
+    """As a movie of one picture is: shown for as long as one of thirty a second."""
+    file = tmp_path / "instant.mp4"
+    file.write_bytes(at_one_time())
+    video_id = customer.upload(file)
+    encoding = await finished(customer, video_id)
+    assert {quality["status"] for quality in encoding["qualities"]} == {"encoded"}
+    assert customer.work(video_id)["durationS"] == pytest.approx(1 / 30)
+    (stream,) = customer.watch(video_id).streams.values()
+    assert len(stream.segments) == 1
+    assert picture_count(stream.media) == 1
+
+
+def picture_count(media: bytes) -> int:
+    """Return how many pictures a decoder makes of it."""
+    command = [str(FFMPEG), "-v", "error", "-i", "pipe:0", "-vf", "scale=16:16", "-fps_mode"]
+    command += ["passthrough", "-pix_fmt", "gray", "-f", "rawvideo", "-"]
+    return len(subprocess.run(command, input=media, capture_output=True, check=True).stdout) // 256
 
 
 async def test_a_damaged_file_plays_and_says_so(customer: Customer, tmp_path: Path) -> None:

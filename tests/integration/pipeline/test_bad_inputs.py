@@ -18,6 +18,7 @@ from telecine.formats.mp4.boxes import box
 from telecine.formats.mp4.progressive import ProgressiveTrack, layout
 from telecine.pipeline.probe import Probed, probe
 from telecine.storage.spool import LocalFile
+from tests.fixtures.media import make_clip
 from tests.integration.pipeline.ebml import element, entry, matroska, number
 from tests.integration.pipeline.inputs_of_streams import STREAMS
 from tests.integration.pipeline.test_encode import index_of
@@ -82,6 +83,14 @@ def huge() -> bytes:
     return movie_of(video_track(stsd=struct.pack(">II", 0, 1) + box(b"vp09", fields)))
 
 
+def encrypted_movie() -> bytes:
+    """A movie under common encryption (ISO/IEC 23001-7), as shops of videos send it."""
+    key = "00112233445566778899aabbccddeeff"
+    scheme = ("-encryption_scheme", "cenc-aes-ctr", "-encryption_key", key)
+    whole = ("-i", str(stream("faststart.mp4")), "-c", "copy")
+    return make_clip("encrypted.mp4", *whole, *scheme, "-encryption_kid", key).read_bytes()
+
+
 def instant() -> bytes:
     """Sound whose packets are there, and none of them lasts (stts: 20 packets, 1024 each)."""
     lasting, brief = (struct.pack(">4sIIII", b"stts", 0, 1, 20, ticks) for ticks in (1024, 0))
@@ -110,6 +119,7 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     "DASH": (lambda: b"<?xml version='1.0'?>\n<!-- x -->\n<MPD type='static'></MPD>", "playlist"),
     "SDP": (lambda: b"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\nm=video 5004 RTP/AVP 96\r\n", "playlist"),
     "encrypted Matroska": (lambda: matroska(encrypted_entry()), "encrypted"),
+    "encrypted MP4": (encrypted_movie, "encrypted"),
     "scrambled TS": (scrambled, "encrypted"),
     "Dolby Vision": (dolby_vision, "dolby-vision"),
     "no samples": (lambda: many_tracks(0), "no-streams"),
