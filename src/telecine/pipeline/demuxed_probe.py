@@ -4,12 +4,13 @@ Only ever imported inside the sandboxed probe program: libavformat in a process 
 would be as open to attack as ffmpeg. PyAV takes 0.1 s to import, so only where needed.
 """
 
+import struct
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from io import RawIOBase
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import av
 import numpy as np
@@ -17,10 +18,12 @@ from av.audio.stream import AudioStream
 from av.bitstream import BitStreamFilterContext
 from av.container import InputContainer
 from av.packet import Packet
+from av.sidedata.sidedata import SideDataContainer
 from av.stream import Discard, Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from telecine.formats.mp4.track_box import orientation
 from telecine.pipeline.colours import FULL_RANGE, MATRICES, PRIMARIES, TRANSFERS
 from telecine.pipeline.demuxing import opened, packets
 from telecine.pipeline.endings import is_cut_off
@@ -39,6 +42,8 @@ _OBSTACLES = ("container",)
 _INTERLACED_ORDERS = (2, 3, 4, 5)  # AVFieldOrder: TT, BB, TB, BT
 _MOST_TRIED_PACKETS = 2000
 _KEY_ID = "enc_key_id"  # what the Matroska demuxer tells of encrypted tracks
+
+_WHOLE, _NEARLY = 1 << 16, 1 << 10  # 16.16
 
 _Stream = TypeVar("_Stream", VideoStream, AudioStream)
 
@@ -78,14 +83,15 @@ def picture_facts(container: InputContainer, stream: VideoStream) -> PictureFact
         across = frame.format.chroma_width(16)
         chroma = "444" if across == 16 else "420" if frame.format.chroma_height(16) == 8 else "422"
     matrix = MATRICES.get(frame.colorspace)
+    rotation_deg, mirrored = _orientation(frame)
     return PictureFacts(
         codec=context.codec.canonical_name,
         codecs=None,
         width_px=frame.width,
         height_px=frame.height,
         sample_aspect=stream.sample_aspect_ratio or Fraction(1),
-        # PyAV counts counter-clockwise.
-        rotation_deg=-frame.rotation % 360 if frame.rotation % 90 == 0 else 0,
+        rotation_deg=rotation_deg,
+        mirrored=mirrored,
         interlaced=frame.interlaced_frame or context.field_order in _INTERLACED_ORDERS,
         bit_depth=part.bits,
         chroma=chroma,
@@ -95,6 +101,21 @@ def picture_facts(container: InputContainer, stream: VideoStream) -> PictureFact
         matrix="gbr" if frame.format.is_rgb else matrix,
         obstacles=("codec",),
     )
+
+
+def _orientation(frame: VideoFrame) -> tuple[int, bool]:
+    """Return by how much a picture is to be turned clockwise, and whether mirrored before."""
+    matrix = cast("SideDataContainer", frame.side_data).get("DISPLAYMATRIX")
+    if matrix is not None:
+        a, b, _, c, d = struct.unpack_from("=5i", bytes(matrix))
+        # Containers that tell angles have sines that are nearly whole.
+        whole = [round(value / _WHOLE) * _WHOLE for value in (a, b, c, d)]
+        if max(abs(at - to) for at, to in zip((a, b, c, d), whole, strict=True)) < _NEARLY:
+            rotation_deg, mirrored = orientation(*whole)
+            if rotation_deg is not None:
+                return rotation_deg, mirrored
+    # PyAV counts counter-clockwise.
+    return -frame.rotation % 360 if frame.rotation % 90 == 0 else 0, False
 
 
 def _first_picture(container: InputContainer, stream: VideoStream) -> VideoFrame:
@@ -312,6 +333,7 @@ def _video(
         coded_height_px=facts.height_px,
         sample_aspect=facts.sample_aspect,
         rotation_deg=facts.rotation_deg,
+        mirrored=facts.mirrored,
         frame_rate=clock.rate,
         frames=clock.frames,
         start_s=zero_s,

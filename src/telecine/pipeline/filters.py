@@ -144,6 +144,8 @@ def conversion(video: VideoTrack, size_px: tuple[int, int]) -> list[str]:
             options = f":out_color_matrix={_matrix(video)}"
         steps = [_scale(width, height) + ":out_range=tv" + options]
     steps.append("format=yuv420p")
+    if video.mirrored:
+        steps.append("hflip")
     if turn is not None:
         steps.append(turn)
     # All renditions say the same, or colours change at a switch.

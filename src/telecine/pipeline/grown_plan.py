@@ -73,8 +73,8 @@ def disagreement(announced: Probe, found: Probe, plan: Plan) -> str | None:
     facts = {
         "container": announced.container == found.container,
         "start": before.start_s == video.start_s,
-        "size": (before.width_px, before.height_px, before.rotation_deg)
-        == (video.width_px, video.height_px, video.rotation_deg),
+        "size": (before.width_px, before.height_px, before.rotation_deg, before.mirrored)
+        == (video.width_px, video.height_px, video.rotation_deg, video.mirrored),
         "codec": before.codec == video.codec,
         "sound": (announced.audio is None) == (found.audio is None),
         "length": video.frames >= plan.frames,

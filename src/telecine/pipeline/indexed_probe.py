@@ -152,6 +152,7 @@ def _video(
         coded_height_px=picture.height_px,
         sample_aspect=picture.sample_aspect,
         rotation_deg=picture.rotation_deg,
+        mirrored=picture.mirrored,
         frame_rate=clock.rate,
         frames=clock.frames,
         start_s=Fraction(clock.zero_ticks, track.timescale),

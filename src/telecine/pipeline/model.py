@@ -23,7 +23,7 @@ PLAN_VERSION = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoTrack:
-    """The video stream of a source, as it is shown (rotation and SAR applied)."""
+    """The video stream of a source, as it is shown (mirroring, rotation and SAR applied)."""
 
     codec: str  # ffmpeg's name: "h264", "hevc", "vp9", …
     codecs: str | None  # RFC 6381, if known: "avc1.64001f"
@@ -48,6 +48,7 @@ class VideoTrack:
     matrix: str | None = None
     ordinal: int = 0  # among the video streams of the container
     measured_rate: Fraction | None = None  # where `frame_rate` was given, not measured
+    mirrored: bool = False  # left for right, before it is turned
     delay_s: Fraction = Fraction(0)  # how much later ffmpeg times pictures than sound (AVI)
 
 

@@ -31,6 +31,7 @@ class PictureFacts:
     primaries: str | None
     transfer: str | None
     matrix: str | None
+    mirrored: bool = False  # left for right, before it is turned
     obstacles: tuple[str, ...] = field(default=("codec",))
 
     @property
@@ -74,7 +75,7 @@ def avc_facts(track: Track) -> PictureFacts | None:
         "chroma": sps.chroma != "420",
         "bit-depth": sps.bit_depth != 8,
         "interlaced": not sps.progressive,
-        "rotated": track.rotation_deg != 0,
+        "rotated": track.rotation_deg != 0 or track.mirrored,
         "hdr": transfer in HIGH_DYNAMIC_RANGE,
         "sample-entries": track.sample_entries != 1,
         "edit-list": track.edit_obstacle is not None,
@@ -86,6 +87,7 @@ def avc_facts(track: Track) -> PictureFacts | None:
         height_px=sps.height_px,
         sample_aspect=aspect,
         rotation_deg=track.rotation_deg or 0,
+        mirrored=track.mirrored,
         interlaced=not sps.progressive,
         bit_depth=sps.bit_depth,
         chroma={"400": "gray"}.get(sps.chroma, sps.chroma),

@@ -118,6 +118,7 @@ def test_half_rate_rungs_take_the_even_frames() -> None:
         ({"rotation_deg": 90},
          "scale=240:426:flags=bicubic:out_range=tv,format=yuv420p,transpose=clock"),
         ({"rotation_deg": 180}, "hflip,vflip"),
+        ({"rotation_deg": 90, "mirrored": True}, "format=yuv420p,hflip,transpose=clock"),
         ({"transfer": "smpte2084"}, "zscale=tin=smpte2084:pin=bt2020"),
         ({"transfer": "arib-std-b67"}, "zscale=tin=arib-std-b67"),
         ({"matrix": "gbr"}, "out_range=tv:out_color_matrix=bt709"),

@@ -65,6 +65,7 @@ class Track:
     height_px: int = 0
     sample_aspect: Fraction = Fraction(1)
     rotation_deg: int | None = 0  # clockwise; None: the matrix is no rotation
+    mirrored: bool = False  # left for right, before it is turned
     colour: Colour | None = None
     dolby_vision_profile: int | None = None
 
@@ -187,6 +188,7 @@ def _track(header: TrackBox, table: SampleTable, shown: Presentation) -> Track:
         height_px=height,
         sample_aspect=pixel_aspect(stsd) if video else Fraction(1),
         rotation_deg=header.rotation_deg,
+        mirrored=header.mirrored,
         colour=colour(stsd) if video else None,
         dolby_vision_profile=dolby_vision_profile(stsd) if video else None,
     )

@@ -26,20 +26,33 @@ PCM = frozenset(
     )
 )
 
-# (a, b, c, d) of the display matrix, in 16.16.
-ROTATIONS = {
-    (0x10000, 0, 0, 0x10000): 0,
-    (0, 0x10000, -0x10000, 0): 90,
-    (-0x10000, 0, 0, -0x10000): 180,
-    (0, -0x10000, 0x10000, 0): 270,
+# (a, b, c, d) of the display matrix, in 16.16: turned clockwise by, and mirrored before that.
+_ORIENTATIONS = {
+    (0x10000, 0, 0, 0x10000): (0, False),
+    (0, 0x10000, -0x10000, 0): (90, False),
+    (-0x10000, 0, 0, -0x10000): (180, False),
+    (0, -0x10000, 0x10000, 0): (270, False),
+    (-0x10000, 0, 0, 0x10000): (0, True),
+    (0, -0x10000, -0x10000, 0): (90, True),
+    (0x10000, 0, 0, -0x10000): (180, True),
+    (0, 0x10000, 0x10000, 0): (270, True),
 }
+
+
+def orientation(a: int, b: int, c: int, d: int) -> tuple[int | None, bool]:
+    """Return what a display matrix (16.16) asks for: degrees clockwise, and left for right.
+
+    What is mirrored is so before it is turned. None: the matrix does more.
+    """
+    return _ORIENTATIONS.get((a, b, c, d), (None, False))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackBox:
     """What a video or audio `trak` says of itself.
 
-    `rotation_deg` turns the picture clockwise, None where the matrix does more.
+    `rotation_deg` turns the picture clockwise, None where the matrix does more; `mirrored`
+    ones have their left on the right before that.
     `pcm`: its samples are single moments of sound; no table should be made of them.
     """
 
@@ -48,6 +61,7 @@ class TrackBox:
     enabled: bool
     timescale: int
     rotation_deg: int | None
+    mirrored: bool
     stsd: bytes  # body of the box
     sample_entry: str
     stbl: Box
@@ -76,6 +90,7 @@ def read_trak(moov: Buffer, trak: Box) -> TrackBox | None:
     entry = first_entry(stsd, video=video).fourcc
     (flags,) = read("I", moov, tkhd.body, tkhd.end)
     long = flags >> 24 != 0
+    rotation_deg, mirrored = _orientation(moov, tkhd, 52 if long else 40) if video else (0, False)
     (track_id,) = read("I", moov, tkhd.body + (20 if long else 12), tkhd.end)
     (version,) = read("B", moov, mdhd.body, mdhd.end)
     (timescale,) = read("I", moov, mdhd.body + (20 if version else 12), mdhd.end)
@@ -86,7 +101,8 @@ def read_trak(moov: Buffer, trak: Box) -> TrackBox | None:
         track_id=track_id,
         enabled=bool(flags & 1),
         timescale=timescale,
-        rotation_deg=_rotation(moov, tkhd, 52 if long else 40) if video else 0,
+        rotation_deg=rotation_deg,
+        mirrored=mirrored,
         stsd=stsd,
         sample_entry=entry,
         stbl=stbl,
@@ -95,6 +111,6 @@ def read_trak(moov: Buffer, trak: Box) -> TrackBox | None:
     )
 
 
-def _rotation(moov: Buffer, tkhd: Box, at: int) -> int | None:
+def _orientation(moov: Buffer, tkhd: Box, at: int) -> tuple[int | None, bool]:
     a, b, _, c, d = read("iiiii", moov, tkhd.body + at, tkhd.end)
-    return ROTATIONS.get((a, b, c, d))
+    return orientation(a, b, c, d)

@@ -182,19 +182,24 @@ def test_hostile_edits_are_refused() -> None:
         edited((0, 1 << 62, 0x10000), version=1)
 
 
-ROTATIONS = [
-    ((0, 1, -1, 0), 90),
-    ((-1, 0, 0, -1), 180),
-    ((0, -1, 1, 0), 270),
-    ((-1, 0, 0, 1), None),  # mirrored
+ORIENTATIONS = [
+    ((0, 1, -1, 0), (90, False)),
+    ((-1, 0, 0, -1), (180, False)),
+    ((0, -1, 1, 0), (270, False)),
+    ((-1, 0, 0, 1), (0, True)),
+    ((0, -1, -1, 0), (90, True)),
+    ((1, 0, 0, -1), (180, True)),
+    ((0, 1, 1, 0), (270, True)),
+    ((1, 1, 0, 1), (None, False)),
 ]
 
 
-@pytest.mark.parametrize(("matrix", "rotation"), ROTATIONS)
-def test_rotation(matrix: tuple[int, int, int, int], rotation: int | None) -> None:
+@pytest.mark.parametrize(("matrix", "wanted"), ORIENTATIONS)
+def test_orientation(matrix: tuple[int, int, int, int], wanted: tuple[int | None, bool]) -> None:
     a, b, c, d = (value << 16 for value in matrix)
     data = patched(MOVIE, (b"moov", b"trak", b"tkhd"), 52, struct.pack(">iiiii", a, b, 0, c, d))
-    assert index(data).tracks[0].rotation_deg == rotation
+    (track, *_) = index(data).tracks
+    assert (track.rotation_deg, track.mirrored) == wanted
 
 
 def test_what_the_sample_entry_says() -> None:
