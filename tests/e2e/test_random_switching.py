@@ -1,19 +1,26 @@
-"""Players that change the quality whenever they like, in the middle of a segment and of a fetch."""
+"""Players that change the quality whenever they like, in the middle of a segment and of a fetch.
+
+They do so on grids of every shape: what is cut, and where, depends on the source.
+"""
 
 import itertools
 import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from telecine.formats.hls.playlist import Master, MediaPlaylist, parse
 from tests.contract import packages
 from tests.e2e.conftest import Upload
 from tests.e2e.embedding import near_browser
 from tests.e2e.test_switching import PLAYERS as LIBRARIES
 from tests.e2e.test_switching import Seen, watched
 from tests.e2e.watching import Patience, misplaced, slipped
-from tests.fixtures.media import barcode_mp4
+from tests.fixtures.media import AAC, X264, barcode_mp4, make_barcode
 from tests.fixtures.waiting import until
 
 pytestmark = [
@@ -24,14 +31,12 @@ pytestmark = [
     pytest.mark.xdist_group("browser"),
 ]
 
-RATE_HZ, SECONDS, SEGMENT_S = 30, 24, 3
-FRAME_S = 1 / RATE_HZ
-SKIPPED = 10
-"""Pictures that a busy machine may leave out."""
+SKIPPED_S = 1 / 3
+"""What a busy machine may leave out."""
 AHEAD_S = 4
 """How much players hold: what is chosen for later than that is not fetched yet."""
 LEAST_SWITCHES = 2
-"""Of seven cuts. Which of the choices meet one depends on the machine."""
+"""Of all cuts. Which of the choices meet one depends on the machine."""
 
 # Each makes a video, has `at_random` choose qualities of it, and returns it.
 WITH_HLS = """async (url) => {
@@ -86,39 +91,100 @@ const at_random = (choose) => {
 };"""
 
 
-@pytest.fixture(scope="module")
-async def video_id(api: httpx.Client, upload: Upload) -> str:
-    """A video of three qualities, which takes eight segments."""
-    clip = barcode_mp4(
-        frames=RATE_HZ * SECONDS,
-        width_px=854,
-        height_px=480,
-        keyframe_interval=RATE_HZ * SEGMENT_S,
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A film of so many seconds and pictures a second, and what becomes of it.
+
+    `durations_s`: of the segments; `qualities`: how many there are.
+    """
+
+    make: Callable[[], Path]
+    rate_hz: int
+    durations_s: tuple[float, ...]
+    qualities: int = 3
+
+    @property
+    def seconds(self) -> float:
+        return sum(self.durations_s)
+
+
+def copied(segment_s: float, *, segments: int) -> Source:
+    """Return a source that is copied as the top, with a key frame at the cuts only."""
+    frames = round(30 * segment_s)
+
+    def make() -> Path:
+        return barcode_mp4(
+            frames=frames * segments, width_px=854, height_px=480, keyframe_interval=frames
+        )
+
+    return Source(make, 30, (segment_s,) * segments)
+
+
+def encoded_throughout() -> Path:
+    """Return a film without an index, of which nothing is copied."""
+    return make_barcode(
+        "barcode.mkv", *X264, "-g", "130", *AAC, frames=18 * 30, width_px=640, height_px=360
     )
-    video_id = upload(clip, "Dice")
-
-    async def encoded() -> bool:
-        qualities = api.get(f"/videos/{video_id}/status").json()["encoding"]["qualities"]
-        return {quality["status"] for quality in qualities} == {"encoded"}
-
-    await until(encoded)
-    return video_id
 
 
-def dice(seed: int) -> list[tuple[int, int]]:
+SOURCES = {
+    "copied": copied(3, segments=8),
+    # Encoded ones are made in two pieces each, which begin with key frames of their own.
+    "rare key frames": copied(9, segments=4),
+    "encoded": Source(encoded_throughout, 30, (2, 2, 4, 4, 4, 2), qualities=2),
+}
+
+
+@pytest.fixture(scope="module")
+def videos(api: httpx.Client, upload: Upload) -> Callable[[str], Awaitable[str]]:
+    """Return what tells the id of the encoded video of a source."""
+    known: dict[str, str] = {}
+
+    async def video_of(name: str) -> str:
+        if name in known:
+            return known[name]
+        video_id = upload(SOURCES[name].make(), f"Dice: {name}")
+
+        async def encoded() -> bool:
+            qualities = api.get(f"/videos/{video_id}/status").json()["encoding"]["qualities"]
+            return {quality["status"] for quality in qualities} == {"encoded"}
+
+        await until(encoded)
+        known[name] = video_id
+        return video_id
+
+    return video_of
+
+
+def dice(seed: int, source: Source) -> list[tuple[int, int]]:
     """Return for how long each choice stands in ms, and which it is: more than the video has."""
     order = random.Random(seed)
-    return [(order.randrange(100, 1500), order.randrange(3)) for _ in range(SECONDS)]
+    return [
+        (order.randrange(100, 1500), order.randrange(source.qualities))
+        for _ in range(round(source.seconds))
+    ]
 
 
-@pytest.mark.parametrize("seed", [3, 8])
-@pytest.mark.parametrize("name", CODES)
+CASES = [
+    *((name, "copied", seed) for name in CODES for seed in (3, 8)),
+    *(("hls.js", source, 5) for source in SOURCES if source != "copied"),
+]
+
+
+@pytest.mark.parametrize(("name", "source", "seed"), CASES)
 async def test_switches_at_any_time_lose_nothing(
-    name: str, seed: int, api: httpx.Client, video_id: str, patience: Patience
+    name: str,
+    source: str,
+    seed: int,
+    api: httpx.Client,
+    videos: Callable[[str], Awaitable[str]],
+    patience: Patience,
 ) -> None:
+    video_id, film = await videos(source), SOURCES[source]
+    cut_as_planned(api, video_id, film)
     version, path, _ = LIBRARIES[name]
     library = (packages.node_package(name, version) / "node_modules" / name / path).read_text()
-    steps = AT_RANDOM.replace("STEPS", str([list(step) for step in dice(seed)]))
+    steps = AT_RANDOM.replace("STEPS", str([list(step) for step in dice(seed, film)]))
     code = f"async (url) => {{ {steps} return await ({CODES[name]})(url); }}"
     code = code.replace("AHEAD", str(AHEAD_S))
     faults: list[Any] = []
@@ -126,29 +192,42 @@ async def test_switches_at_any_time_lose_nothing(
         for _ in range(patience.attempts):
             url = f"{api.base_url}/vod/{video_id}/hls/manifest.m3u8"
             seen = await watched(browser, library, code, url)
-            faults = missed(seen, patience.freeze_s, dropped=name == "hls.js")
+            faults = missed(seen, film, patience.freeze_s, dropped=name == "hls.js")
             if not faults:
                 break
     assert faults == []
 
 
-def missed(seen: Seen, freeze_s: float, *, dropped: bool) -> list[str]:
+def cut_as_planned(api: httpx.Client, video_id: str, film: Source) -> None:
+    """Check that a source has become the grid that it is here for."""
+    folder = f"{api.base_url}/vod/{video_id}/hls"
+    master = parse(httpx.get(f"{folder}/manifest.m3u8").raise_for_status().text)
+    assert isinstance(master, Master)
+    assert len(master.renditions) == film.qualities
+    for each in master.renditions:
+        playlist = parse(httpx.get(f"{folder}/{each.uri}").raise_for_status().text)
+        assert isinstance(playlist, MediaPlaylist)
+        lengths = [float(segment.duration) for segment in playlist.segments]
+        assert lengths == pytest.approx(film.durations_s, abs=1e-5)
+
+
+def missed(seen: Seen, film: Source, freeze_s: float, *, dropped: bool) -> list[str]:
     """Return what a busy machine may be the cause of; fail for what it never is."""
     assert len(seen.buffered) == 1, f"holes between {seen.buffered}"
     # hls.js drops what lies behind when it is told to switch; the others keep all of it.
     assert (0 if dropped else seen.buffered[0][0], seen.buffered[0][1]) == pytest.approx(
-        (0, SECONDS), abs=FRAME_S
+        (0, film.seconds), abs=1 / film.rate_hz
     )
-    assert slipped(seen.frames, RATE_HZ) == []
+    assert slipped(seen.frames, film.rate_hz) == []
     steps = list(itertools.pairwise(seen.frames))
     assert not [step for step in steps if step[1][2] < step[0][2]], "it ran backwards"
     switches = [step for step in steps if step[0][3] != step[1][3]]
     complete = {
-        "single pictures": misplaced(seen.frames, RATE_HZ) == [],
+        "single pictures": misplaced(seen.frames, film.rate_hz) == [],
         "a hole": max(step[1][1] - step[0][1] for step in steps) <= freeze_s,
         "it stood still": max(step[1][0] - step[0][0] for step in steps) <= freeze_s,
-        "its begin": seen.frames[0][2] < SKIPPED,
-        "its end": seen.frames[-1][2] >= RATE_HZ * SECONDS - SKIPPED,
+        "its begin": seen.frames[0][1] < SKIPPED_S,
+        "its end": seen.frames[-1][1] >= film.seconds - SKIPPED_S,
         f"switches: {switches}": len(switches) >= LEAST_SWITCHES,
     }
     return [what for what, well in complete.items() if not well]

@@ -79,9 +79,12 @@ WATCH = """(video) => {
   context.createMediaElementSource(video).connect(ears).connect(context.destination);
   const ranges = ({buffered}) =>
     Array.from(buffered, (_, index) => [buffered.start(index), buffered.end(index)]);
+  const state = ({currentTime, readyState, paused, seeking, ended}) =>
+    ({currentTime, readyState, paused, seeking, ended});
   const {errors} = window;
-  window.told = () => ({frames, claps, buffered: ranges(video), ended: video.ended, errors});
+  window.told = () => ({frames, claps, buffered: ranges(video), errors, ...state(video)});
 }"""
+PLAY = "(video) => video.play().catch((error) => window.errors.push(String(error)))"
 
 # Each makes a video that changes its quality with every segment, and returns it.
 WITH_HLS = """async (url) => {
@@ -197,7 +200,8 @@ async def watched(browser: Browser, library: str, code: str, url: str) -> Seen:
     told: dict[str, Any] = {}
     async with page_with(browser, library) as page:
         begin = f"async (url) => {{ window.errors = []; window.segment = {SEGMENT_S};"
-        play = f"const video = await ({code})(url); ({WATCH})(video); await video.play(); }}"
+        # Not awaited: what does not begin to play is to be told of, too.
+        play = f"const video = await ({code})(url); ({WATCH})(video); ({PLAY})(video); }}"
         await page.evaluate(begin + play, url)
 
         async def ended() -> bool:
@@ -206,7 +210,11 @@ async def watched(browser: Browser, library: str, code: str, url: str) -> Seen:
             assert told["errors"] == []
             return bool(told["ended"])
 
-        await until(ended)
+        try:
+            await until(ended)
+        except TimeoutError as error:
+            error.add_note(str({**told, "frames": told["frames"][-3:]}))
+            raise
     frames = [tuple(frame) for frame in told["frames"] if frame[2] >= 0]
     claps, buffered = ([tuple(pair) for pair in told[name]] for name in ("claps", "buffered"))
     return Seen(frames, claps, buffered)
@@ -269,7 +277,8 @@ def missed(name: str, seen: Seen, plain: Seen, freeze_s: float) -> list[str]:
     at_cuts = [abs(step[1][2] - round(step[1][2] / 90) * 90) for step in switches]
     complete = {
         "single pictures": misplaced(seen.frames, RATE_HZ) == [],
-        "it stood still": max(step[1][1] - step[0][1] for step in steps) <= freeze_s,
+        "a hole": max(step[1][1] - step[0][1] for step in steps) <= freeze_s,
+        "it stood still": max(step[1][0] - step[0][0] for step in steps) <= freeze_s,
         "its begin": seen.frames[0][2] < SKIPPED,
         "its end": seen.frames[-1][2] >= RATE_HZ * SECONDS - SKIPPED,
         f"switches: {switches}": len(switches) >= SECONDS // SEGMENT_S - 2,
