@@ -258,4 +258,7 @@ async def faults_while_switching(
     assert not [error for error in recorded["errors"] if error[1] or error[0] in HOLES]
     pairs = [(before[1], after[1]) for before, after in itertools.pairwise(frames)]
     holes = [(before, after) for before, after in pairs if after - before > freeze_s]
-    return [*misplaced(frames, RATE_HZ), *holes]
+    # By the clock of the wall, too, from when it has begun to play.
+    shown = [(before[0], after[0]) for before, after in itertools.pairwise(frames) if before[1] > 0]
+    still = [(before, after) for before, after in shown if after - before > 1000 * freeze_s]
+    return [*misplaced(frames, RATE_HZ), *holes, *still]
