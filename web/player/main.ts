@@ -14,6 +14,22 @@ declare global {
   }
 }
 
+/** Until when a viewer who waits for a picture has the whole line for it. */
+const CONTROLS_AFTER_MS = 2500;
+
+/** Waits for the first picture, for the news that there is none, or for a while. */
+async function firstPicture(player: Player): Promise<void> {
+  const { video } = player;
+  if (video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA) return;
+  await new Promise<void>((resolve) => {
+    window.setTimeout(resolve, CONTROLS_AFTER_MS);
+    video.addEventListener('loadeddata', () => resolve(), { once: true });
+    player.addEventListener('statechange', () => {
+      if (player.state === 'waiting' || player.state === 'error') resolve();
+    });
+  });
+}
+
 async function open(): Promise<void> {
   const root = document.querySelector<HTMLElement>('#player');
   const video = root?.querySelector('video');
@@ -27,10 +43,11 @@ async function open(): Promise<void> {
   new Analytics(player);
   prepareAds(root, player);
   player.addEventListener('mediachange', () => prepareAds(root, player));
-  // The video first: the controls are fetched while its first segments come in.
+  // The video first: nobody misses the controls before they see anything.
   if (media === null) player.abandon(REFUSED);
   else void player.start();
   const isControlled = options.sdkPlayerId !== null && told.theme.enableApi !== false;
+  if (media !== null && options.autoplay && !isControlled) await firstPicture(player);
   const [{ Controls }, bridge] = await Promise.all([
     import('./controls'),
     isControlled ? import('./bridge') : null,
