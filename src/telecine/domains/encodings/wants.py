@@ -106,9 +106,9 @@ _CLAIM = text(
 _RESERVE = text(
     """
     INSERT INTO jit_want AS w (rendition_id, segment, project_id, asset_id, asked_at,
-                               wanted_until, attempts, owner, lease_until)
+                               wanted_until, attempts, owner, lease_until, ahead)
     SELECT rendition_id, segment + 1, project_id, asset_id, clock_timestamp(),
-           clock_timestamp(), 0, owner, lease_until
+           clock_timestamp(), 0, owner, lease_until, ahead
       FROM jit_want
      WHERE rendition_id = :rendition_id AND segment = :segment AND owner = :owner
     ON CONFLICT (rendition_id, segment) DO UPDATE SET

@@ -327,17 +327,19 @@ async def test_what_is_wanted_ahead_comes_behind_all_viewers(db: Database, wante
     await ask_ahead(db, wanted)
     assert await claim(db) is None, "viewers who are there already come first"
     await later(db, 100)
-    await ask(db, at(wanted, 1))
+    await ask(db, at(wanted, 5))
     first, second = await claim(db, "a"), await claim(db, "b")
     assert first is not None
     assert second is not None
-    assert (first.segment, first.ahead) == (1, False)
+    assert (first.segment, first.ahead) == (5, False)
     assert (second.segment, second.ahead) == (0, True)
     async with db.transaction() as tx:
         assert not await wants.keep(tx, second), "nobody wants it"
         assert await wants.waiting(tx) == 0
-        assert await wants.left_ahead(tx, wanted.asset_id)
+        assert await wants.reserve(tx, second)
         await wants.done(tx, wanted.rendition_id, 0, 0)
+        assert await wants.left_ahead(tx, wanted.asset_id), "the one behind it"
+        await wants.done(tx, wanted.rendition_id, 1, 1)
         assert not await wants.left_ahead(tx, wanted.asset_id)
 
 
