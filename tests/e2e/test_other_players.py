@@ -254,7 +254,7 @@ async def test_it_plays(name: str, api: httpx.Client, video: str) -> None:
             await everywhere(lambda: httpx.get(url, timeout=PATIENCE_S).status_code == 200)
 
 
-@pytest.mark.parametrize("name", ["hls.js", "shaka-player"])
+@pytest.mark.parametrize("name", ["hls.js"])
 async def test_captions_of_the_master_are_seen(name: str, api: httpx.Client, video: str) -> None:
     """As pixels: the same picture of the video is looked at with them and without."""
     async with near_browser() as browser, page_with(browser, library(name)) as page:

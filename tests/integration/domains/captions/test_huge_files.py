@@ -9,10 +9,10 @@ import pytest
 
 from telecine.domains.captions.receiving import MAX_BYTES
 from tests.fixtures.customer import Customer
-from tests.fixtures.server import TelecineServer
+from tests.fixtures.server import TelecineServer, running_telecine
 from tests.integration.processes.family import descendants, is_alive
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.xdist_group("own-server")]
 
 HUGE_BYTES = 50 << 20
 REFUSED_BYTES, TAKEN_BYTES = 20 << 20, 100 << 20
@@ -77,8 +77,16 @@ class Memory:
 
 
 @pytest.fixture(scope="module")
-def customer(telecine_server: TelecineServer) -> Iterator[Customer]:
-    with Customer(telecine_server) as customer:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TelecineServer]:
+    """One that does nothing else meanwhile."""
+    settings = {"TELECINE_API_PROCESSES": "1"}
+    with running_telecine(tmp_path_factory.mktemp("huge") / "data", settings) as (_, server):
+        yield server
+
+
+@pytest.fixture(scope="module")
+def customer(server: TelecineServer) -> Iterator[Customer]:
+    with Customer(server) as customer:
         yield customer
 
 
@@ -91,9 +99,9 @@ def video_id(customer: Customer) -> str:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("told", [True, False], ids=["length told", "chunked"])
 async def test_fifty_megabytes_are_refused(
-    customer: Customer, telecine_server: TelecineServer, video_id: str, kind: str, told: bool
+    customer: Customer, server: TelecineServer, video_id: str, kind: str, told: bool
 ) -> None:
-    sent, memory = Sent(HUGE_BYTES), Memory(telecine_server)
+    sent, memory = Sent(HUGE_BYTES), Memory(server)
     frame = sum(map(len, Sent(0))) - sum(map(len, cues(0)))
     length = {"Content-Length": str(HUGE_BYTES + frame)} if told else {}
     path = f"/videos/{video_id}/{kind}/en"
@@ -112,9 +120,9 @@ async def test_fifty_megabytes_are_refused(
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_the_largest_is_taken_as_it_is(
-    customer: Customer, telecine_server: TelecineServer, video_id: str, kind: str
+    customer: Customer, server: TelecineServer, video_id: str, kind: str
 ) -> None:
-    sent, memory = Sent(MAX_BYTES), Memory(telecine_server)
+    sent, memory = Sent(MAX_BYTES), Memory(server)
     path = f"/videos/{video_id}/{kind}/fr"
     answer = customer.http.post(path, content=sent, headers=sent.headers)
     assert answer.status_code == 200, answer.text
