@@ -229,8 +229,7 @@ class _Job:
             end_frame = first_frame + frames
         # A fragment is written when the next key frame comes, or at the end of the whole run:
         # so every encoder but the last one gets that frame, too.
-        more = max(rendition.rate_divisor for rendition in self.renditions)
-        spans = [(cuts[first], min(cuts[end] + more, end_frame)) for first, end in pieces]
+        spans = [(cuts[first], min(cuts[end] + self._step, end_frame)) for first, end in pieces]
         collectors = [
             Collector(
                 Retimer(self.plan, rendition, cuts[span[0]]),
@@ -281,9 +280,17 @@ class _Job:
             for rendition in self.renditions
         ]
 
+    @property
+    def _step(self) -> int:
+        """How many frames of the plan lie between two pictures of the slowest rendition."""
+        return max(rendition.rate_divisor for rendition in self.renditions)
+
     def _spans(self) -> list[tuple[int, int]]:
         """Return the pieces [first, end) that each encoder makes."""
-        if not self.apart:
+        cuts = self.plan.piece_cuts[self.first_piece : self.end_piece + 1]
+        # Half the pictures and a cut between two of them: one encoder keeps their times.
+        even = all(cut % self._step == 0 for cut in cuts)
+        if not self.apart or not even:
             return [(self.first_piece, self.end_piece)]
         return [(piece, piece + 1) for piece in range(self.first_piece, self.end_piece)]
 

@@ -69,7 +69,7 @@ class Input:
     upright: tuple[str, ...] = ()  # filters that undo what the source asks for
     legible: bool = True  # whether the number of every picture can be read
     colours: int = 14  # how far they may be off, of 255
-    near: tuple[float, float] = NEAR  # the least VMAF and SSIM of an encode with its source
+    near: tuple[float, float] | None = NEAR  # the least VMAF and SSIM; None: there are none
     codecs: tuple[str | None, str | None] = ("h264", "aac")
     indexed: bool = True
     passed: tuple[bool, bool] = (True, True)  # whether video and audio go through as they are

@@ -228,9 +228,10 @@ async def test_every_input(source: Input) -> None:
     check_times(made, EncodedRendition(name, jit.init, [*before, *jit.pieces]))
     check_promises(probed, offered, made, path, track_of(ladder))
     # What it is compared with is converted, and timed, as it was.
-    near = await likeness(runner, path, probed, made, ladder)
-    assert near.vmaf > source.near[0]
-    assert near.ssim > source.near[1]
+    if source.near is not None:
+        near = await likeness(runner, path, probed, made, ladder)
+        assert near.vmaf > source.near[0]
+        assert near.ssim > source.near[1]
 
     heard = await sound(runner, path, probed, offered)
     assert heard == pytest.approx(list(source.beeps_s), abs=IN_PLACE_S)
