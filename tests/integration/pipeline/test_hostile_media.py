@@ -58,13 +58,16 @@ class Measured(Runner):
         return self.results[-1]
 
 
+def begun() -> int:
+    """Return what a run has taken at once: the kernel counts the memory of who started it, ours."""
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10) + MIB
+
+
 def check_what_was_taken(runner: Measured) -> None:
     """No run took more than its share."""
     assert runner.results
     assert max(result.cpu_s for result in runner.results) < MOST_CPU_S
-    # The kernel counts what the process that started a run, ours, had taken as well.
-    our_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
-    most_bytes = max(MOST_MEMORY_BYTES, our_bytes + MIB)
+    most_bytes = max(MOST_MEMORY_BYTES, begun())
     assert max(result.peak_memory_bytes for result in runner.results) < most_bytes
 
 

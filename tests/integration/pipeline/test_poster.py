@@ -17,7 +17,7 @@ from telecine.pipeline.probe import probe
 from tests.fixtures.media import AAC, make_clip
 from tests.integration.pipeline.hostile import MIB
 from tests.integration.pipeline.test_encode import local
-from tests.integration.pipeline.test_hostile_media import MOST_CPU_S, Measured
+from tests.integration.pipeline.test_hostile_media import MOST_CPU_S, Measured, begun
 
 pytestmark = pytest.mark.anyio
 
@@ -115,4 +115,4 @@ async def test_a_cover_that_is_made_to_harm_is_no_harm(name: str, tmp_path: Path
         assert shape[:, 100:-100].any(axis=0).all()
         assert 0 < shape.mean() < 0.9
     assert 0 < cpu_s < MOST_CPU_S
-    assert max(result.peak_memory_bytes for result in runner.results) < 1024 * MIB
+    assert max(result.peak_memory_bytes for result in runner.results) < max(1024 * MIB, begun())
