@@ -1,6 +1,7 @@
 import Hls, { type ErrorData, type HlsConfig } from 'hls.js';
 import { CatchUp, LIVE_WITHIN_S } from './catchup';
 import { describe, isNamed } from './failures';
+import { beginSoon, lineBps } from './line';
 import type { Media } from './media';
 import type { Options } from './options';
 import { AUTO, boundQuality, qualitiesOf, type Quality } from './qualities';
@@ -247,6 +248,7 @@ export class Player extends EventTarget {
       // Which captions are loaded is said by us. The engine would begin with those that are
       // marked, and lose the cues of what it is loading when we turn them off.
       hls.subtitleTrack = -1;
+      beginSoon(hls, lineBps());
       this.boundQuality();
       this.tell('qualitieschange');
       this.onPlayable();
