@@ -7,7 +7,6 @@ moment behind. While the notifying connection is down nothing is kept.
 
 import asyncio
 import enum
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -24,14 +23,17 @@ from telecine.domains.players.queries import ShownTheme
 from telecine.domains.sources.models import Source, SourceState
 from telecine.domains.sources.queries import arrived_extents, source_of
 from telecine.domains.videos.delivered import DeliveredVideo, delivered_video
+from telecine.last_used import LastUsed
 from telecine.pipeline.codec import plan_from_json
 from telecine.pipeline.extra import is_extra
 from telecine.pipeline.model import Plan
 from telecine.storage.extents import Extent, Extents
 from telecine.storage.store import Store
 
-_MEDIA_KEPT = 4096
-_PLANS_KEPT = 256
+_MEDIA_BYTES = 48 << 20
+_PLANS_BYTES = 16 << 20  # mostly the same plans: they outlive changes of their media
+_ONE_BYTES = 4 << 10  # of a media without its plan
+_NUMBER_BYTES = 40  # of a tuple's integer: 2 h of key frames have some hundred KB of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ class Stage(enum.StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Media:
     """A video and, once it is playable, its asset."""
 
@@ -136,8 +138,8 @@ class MediaCache:
     def __init__(self, db: Database, store: Store) -> None:
         self._db = db
         self._store = store
-        self._media: OrderedDict[str, Media] = OrderedDict()
-        self._plans: OrderedDict[tuple[UUID, str], Plan] = OrderedDict()
+        self._media = LastUsed[str, Media](_MEDIA_BYTES, _media_bytes)
+        self._plans = LastUsed[tuple[UUID, str], Plan](_PLANS_BYTES, _plan_bytes)
         self._loading: dict[str, asyncio.Future[Media | None]] = {}
         self._generation = 0
         self.keeps = False  # set while change notifications arrive
@@ -145,15 +147,15 @@ class MediaCache:
     def forget(self, public_id: str) -> None:
         """Drop what is known of one video: it has changed."""
         self._generation += 1
-        self._media.pop(public_id, None)
+        self._media.pop(public_id)
         self._loading.pop(public_id, None)
 
     def forget_player(self, player_id: str) -> None:
         """Drop the videos that name a theme: that has changed."""
         self._generation += 1
-        shown = [key for key, media in self._media.items() if media.video.player_id == player_id]
-        for public_id in shown:
-            del self._media[public_id]
+        for video in [media.video for media in self._media.values()]:
+            if video.player_id == player_id:
+                self._media.pop(video.public_id)
         self._loading.clear()
 
     def forget_all(self) -> None:
@@ -164,10 +166,7 @@ class MediaCache:
 
     def kept(self, public_id: str) -> Media | None:
         """Return what is known of a video, None if it would have to be looked up."""
-        kept = self._media.get(public_id)
-        if kept is not None:
-            self._media.move_to_end(public_id)
-        return kept
+        return self._media.get(public_id)
 
     async def get(self, public_id: str) -> Media | None:
         """Return the media of a video that may be delivered, None if there is none."""
@@ -226,9 +225,7 @@ class MediaCache:
     def _keep(self, generation: int, public_id: str, media: Media) -> Media:
         # A change that arrived while we read may not be in what we read.
         if self.keeps and generation == self._generation:
-            self._media[public_id] = media
-            while len(self._media) > _MEDIA_KEPT:
-                self._media.popitem(last=False)
+            self._media.put(public_id, media)
         return media
 
     async def _plan(self, asset: Asset) -> Plan:
@@ -237,10 +234,19 @@ class MediaCache:
         if plan is None:
             key = objects.plan_key(asset.prefix, asset.revision)
             plan = plan_from_json(await self._store.read(key))
-            self._plans[known] = plan
-            while len(self._plans) > _PLANS_KEPT:
-                self._plans.popitem(last=False)
+            self._plans.put(known, plan)
         return plan
+
+
+def _plan_bytes(plan: Plan) -> int:
+    counts = [plan.piece_cuts, plan.segment_pieces, plan.chunk_segments, plan.segment_bytes]
+    if plan.audio is not None:
+        counts.append(plan.audio.segment_packets)
+    return _NUMBER_BYTES * sum(map(len, counts))
+
+
+def _media_bytes(media: Media) -> int:
+    return _ONE_BYTES + (0 if media.asset is None else _plan_bytes(media.asset.plan))
 
 
 async def _captions(tx: Transaction, video: DeliveredVideo) -> list[TextView]:

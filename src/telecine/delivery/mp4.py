@@ -5,7 +5,6 @@ followed by byte ranges of what is stored already. Length, ETag and ranges are e
 """
 
 import asyncio
-from collections import OrderedDict
 from dataclasses import dataclass
 from itertools import pairwise
 from uuid import UUID
@@ -18,6 +17,7 @@ from telecine.delivery.segments import Segments
 from telecine.domains.encodings.queries import AUDIO
 from telecine.formats.mp4.fragment import Samples, read_init, read_moof
 from telecine.formats.mp4.progressive import ProgressiveTrack, layout
+from telecine.last_used import LastUsed
 
 _KEPT = 4  # a two-hour video's tables and ranges are some ten megabytes
 
@@ -37,7 +37,7 @@ class Downloads:
 
     def __init__(self, segments: Segments) -> None:
         self._segments = segments
-        self._kept: OrderedDict[UUID, list[Part]] = OrderedDict()
+        self._kept = LastUsed[UUID, list[Part]](_KEPT)
         self._making = asyncio.Lock()
 
     async def parts(self, asset: AssetView) -> list[Part] | None:
@@ -52,10 +52,7 @@ class Downloads:
         if kept is None:
             async with self._making:
                 kept = self._kept.get(asset.id) or await self._make(asset, views)
-            self._kept[asset.id] = kept
-            while len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(asset.id)
+            self._kept.put(asset.id, kept)
         return kept
 
     async def _make(self, asset: AssetView, views: list[RenditionView]) -> list[Part]:

@@ -7,12 +7,13 @@ before anything is compressed. Scripts are compressed when they are built (`fron
 import gzip
 import re
 import sys
-from collections import OrderedDict
 from collections.abc import Sequence
 from functools import lru_cache
 from threading import Lock
 
 from starlette.types import Scope
+
+from telecine.last_used import LastUsed
 
 __all__ = ["CODINGS", "WORTH_BYTES", "Packed", "acceptable", "coding_for", "pack", "zstd"]
 
@@ -64,30 +65,22 @@ class Packed:
 
     def __init__(self, limit_bytes: int = _REMEMBERED_BYTES) -> None:
         self._limit_bytes = limit_bytes
-        self._size_bytes = 0
-        self._kept: OrderedDict[bytes, bytes] = OrderedDict()
+        self._kept = LastUsed[bytes, bytes](limit_bytes, len)
         self._lock = Lock()  # files are compressed in threads
 
     def get(self, etag: bytes) -> bytes | None:
         """Return what was compressed under an entity tag, None if it is not there any more."""
         with self._lock:
-            found = self._kept.get(etag)
-            if found is not None:
-                self._kept.move_to_end(etag)
-            return found
+            return self._kept.get(etag)
 
     def pack(self, etag: bytes, body: bytes, coding: str) -> bytes:
         """Compress `body` well, and remember it: `etag` is of this body in this coding."""
         found = self.get(etag)
         if found is None:
             found = _compress(body, coding, _FOR_ALL[coding])
-            with self._lock:
-                replaced = self._kept.pop(etag, b"")
-                self._kept[etag] = found
-                self._size_bytes += len(found) - len(replaced)
-                while self._size_bytes > self._limit_bytes:
-                    _, forgotten = self._kept.popitem(last=False)
-                    self._size_bytes -= len(forgotten)
+            if len(found) <= self._limit_bytes:
+                with self._lock:
+                    self._kept.put(etag, found)
         return found
 
 

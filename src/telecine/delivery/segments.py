@@ -2,8 +2,8 @@
 
 import asyncio
 import mmap
-from collections import OrderedDict, defaultdict
-from collections.abc import AsyncGenerator, Sequence
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -16,13 +16,16 @@ from telecine.delivery.parts import Part, StoredRange, out_of_file, prepared, st
 from telecine.delivery.wishes import Departure, NotStoredYet, Wish
 from telecine.domains.encodings import objects, queries
 from telecine.domains.encodings.wants import Wanted
+from telecine.last_used import LastUsed
 from telecine.pipeline.passthrough import SegmentIndex
 from telecine.pipeline.stored_index import StoredIndex
-from telecine.storage.store import Store
+from telecine.storage.store import ObjectMissing, Store
 
 log = structlog.get_logger()
 
-_INDEXES_KEPT = 128
+_COPIED_BYTES = 32 << 20  # of indexes: 2 h have 1 to 3 MB each, mapped where there is a disk
+_STORED_BYTES = 32 << 20
+_PIECES_KEPT = 1 << 16  # of what is encoded but not finished: some hundred bytes each
 _CUTS_KEPT = 256  # some 15 KB each: tables, not media
 _INITS_KEPT = 1024
 _REREAD_S = 0.5
@@ -44,11 +47,13 @@ class Segments:
         self._store = store
         self._wait_s = wait_s
         self._queue_limit = queue_limit
-        self._sources: OrderedDict[tuple[UUID, str], SegmentIndex] = OrderedDict()
-        self._stored: OrderedDict[UUID, StoredIndex] = OrderedDict()
-        self._cuts: OrderedDict[tuple[UUID, str, int], Sequence[Part]] = OrderedDict()
-        self._pieces: dict[UUID, dict[int, StoredRange]] = defaultdict(dict)
-        self._inits: OrderedDict[UUID, bytes] = OrderedDict()  # newer than what media tell
+        self._sources = LastUsed[tuple[UUID, str], SegmentIndex](
+            _COPIED_BYTES, lambda index: index.data.nbytes
+        )
+        self._stored = LastUsed[UUID, StoredIndex](_STORED_BYTES, lambda index: index.size_bytes)
+        self._cuts = LastUsed[tuple[UUID, str, int], Sequence[Part]](_CUTS_KEPT)
+        self._pieces = LastUsed[UUID, Mapping[int, StoredRange]](_PIECES_KEPT, len)
+        self._inits = LastUsed[UUID, bytes](_INITS_KEPT)  # newer than what media tell
         self._arrivals: dict[UUID, asyncio.Event] = defaultdict(asyncio.Event)
 
     def pieces_arrived(self, asset_id: UUID) -> None:
@@ -69,9 +74,7 @@ class Segments:
             rows = await queries.renditions_of(tx, asset.id)
         for row in rows:
             if row.name == rendition.name and row.init is not None:
-                self._inits[rendition.id] = row.init
-                while len(self._inits) > _INITS_KEPT:
-                    self._inits.popitem(last=False)
+                self._inits.put(rendition.id, row.init)
                 return row.init
         raise NotStoredYet
 
@@ -113,8 +116,8 @@ class Segments:
         index = self._stored.get(rendition.id)
         if index is not None:
             return stored(index.ranges(pieces.start, pieces.stop))
-        held = self._pieces.get(rendition.id, {})
-        if all(piece in held for piece in pieces):
+        held = self._pieces.get(rendition.id)
+        if held is not None and all(piece in held for piece in pieces):
             return [held[piece] for piece in pieces]
         return None
 
@@ -123,33 +126,34 @@ class Segments:
         index = self._sources.get((asset.id, kind))
         if index is None:
             key = objects.passthrough_key(asset.prefix, kind, asset.revision)
-            path = self._store.local_path(key)
-            if path is None:
-                data = memoryview(await self._store.read(key))
-            else:
-                with path.open("rb") as file:
-                    data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-            index = self._sources[asset.id, kind] = SegmentIndex.from_bytes(data)
-            while len(self._sources) > _INDEXES_KEPT:
-                self._sources.popitem(last=False)
+            index = SegmentIndex.from_bytes(await self._object(key))
+            self._sources.put((asset.id, kind), index)
         return index
 
     async def stored_index(self, rendition_id: UUID, key: str) -> StoredIndex:
         """Return the index of a finished rendition."""
         index = self._stored.get(rendition_id)
         if index is None:
-            index = StoredIndex.from_bytes(await self._store.read(key))
-            self._stored[rendition_id] = index
-            self._pieces.pop(rendition_id, None)
-            while len(self._stored) > _INDEXES_KEPT:
-                self._stored.popitem(last=False)
+            index = StoredIndex.from_bytes(await self._object(key))
+            self._stored.put(rendition_id, index)
+            self._pieces.pop(rendition_id)
         return index
+
+    async def _object(self, key: str) -> memoryview:
+        """Return an object that is read here and there: off a disk no more than that."""
+        path = self._store.local_path(key)
+        if path is None:
+            return memoryview(await self._store.read(key))
+        try:
+            with path.open("rb") as file:
+                return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        except FileNotFoundError as error:
+            raise ObjectMissing(key) from error
 
     def _copied(self, asset: AssetView, kind: str, segment: int) -> Sequence[Part] | None:
         """Return a segment of the source; viewers of a film often ask for the same ones."""
         kept = self._cuts.get((asset.id, kind, segment))
         if kept is not None:
-            self._cuts.move_to_end((asset.id, kind, segment))
             return kept
         index = self._sources.get((asset.id, kind))
         if index is None:
@@ -158,9 +162,7 @@ class Segments:
         parts = [cut.head, *map(prepared, out_of_file(asset.source, cut.table, cut.payload_bytes))]
         if asset.is_open:
             return parts  # its file still changes
-        self._cuts[asset.id, kind, segment] = parts
-        while len(self._cuts) > _CUTS_KEPT:
-            self._cuts.popitem(last=False)
+        self._cuts.put((asset.id, kind, segment), parts)
         return parts
 
     async def _arriving(
@@ -180,10 +182,10 @@ class Segments:
         async with Wish(self._db, wanted, chunk, departure, self._queue_limit) as wish:
             for piece in pieces:
                 deadline_s = clock.monotonic_s() + self._wait_s
-                while (found := self._pieces[rendition.id].get(piece)) is None:
+                while (found := self._piece(rendition.id, piece)) is None:
                     arrived = self._arrivals[asset.id]
                     await self._read_runs(asset, rendition)
-                    if piece in self._pieces[rendition.id]:
+                    if self._piece(rendition.id, piece) is not None:
                         continue
                     await wish.keep()
                     left_s = deadline_s - clock.monotonic_s()
@@ -194,23 +196,29 @@ class Segments:
                     await wish.wait(arrived, min(left_s, _REREAD_S))
                 yield found
 
+    def _piece(self, rendition_id: UUID, piece: int) -> StoredRange | None:
+        index = self._stored.get(rendition_id)
+        if index is not None:
+            return StoredRange(*index.ranges(piece, piece + 1)[0])
+        held = self._pieces.get(rendition_id)
+        return None if held is None else held.get(piece)
+
     async def _read_runs(self, asset: AssetView, rendition: RenditionView) -> None:
-        known = self._pieces[rendition.id]
         async with self._db.transaction() as tx:
             runs = await queries.runs_of(tx, asset.id, [rendition.id])
             finished_key = None
             if not runs:
                 rows = await queries.renditions_of(tx, asset.id)
                 finished_key = next((row.index_key for row in rows if row.id == rendition.id), None)
+        if finished_key is not None:
+            await self.stored_index(rendition.id, finished_key)
+            return
+        held = {}
         for run in runs:
             for number, start in enumerate(run.offsets[:-1]):
                 size = run.offsets[number + 1] - start
-                known[run.first_piece + number] = StoredRange(run.object_key, start, size)
-        if finished_key is not None:
-            index = await self.stored_index(rendition.id, finished_key)
-            known = self._pieces[rendition.id]
-            for piece in range(len(index.piece_bytes)):
-                known[piece] = StoredRange(*index.ranges(piece, piece + 1)[0])
+                held[run.first_piece + number] = StoredRange(run.object_key, start, size)
+        self._pieces.put(rendition.id, held)
 
 
 def _kind(rendition: RenditionView) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
+from weakref import ref
 
 from telecine import clock
 from telecine.delivery import answers
@@ -60,10 +61,13 @@ _PRIVATE_HEADS = [_head(kind, answers.PRIVATE) for kind in _KINDS]
 
 @dataclass(slots=True)
 class _Known:
-    """What a target is answered with, as long as its video is what `media` says."""
+    """What a target is answered with, as long as its video is what `media` says.
+
+    That is not kept for its sake: how much is remembered of videos has a limit of its own.
+    """
 
     public_id: str
-    media: Media
+    media: ref[Media]
     head: bytes
     parts: Sequence[Part]
     size_bytes: int
@@ -81,7 +85,7 @@ class _Opened(NamedTuple):
     folder: bytes
     header: bytes
     end: datetime
-    media: Media | None = None
+    media: ref[Media] | None = None
 
 
 class SegmentShortcut:
@@ -140,8 +144,10 @@ class SegmentShortcut:
         return None if end is None else self._opens((place, b""), below[1], b"\r\n", end, media)
 
     def _holds(self, opened: _Opened) -> bool:
-        media = opened.media
-        return media is None or self._cache.kept(media.video.public_id) is media
+        if opened.media is None:
+            return True
+        media = opened.media()
+        return media is not None and self._cache.kept(media.video.public_id) is media
 
     def _opens(
         self,
@@ -153,12 +159,15 @@ class SegmentShortcut:
     ) -> _Opened:
         if len(self._opened) >= _SESSIONS:
             self._opened.clear()  # they prove themselves again
-        opened = self._opened[by] = _Opened(_PRIVATE + folder, header, end, media)
+        opened = self._opened[by] = _Opened(
+            _PRIVATE + folder, header, end, None if media is None else ref(media)
+        )
         return opened
 
     def _answer(self, target: bytes, room: memoryview) -> Answer | None:
         known = self._known.get(target)
-        if known is None or self._cache.kept(known.public_id) is not known.media:
+        media = None if known is None else self._cache.kept(known.public_id)
+        if known is None or media is None or known.media() is not media:
             known = self._look_up(target)
             if known is None:
                 return None
@@ -200,7 +209,7 @@ class SegmentShortcut:
             asset.etag(rendition.name, found[4].decode()),
             size,
         )
-        known = _Known(public_id, media, head, parts, size)
+        known = _Known(public_id, ref(media), head, parts, size)
         if not asset.is_open:  # its file still changes
             self._known[target] = known
             if len(self._known) > _KEPT:

@@ -83,6 +83,12 @@ class StoredIndex:
         meta, columns = tables.unpack(data)
         return cls(timescale=meta["timescale"], keys=tuple(meta["keys"]), **columns)
 
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all tables."""
+        columns = (getattr(self, name) for name in self.__slots__)
+        return sum(each.nbytes for each in columns if isinstance(each, np.ndarray))
+
     def ranges(self, first_piece: int, end_piece: int) -> list[tuple[str, int, int]]:
         """Return (key, offset, size) of pieces [first, end), neighbours joined."""
         joined: list[tuple[str, int, int]] = []

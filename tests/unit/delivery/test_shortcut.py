@@ -12,7 +12,7 @@ from telecine import clock
 from telecine.delivery import answers, shortcut
 from telecine.delivery.answers import Answer
 from telecine.delivery.gate import Guarded, named
-from telecine.delivery.media import AssetView, MediaCache, RenditionView
+from telecine.delivery.media import AssetView, Media, MediaCache, RenditionView, Stage
 from telecine.delivery.parts import Part, StoredRange
 from telecine.delivery.segments import Segments
 from telecine.delivery.shortcut import SegmentShortcut
@@ -55,7 +55,7 @@ class Viewed:
             arrived=9,
         )
         self.video = SimpleNamespace(public=True, access=None, public_id="viABC")
-        self.media: object = SimpleNamespace(asset=self.asset, video=self.video)
+        self.media: Media | None = Media(cast("Any", self.video), self.asset, Stage.READY)
         self.parts: list[Part] | None = PARTS
         self.answer = SegmentShortcut(
             cast("MediaCache", SimpleNamespace(kept=lambda public_id: self.media)),
@@ -73,7 +73,7 @@ class Viewed:
 
     def changed(self) -> None:
         """Something about the video changes, as the process is told."""
-        self.media = SimpleNamespace(asset=self.asset, video=self.video)
+        self.media = Media(cast("Any", self.video), self.asset, Stage.READY)
 
     def __call__(self, target: bytes = SEGMENT, room: int = 2000) -> bytes:
         buffer = bytearray(room)

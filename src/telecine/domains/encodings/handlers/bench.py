@@ -1,7 +1,6 @@
 """The place where media work is done: what every handler needs at hand."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from telecine.domains.sources.queries import arrived_extents, stretches
 from telecine.ffmpeg.meter import Meter, metered
 from telecine.ffmpeg.runner import Brake, MediaError, Runner, RunnerError
 from telecine.jobs.worker import PermanentFailure
+from telecine.last_used import LastUsed
 from telecine.pipeline.codec import plan_from_json, probe_from_json
 from telecine.pipeline.encoders import Encoder
 from telecine.pipeline.model import Plan, Probe
@@ -35,8 +35,8 @@ from telecine.storage.store import Store
 
 log = structlog.get_logger()
 
-_ASSETS_KEPT = 16
-_BYTES_KEPT = 12 << 20  # of their sample indexes: 2 h of MP4 have 13 MB of it
+_KEPT_BYTES = 12 << 20
+_ONE_BYTES = 768 << 10  # of an asset beside its sample index: 2 h of MP4 have 13 MB of that
 _TELL_EVERY_S = 2.0
 REASON_CHARACTERS = 2000
 
@@ -70,7 +70,9 @@ class Bench:
     brake: Brake = field(default_factory=Brake)
     """Holds the ladder's encodes of this process while viewers wait for others."""
 
-    _materials: OrderedDict[tuple[UUID, str], Material] = field(default_factory=OrderedDict)
+    _materials: LastUsed[tuple[UUID, str], Material] = field(
+        default_factory=lambda: LastUsed(_KEPT_BYTES, lambda known: _ONE_BYTES + known.index_bytes)
+    )
 
     async def asset(self, asset_id: UUID) -> tuple[Asset, Source] | None:
         """Return an asset and its source, None if they were removed.
@@ -141,18 +143,8 @@ class Bench:
                 for stored in asset.options.get("watermarks", ())
             ]
             kept = Material(plan, probe, samples, tuple(watermarks), index_bytes)
-            self._materials[known] = kept
-            self._forget_some()
-        self._materials.move_to_end(known)
+            self._materials.put(known, kept)
         return kept
-
-    def _forget_some(self) -> None:
-        """Keep what was used last: one in any case, and more while they are few and small."""
-        while len(self._materials) > 1 and (
-            len(self._materials) > _ASSETS_KEPT
-            or sum(each.index_bytes for each in self._materials.values()) > _BYTES_KEPT
-        ):
-            self._materials.popitem(last=False)
 
     @asynccontextmanager
     async def step(self, asset: Asset, name: str) -> AsyncIterator[dict[str, Any]]:
