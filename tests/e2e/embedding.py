@@ -145,7 +145,7 @@ async def has_style(player: Embedded, selector: str, name: str, value: str) -> N
 
 
 @asynccontextmanager
-async def page_with(browser: Browser, library: str) -> AsyncIterator[Page]:
+async def page_with(browser: Browser, library: str, site: str = ORIGIN) -> AsyncIterator[Page]:
     """Open a page of another site that has loaded a script."""
     page = await browser.new_page(viewport={"width": 900, "height": 950})
     page.set_default_timeout(PATIENCE_MS)
@@ -156,8 +156,8 @@ async def page_with(browser: Browser, library: str) -> AsyncIterator[Page]:
         else:
             await route.fulfill(body=_PAGE, content_type="text/html")
 
-    await page.route(f"{ORIGIN}/**", serve)
-    await page.goto(ORIGIN)
+    await page.route(f"{site}/**", serve)
+    await page.goto(site)
     yield page
     await page.close()
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -143,3 +144,49 @@ async def test_the_player_sdk_takes_a_signed_token(near: Browser, shop: Shop) ->
     async with framed(near, ORIGIN, url) as page:
         told = page.frame_locator("iframe").get_by_text("Video not found")
         await expect(told).to_be_visible()
+
+
+def loading(media_id: str, shop: Shop, **more: object) -> dict[str, Any]:
+    """Return the options of a player that shows a media as soon as it may."""
+    page = f"{shop.base_url}/${{type}}/${{id}}"
+    return {"id": media_id, "iframeUrl": page, "muted": True, "autoplay": True, **more}
+
+
+@pytest.mark.parametrize("asked", ["public", "private", "with advertisements"])
+async def test_a_player_that_is_there_loads_nothing_for_a_site_that_may_not(
+    near: Browser, shop: Shop, wide_video: str, asked: str
+) -> None:
+    """It plays what everybody may show, and is asked for another media in place of that."""
+    wanted = loading(shop.video_id, shop)
+    if asked == "private":
+        token = shop.signed(shop.private_id, "shop.example")
+        wanted = loading(shop.private_id, shop, token=token)
+    elif asked == "with advertisements":  # for which it goes to another page
+        wanted["ads"] = {"adTagUrl": "https://ads.example/none.xml"}
+    for site, may in ((ELSEWHERE, False), (ORIGIN, True)):
+        async with page_with(near, sdk("1.2.33"), site) as page:
+            await page.route("https://ads.example/**", lambda route: route.abort())
+            player = await embed(page, **loading(wide_video, shop))
+            await player.hears("firstplay")
+            await player.call("loadConfig", wanted)
+            if may:
+                await player.hears("firstplay", 2)
+                await player.becomes(f"telecinePlayer.media.id === '{wanted['id']}' && {PLAYING}")
+                assert await player.heard("error") == []
+            else:
+                why = "This video cannot be watched from here."
+                assert await player.hears("error") == [{"message": why}]
+                assert urlsplit(player.frame.url).path == f"/vod/{wide_video}"
+                await player.becomes("telecinePlayer.hls === null")
+
+
+async def test_a_token_for_another_site_loads_nothing_either(
+    near: Browser, shop: Shop, wide_video: str
+) -> None:
+    async with page_with(near, sdk("1.2.33")) as page:
+        player = await embed(page, **loading(wide_video, shop))
+        await player.hears("firstplay")
+        token = shop.signed(shop.private_id, "b.example")
+        await player.call("loadConfig", loading(shop.private_id, shop, token=token))
+        why = "This video does not exist or is no longer available."
+        assert await player.hears("error") == [{"message": why}]

@@ -6,6 +6,7 @@ import { fetchMedia } from './media';
 import { parseOptions, type Options } from './options';
 import type { Player } from './player';
 import { REMOTE_EVENTS } from './remote';
+import { inSession, REFUSED } from './session';
 import { applyColours, withTheme } from './theme';
 
 /** A message of the embedding page: what it wants, its arguments beside it. */
@@ -162,19 +163,19 @@ export class Bridge {
     const options = parseOptions(target.search, target.hash);
     // The number of the SDK's instance stays, whatever the URL says.
     options.sdkPlayerId = this.sdkPlayerId;
-    if (leaveForAds(options, target)) return;
-    target.hash = '';
     this.toldReady = false;
     this.firstPlay = true;
     this.loads += 1;
     const load = this.loads;
-    const media = await fetchMedia(target);
+    // No other page's message has this origin: the browser itself says where each comes from.
+    const told = await fetchMedia(target, this.origin);
     if (load !== this.loads) return; // the embedding page has changed its mind
-    if (media === null) {
-      this.player.abandon(404);
-      return;
-    }
-    await this.player.load(media, withTheme(options, media.theme));
+    // Only what may be shown may also be left for: to the server that comes from us.
+    if (typeof told !== 'number' && leaveForAds(options, target)) return;
+    const media = typeof told === 'number' ? told : ((await inSession(told)) ?? REFUSED);
+    if (load !== this.loads) return; // as above
+    if (typeof media === 'number') this.player.abandon(media);
+    else await this.player.load(media, withTheme(options, media.theme));
   }
 
   private tellEvents(): void {

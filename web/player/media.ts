@@ -1,4 +1,4 @@
-import { inSession } from './session';
+import { REFUSED } from './session';
 import type { Theme } from './theme';
 
 /** What the server tells the page about its media: the page's JSON island. */
@@ -44,12 +44,20 @@ export function readMedia(page: Document): Media {
 /**
  * Fetches another page of ours, as the embedding site asks for in place of this one.
  *
- * Returns null where there is no such media (any more).
+ * To the server the request comes from us, whom every list of sites lets pass: so it is told
+ * for whom. Returns the status of an answer without media; 0: there was no answer.
  */
-export async function fetchMedia(url: URL): Promise<Media | null> {
-  if (url.origin !== location.origin || !/^\/(vod|live)\/[^/]+\/?$/.test(url.pathname)) return null;
-  const answer = await fetch(url);
-  if (!answer.ok) return null;
+export async function fetchMedia(url: URL, embedder: string): Promise<Media | number> {
+  if (url.origin !== location.origin || !/^\/(vod|live)\/[^/]+\/?$/.test(url.pathname)) return REFUSED;
+  let html: string;
+  try {
+    const answer = await fetch(url, { headers: { 'telecine-embedder': embedder } });
+    if (!answer.ok) return answer.status;
+    html = await answer.text();
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    return 0;
+  }
   // Parsed so, nothing of it runs.
-  return inSession(readMedia(new DOMParser().parseFromString(await answer.text(), 'text/html')));
+  return readMedia(new DOMParser().parseFromString(html, 'text/html'));
 }

@@ -17,7 +17,7 @@ from starlette.types import Scope
 from telecine import clock
 from telecine.db.engine import Database
 from telecine.delivery.answers import Answer
-from telecine.delivery.origin import address_of, referring_host
+from telecine.delivery.origin import address_of, sites_of
 from telecine.delivery.restrictions import Restrictions
 from telecine.delivery.signers import SigningKeys
 from telecine.domains.accounts.access import Access
@@ -201,10 +201,8 @@ class Gate:
             return None
         if not signature.is_of(address_of(scope)):
             return None
-        if signature.host and referring_host(scope) not in {
-            signature.host,
-            *self._restrictions.own_hosts,
-        }:
+        takes = {signature.host, *self._restrictions.own_hosts}
+        if signature.host and not sites_of(scope) <= takes:
             return None
         return signature
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from starlette.types import Scope
 
 from telecine.delivery.answers import Answer
-from telecine.delivery.origin import address_of, referring_host
+from telecine.delivery.origin import address_of, sites_of
 from telecine.domains.accounts.access import Access
 from telecine.net.countries import Countries
 from telecine.problems import Problem, problem
@@ -27,8 +27,8 @@ class Restrictions:
         """Return why a page may not show a media, None if it may."""
         if access is None or access.referrers is None:
             return None
-        host = referring_host(scope)
-        if host in self.own_hosts or access.takes_referrer(host):
+        takes = access.takes_referrer
+        if all(host in self.own_hosts or takes(host) for host in sites_of(scope)):
             return None
         return problem(403, "referrer-not-allowed", "This site may not show the media.")
 

@@ -124,6 +124,36 @@ async def test_sites(client: httpx.AsyncClient, viewer: httpx.AsyncClient, settl
     await until(open_again)
 
 
+async def test_a_page_that_is_fetched_for_another_site_is_judged_by_that(
+    client: httpx.AsyncClient, viewer: httpx.AsyncClient, settle: Settle
+) -> None:
+    """A player page loads another media in its place: the one around it is told, too."""
+    folder = await public_video(client)
+    stream = await live_stream(client)
+    assert (await settle(allowedReferrers=["shop.example"])).status_code == 200
+    ours = {"Referer": f"{BASE}/vod/viFree"}
+
+    async def listed() -> bool:
+        elsewhere = {"Referer": "https://else.example/"}
+        return (await viewer.get(folder, headers=elsewhere)).status_code == 403
+
+    await until(listed)
+    for embedder, status in (
+        ("https://shop.example", 200),
+        (BASE, 200),
+        ("https://else.example", 403),
+        ("https://[", 403),
+        ("", 403),
+    ):
+        for page in (folder, stream):
+            reply = await viewer.get(page, headers=ours | {"Telecine-Embedder": embedder})
+            assert reply.status_code == status, (page, embedder)
+    # Who tells of a site comes from none by that.
+    forged = {"Telecine-Embedder": "https://shop.example"}
+    for told in (forged, forged | {"Referer": "https://else.example/"}):
+        assert (await viewer.get(folder, headers=told)).status_code == 403
+
+
 async def test_sites_and_countries_of_live_streams(
     client: httpx.AsyncClient, viewer: httpx.AsyncClient, settle: Settle
 ) -> None:

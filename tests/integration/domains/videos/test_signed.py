@@ -167,6 +167,10 @@ async def test_it_may_be_bound_to_a_site(
         assert await opened(viewer, url, headers=headers) is right, referrer
         shown = await viewer.get(page, headers=headers)
         assert shown.status_code == (200 if right else 404), referrer
+    # Our page fetches it for the site that embeds it, and tells which that is.
+    for embedder, status in (("https://shop.example", 200), ("https://else.example", 404)):
+        ours = {"Referer": f"{BASE}/vod/viFree", "Telecine-Embedder": embedder}
+        assert (await viewer.get(page, headers=ours)).status_code == status, embedder
 
 
 async def test_a_page_plays_by_it_without_a_session(
