@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.contract import packages
-from tests.contract.conftest import Tenant, accepted
+from tests.contract.conftest import MakeTenant, Tenant, accepted
 from tests.fixtures.waiting import until
 
 pytestmark = [pytest.mark.node, pytest.mark.anyio]
@@ -83,7 +83,7 @@ async def test_node_clients_read_sessions(
 async def test_python_clients_count_plays(
     base_url: str, api: httpx.Client, tenant: Tenant, watched: Watched, version: str
 ) -> None:
-    """Only these two have the operations. None of PyPI ever had that of the account."""
+    """Only these two have the operations."""
     await stored(api, watched)
     counted = {"filterBy[mediaId]": watched.stream_id}
 
@@ -95,6 +95,19 @@ async def test_python_clients_count_plays(
     environment = {**os.environ, "PYTHONPATH": str(packages.python_client(version))}
     ids = [watched.video_id, watched.stream_id]
     packages.run([sys.executable, PYTHON / "plays.py", base_url, tenant.key, *ids], env=environment)
+
+
+@pytest.mark.parametrize("minutes", [None, 60])
+async def test_old_python_clients_know_what_an_account_is(
+    base_url: str, make_tenant: MakeTenant, operator: httpx.Client, minutes: int | None
+) -> None:
+    """None of PyPI ever had the operation; up to this one they had its model."""
+    tenant = make_tenant("account")
+    settings = f"/_/projects/{tenant.project_id}/settings"
+    accepted(operator.patch(settings, json={"quotaMinutes": minutes}))
+    environment = {**os.environ, "PYTHONPATH": str(packages.python_client("0.0.16"))}
+    argv = [sys.executable, PYTHON / "account.py", base_url, tenant.key, minutes or ""]
+    packages.run(argv, env=environment)
 
 
 async def test_the_newest_python_client_reads_numbers(

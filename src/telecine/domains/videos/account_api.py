@@ -3,13 +3,14 @@
 import math
 from typing import Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
 from telecine.domains.accounts.auth import Caller
 from telecine.domains.encodings import queries
 from telecine.http.body import JsonRoute
+from telecine.http.clients import strict_python, without_nulls
 from telecine.http.schemas import Wire, problems
 from telecine.http.services import AppServices
 
@@ -49,13 +50,15 @@ class AccountDocument(Wire):
     response_model=AccountDocument,
     responses=problems(404),
 )
-async def show_account(caller: Caller, services: AppServices) -> JSONResponse:
+async def show_account(request: Request, caller: Caller, services: AppServices) -> JSONResponse:
     """Show what a project has stored, and what it may: its setting `quotaMinutes`."""
     async with services.db.transaction() as tx:
         stored_s = await queries.stored_seconds(tx, caller.project_id)
     used, total = math.ceil(stored_s / 60), caller.settings.get("quota_minutes")
     left = None if total is None else max(0, total - used)
-    quota = {"quotaUsed": used, "quotaRemaining": left, "quotaTotal": total}
+    quota: object = {"quotaUsed": used, "quotaRemaining": left, "quotaTotal": total}
+    if strict_python(request.headers) is not None:
+        quota = without_nulls(quota)
     return JSONResponse(
         {"quota": quota, "environment": caller.environment, "features": list(FEATURES)}
     )
