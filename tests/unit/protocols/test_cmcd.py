@@ -67,6 +67,63 @@ def test_headers_tell_the_same_as_a_query() -> None:
     assert read(b"a=1&CMCD=" + quote(f"sid={SID}").encode() + b"&b=2", headers[:4]) == expected
 
 
+# Of iOS 18: four headers and no query, version 1 with the `lh` of the second one for streams of
+# low latency, none of `cid`, `rtp` and `tb`. Which headers come with which request is up to it.
+OF_AVPLAYER = {
+    "a playlist": [
+        (b"cmcd-object", b"ot=m"),
+        (b"cmcd-request", b"su"),
+        (b"cmcd-session", b'sf=h,sid="0B7D4C2E-5C6E-4F0B-9C55-4B8B9A1F2D11",st=v,v=1'),
+    ],
+    "a piece": [
+        (b"cmcd-object", b"br=3200, d=4004, ot=av"),
+        (b"cmcd-request", b"bl=0, dl=0, mtp=24100, su"),
+        (b"cmcd-session", b'sf=h, sid="0B7D4C2E-5C6E-4F0B-9C55-4B8B9A1F2D11", st=v'),
+        (b"cmcd-status", b""),
+    ],
+    "behind a wait": [
+        (b"cmcd-status", b"bs"),
+        (b"cmcd-request", b"bl=800,mtp=900"),
+        (b"cmcd-object", b"br=800,d=4000,ot=v"),
+        (b"cmcd-session", b"pr=0,sf=lh,sid=0B7D4C2E-5C6E-4F0B-9C55-4B8B9A1F2D11,st=l"),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("a playlist", {"urgent": True}),
+        (
+            "a piece",
+            {
+                "buffer_ms": 0,
+                "urgent": True,
+                "bitrate_kbps": 3200,
+                "throughput_kbps": 24100,
+                "duration_ms": 4004,
+            },
+        ),
+        (
+            "behind a wait",
+            {
+                "buffer_ms": 800,
+                "starved": True,
+                "bitrate_kbps": 800,
+                "throughput_kbps": 900,
+                "duration_ms": 4000,
+            },
+        ),
+    ],
+)
+def test_the_headers_of_avplayer(kind: str, expected: dict[str, Any]) -> None:
+    headers, session = OF_AVPLAYER[kind], "0B7D4C2E-5C6E-4F0B-9C55-4B8B9A1F2D11"
+    assert read(b"", headers) == ClientData(session=session, **expected)
+    # A proxy may join them, or a program of its own may take a query for the same.
+    joined = b", ".join(value for _, value in headers if value).decode()
+    assert asked(joined) == read(b"", headers)
+
+
 @pytest.mark.parametrize("query", [b"", b"avh=1", b"XCMCD=sid%3Da", b"cmcd=sid%3Da", b"a=CMCD"])
 def test_others_tell_nothing(query: bytes) -> None:
     assert read(query, [(b"x-cmcd-request", b"bl=1"), (b"range", b"bytes=0-")]) is None

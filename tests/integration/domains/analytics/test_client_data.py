@@ -155,6 +155,41 @@ async def test_what_was_told_shows_in_all_numbers_of_the_quality(
     assert [each["metricValue"] for each in answer.json()["data"]] == [20_000 // 6]
 
 
+async def test_avplayer_tells_by_headers_and_not_what_it_asks_for_next(
+    client: httpx.AsyncClient, pings: Buffer, viewer: Viewer
+) -> None:
+    """As iOS 18 sends them where a program has it send them; no device was there to be asked."""
+    counted, begun_ms = Counted(), viewer.at_ms
+    viewer.user_agent = "AppleCoreMedia/1.0.0.22A3354 (iPhone; U; CPU OS 18_0 like Mac OS X; en_us)"
+    sid = '"0B7D4C2E-5C6E-4F0B-9C55-4B8B9A1F2D11"'
+    for after_ms, file, request, of_object, status in (
+        (0, "manifest.m3u8", "su", "ot=m", ""),
+        (60, "720p/manifest.m3u8", "su", "ot=m", ""),
+        (200, "720p/init-0.mp4", "su", "ot=i", ""),
+        (250, "720p/1-0.m4s", "bl=0,mtp=8000,su", "br=3200,d=4000,ot=v", ""),
+        (260, "audio/1-0.m4s", "bl=0,mtp=8000,su", "br=128,d=4000,ot=a", ""),
+        (900, "720p/1-1.m4s", "bl=4000,mtp=8000,su", "br=3200,d=4000,ot=v", ""),
+        (7900, "360p/1-2.m4s", "bl=900,mtp=2000", "br=800,d=4000,ot=v", "bs"),
+        (9000, "360p/1-3.m4s", "bl=3900,mtp=2000", "br=800,d=4000,ot=v", ""),
+    ):
+        viewer.at_ms = begun_ms + after_ms
+        session = f"sf=h,sid={sid},st=v,v=1"
+        headers = {"cmcd-session": session, "cmcd-request": request, "cmcd-object": of_object}
+        await viewer.ask(file, "", **headers, **({"cmcd-status": status} if status else {}))
+    await pings.flush()
+    assert counted() == {"taken": 8}
+    assert await buckets(client, "startup-time/operating-system") == {"ios": 900}
+    assert await buckets(client, "startup-time/device-type") == {"phone": 900}
+    assert await buckets(client, "bitrate/rendition") == {"360p": 2000}
+    assert await number(client, "rebuffer-count/average") == 1
+    # Of 0.9 s there were four seconds left: from 4.9 s to 7.9 s it waited.
+    waited_s, watched_s = 3.0, 9.0 - 0.9 - 3.0 + 7.9
+    ratio = await number(client, "rebuffer-ratio/average")
+    assert ratio == pytest.approx(waited_s / (waited_s + watched_s))
+    assert await number(client, "bitrate-switches/average") == 1
+    assert await number(client, "throughput/average") == 28_000 // 5
+
+
 async def test_it_is_no_number_of_what_viewers_did(
     client: httpx.AsyncClient, pings: Buffer, viewer: Viewer, db: Database
 ) -> None:
