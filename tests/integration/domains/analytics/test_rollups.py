@@ -112,6 +112,11 @@ def question(draw: random.Random, media: list[str]) -> Question:
             {"country": ["FR"]},
             {"country": ["FR", "DE"], "deviceType": ["tv"]},
             {"referrer": [""]},
+            {"referrer": ["", "https://a.example/"]},
+            {"mediaId": media[:2]},
+            {"country": ["DE", "BR"]},
+            {"tag": ["told"]},
+            {"tag": ["told"], "country": ["FR"]},
         )
     )
     return Question(
@@ -163,7 +168,7 @@ async def test_rollups_change_no_number(
     client: httpx.AsyncClient, db: Database, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     draw = random.Random(seed)
-    media = [await make_video(client, "watched") for _ in range(3)]
+    media = [await make_video(client, "watched", tags=tags) for tags in ([], ["told"], ["told"])]
     monkeypatch.setattr(clock, "now", lambda: NOW)
     await AnalyticsStore(db).add([arrival(draw, number, media) for number in range(250)])
     async with db.transaction() as tx:

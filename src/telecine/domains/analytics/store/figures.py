@@ -31,6 +31,7 @@ _OF_FILTERS = {
     "browser": "browser",
     "referrer": "referrer",
     RENDITION: RENDITION,
+    "tag": "media-id",
 }
 _SUMS = {
     "play": "sum(plays)::float8 AS v",
@@ -61,12 +62,20 @@ _ROLLED = text(
 _PARAMETER = re.compile(r"(?<!:):([A-Za-z]\w*)")
 
 
+# As the filter of the same name in `measures`, of rollups of media.
+_TAGGED = """
+    value IN (SELECT v.public_id FROM video v WHERE v.project_id = :rolled_project
+                 AND v.tags @> :rolled_values AND v.deleted_at IS NULL)
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class _Cells:
-    """Which rollups tell of a question: of a dimension, of one value of it or of all."""
+    """Which rollups tell of a question: of a dimension, of some values of it or of all."""
 
     dimension: str
-    value: str | None
+    which: str = "true"
+    values: tuple[str, ...] = ()
 
     @property
     def daily(self) -> bool:
@@ -130,7 +139,7 @@ class Figures:
         parts, result = _QUOTIENTS.get(metric, (metric, "sum(v)"))
         if metric == "ccv-average":
             result = f"sum(v) / {self._length_s()}"
-        cells = self._cells()
+        cells = self._cells(metric)
         middle = await self._middle(tx, cells, metric) if cells and metric != "ccv-live" else None
         if cells is None or middle is None or metric == "play-total":
             whole = self._piece(parts, self._question.begin, self._question.end)
@@ -157,7 +166,7 @@ class Figures:
     async def _quality(self, tx: Transaction, metric: str) -> str:
         """Return the statement of a metric of the quality: see `quality_rollups`."""
         begin, end = self._question.begin, self._question.end
-        cells = self._cells()
+        cells = self._cells(metric)
         middle = None if cells is None else self._whole(cells)
         until = None if middle is None else await quality_rollups.summed_until(tx)
         if cells is None or middle is None or until is None:
@@ -189,7 +198,7 @@ class Figures:
         self._values |= {
             "rolled_project": self._project_id,
             "rolled_dimension": quality.DIMENSIONS[cells.dimension][0],
-            "rolled_value": cells.value,
+            "rolled_values": list(cells.values),
             "rolled_begin": middle[0],
             "rolled_end": middle[1],
             "rolled_step": INTERVALS[self._question.interval],
@@ -202,25 +211,29 @@ class Figures:
             group = f"date_bin(:rolled_step, start_at, {EPOCH})"
         elif self._dimension:
             group = "value"
-        value = "" if cells.value is None else " AND value = :rolled_value"
         rows = (
             "WHERE project_id = :rolled_project AND dimension = :rolled_dimension"
-            f" AND start_at >= :rolled_begin AND start_at < :rolled_end{value} GROUP BY 1"
+            f" AND start_at >= :rolled_begin AND start_at < :rolled_end AND {cells.which}"
+            " GROUP BY 1"
         )
         return group, rows
 
-    def _cells(self) -> _Cells | None:
+    def _cells(self, metric: str) -> _Cells | None:
         question, own = self._question, self._dimension
         if not question.filters:
-            return _Cells(own, None)
+            return _Cells(own)
         if len(question.filters) > 1:
             return None
         [(name, values)] = question.filters.items()
-        dimension = _OF_FILTERS.get(name)
-        wanted = set(meant(name, values))
-        if dimension is None or own not in ("", dimension) or len(wanted) != 1:
+        dimension, wanted = _OF_FILTERS[name], tuple(sorted(set(meant(name, values))))
+        if own not in ("", dimension):
             return None
-        return _Cells(dimension, wanted.pop())
+        # Who watches several of them at a time, or one after the other, is in each of them.
+        adds_up = metric != "ccv-peak" and not question.unique
+        if own == "" and not adds_up and (name == "tag" or len(wanted) > 1):
+            return None
+        which = _TAGGED if name == "tag" else "value = ANY (:rolled_values)"
+        return _Cells(dimension, which, wanted)
 
     def _length_s(self) -> str:
         """Return the seconds of the time, or of an interval as far as it is within it."""
