@@ -15,6 +15,8 @@ from typing import NamedTuple, Protocol
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.protocols.utils import get_remote_addr
 
+from telecine.http.posts import Posts
+
 BUFFER_BYTES = 1 << 20
 """A whole body; longer ones are sent piece by piece by the application."""
 
@@ -109,12 +111,17 @@ class AtOnce:
         *,
         live: LiveShortcut = lambda *_: None,
         on_answer: Callable[[], None] = lambda: None,
+        posts: Posts | None = None,
     ) -> None:
-        """`live` is asked for what `shortcut` does not know; `on_answer` is told of answers."""
+        """`live` is asked for what `shortcut` does not know; `on_answer` is told of answers.
+
+        `posts` takes what players tell.
+        """
         self._shortcut = shortcut
         self._live = live
         self._overhear = overhear
         self._on_answer = on_answer
+        self._posts = posts
         self._buffer = bytearray(BUFFER_BYTES)
         self._dated: Sequence[tuple[bytes, bytes]] = ()
         self._begin = b""
@@ -127,8 +134,15 @@ class AtOnce:
         `dated`: the headers of every answer, other ones each second. A `Later` is for the
         caller to wait for; the answer it gives goes to `give`.
         """
+        if transport.get_write_buffer_size():
+            return False
+        if self._posts is not None and data.startswith(b"POST "):
+            told = self._posts.answer(get_remote_addr(transport), data, dated)
+            if told is not None:
+                transport.write(told)
+            return told is not None
         request = _REQUEST.fullmatch(data)
-        if request is None or transport.get_write_buffer_size():
+        if request is None:
             return False
         target, lowered = request[1], data.lower()
         tells = b"cmcd" in lowered

@@ -146,6 +146,11 @@ class _Exchange:
         return headers
 
 
+def common_headers(scope: Scope) -> list[tuple[bytes, bytes]]:
+    """Return the headers of every answer that is none of the API's."""
+    return [*_CORS, (b"x-request-id", _request_id(scope).encode())]
+
+
 def _request_id(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):

@@ -45,6 +45,7 @@ from telecine.domains.webhooks import operator_api as webhooks_operator_api
 from telecine.http.app import Api, create_app
 from telecine.http.at_once import AtOnce
 from telecine.http.edge import Edge as Outermost
+from telecine.http.posts import Posts
 from telecine.http.ratelimit import RateLimits
 from telecine.http.services import PublicUrls, Services
 from telecine.live.edge import Edge
@@ -52,7 +53,7 @@ from telecine.net.countries import Countries
 from telecine.processes.control import Briefing
 from telecine.processes.health import Health
 from telecine.processes.ingest import outbound_policy
-from telecine.processes.measuring import AnswersAtOnce, Measured
+from telecine.processes.measuring import AnswersAtOnce, Measured, PostsAtOnce
 from telecine.processes.onair import ingest_urls, owner_socket
 from telecine.processes.secrets import sealer, token_key
 from telecine.processes.viewing import (
@@ -156,7 +157,8 @@ def document() -> dict[str, Any]:
 async def running(settings: Settings, briefing: Briefing) -> AsyncIterator[tuple[ASGIApp, AtOnce]]:
     """Run the whole application: operations, delivery, and what wakes them.
 
-    What is in memory of segments is answered at once, before the application is asked.
+    What is in memory of segments is answered at once, and what players tell is taken at once,
+    before the application is asked.
     """
     edge = Edge(owner_socket(settings.data))
     built = replace(services(settings, briefing), live_status=edge.status)
@@ -209,8 +211,14 @@ async def running(settings: Settings, briefing: Briefing) -> AsyncIterator[tuple
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(each) for each in (listener.run(), edge.run(), pings.run())]
+            posts = Posts(
+                collector.tell, collector.paths, settings.trusted_proxies, PostsAtOnce().note
+            )
             note = AnswersAtOnce().note
-            yield Measured(front), AtOnce(segments, heard.overhear, live=on_air, on_answer=note)
+            yield (
+                Measured(front),
+                AtOnce(segments, heard.overhear, live=on_air, on_answer=note, posts=posts),
+            )
             for task in tasks:
                 task.cancel()
     finally:

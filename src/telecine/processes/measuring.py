@@ -75,8 +75,8 @@ class AnswersAtOnce:
     To note one by one costs a quarter of what they cost. They are not timed.
     """
 
-    def __init__(self) -> None:
-        self._count = REQUESTS.labels("GET", MEDIA, "200")
+    def __init__(self, method: str = "GET", route: str = MEDIA, status: str = "200") -> None:
+        self._count = REQUESTS.labels(method, route, status)
         self._answers = 0
 
     def note(self) -> None:
@@ -88,6 +88,20 @@ class AnswersAtOnce:
     def _add(self) -> None:
         self._count.inc(self._answers)
         self._answers = 0
+
+
+class PostsAtOnce:
+    """Counts posts that the application is not asked for, all of a moment at once."""
+
+    def __init__(self) -> None:
+        self._counts: dict[tuple[str, int], AnswersAtOnce] = {}
+
+    def note(self, path: str, status: int) -> None:
+        """Count one more; `path` is a route."""
+        counted = self._counts.get((path, status))
+        if counted is None:
+            counted = self._counts[path, status] = AnswersAtOnce("POST", path, str(status))
+        counted.note()
 
 
 def route_of(scope: Scope) -> str:

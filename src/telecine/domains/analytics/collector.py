@@ -71,6 +71,11 @@ class Collector:
         self._places = places
         self._paths = {"/vod": self._vod, "/live": self._live, "/watch": self._watch}
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Where pings go."""
+        return tuple(self._paths)
+
     def routes(self) -> list[Route]:
         """Return the routes; they stand on the base URL that players are given."""
         return [Route(path, _Pings(self), methods=["POST"]) for path in self._paths]
@@ -81,13 +86,19 @@ class Collector:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a ping, of those that `takes` tells of."""
+        scope["endpoint"] = self  # it is none of the API's operations
         body = await _body(receive)
-        if body is None:
+        answered = None if body is None else self.tell(scope, body)
+        if answered is None:
             await _too_large()(scope, receive, send)
             return
-        status, headers, answer = self._paths[scope["path"]](scope, body)
+        status, headers, answer = answered
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": answer})
+
+    def tell(self, scope: Scope, body: bytes) -> _Answer | None:
+        """Return the answer to a ping, None to one that is too long."""
+        return self._paths[scope["path"]](scope, body) if len(body) <= MAX_BYTES else None
 
     def hear(
         self, scope: Scope, media_type: str, media_id: str, sample: Sample, told: ClientData
