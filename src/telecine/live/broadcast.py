@@ -79,6 +79,7 @@ class Broadcast:
         self._boundary: Boundary | None = None
         self._layers = Layers(stream.public_id, part_ms, self.renditions, self._rewinding)
         self._rung_recorders: list[Recorder] = []
+        self._unheard: set[int] = set()  # further tracks of sound
         self._recorder = Recorder(
             broadcasts,
             store,
@@ -175,6 +176,9 @@ class Broadcast:
         if further or packet.track or isinstance(packet, Config):
             self._layers.take(time_ms, packet, now_ms)
         if packet.track:
+            if not packet.video and packet.track not in self._unheard:
+                self._unheard.add(packet.track)
+                log.warning("tracks left out", stream=self.stream.public_id, sound=packet.track)
             if self._ladder is not None and further:
                 self._ladder.give_up("the encoder sends lower qualities itself")
             return

@@ -84,6 +84,9 @@ class SrtEncoder:
                 broadcast.expect(
                     video=each.video, audio=each.audio, size_px=(0, 0), wait_ms=TRACK_WAIT_MS
                 )
+                if each.left_out:
+                    stream = broadcast.stream.public_id
+                    log.warning("tracks left out", stream=stream, count=each.left_out)
             else:
                 self.media_s = now_s
                 time_ms = each.time_ms & 0xFFFF_FFFF

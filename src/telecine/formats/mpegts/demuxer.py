@@ -13,7 +13,7 @@ from telecine.formats.mpegts.packets import PACKET_BYTES, SYNC_BYTE
 from telecine.formats.mpegts.pes_reader import PesReader
 from telecine.formats.mpegts.sections import SectionReader, Stream, program_map_pid, streams_of
 from telecine.formats.mpegts.tables import PAT_PID
-from telecine.formats.mpegts.tracks import Timed, Track, milliseconds, tracks_of
+from telecine.formats.mpegts.tracks import Timed, Track, left_out, milliseconds, tracks_of
 
 MAX_SKIPPED_BYTES = 64 << 10
 """That are no packets, more than there are of packets since they began."""
@@ -26,10 +26,11 @@ _WRAP = 1 << 33
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What there will be."""
+    """What there will be. `left_out`: how many more tracks that nobody takes."""
 
     video: bool
     audio: bool
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,7 @@ class Demuxer:
         for place, track in tracks:
             self._pids.setdefault(place, _Pid(PesReader(joins=track.video), track))
         kinds = {track.video for _, track in tracks}
-        yield Program(True in kinds, False in kinds)
+        yield Program(True in kinds, False in kinds, left_out(streams, tracks))
 
     def _frames(
         self, track: Track, pts: int | None, dts: int | None, payload: bytes

@@ -201,6 +201,12 @@ def tracks_of(streams: Sequence[Stream]) -> list[tuple[int, Track]]:
     return list(found.values())
 
 
+def left_out(streams: Sequence[Stream], taken: Sequence[tuple[int, Track]]) -> int:
+    """Return how many streams of pictures or sound are for us, but not among those `taken`."""
+    pids = {pid for pid, _ in taken}
+    return sum(each.pid not in pids and _track(each) is not None for each in streams)
+
+
 def milliseconds(ticks: int) -> int:
     """Return ticks as milliseconds, rounded."""
     return (ticks + 45) // 90
