@@ -73,6 +73,7 @@ RANDOM_CALLS = {
 }
 
 DIALS = {
+    "live/nodes",  # the owner of an event, where the operator has put it
     "processes/checks",  # asks our own port whether we are alive
 }
 CLIENTS = {"aiohttp", "ftplib", "httpcore", "httpx", "requests", "urllib3"}

@@ -6,7 +6,6 @@ Nothing is asked of an owner for streams that nobody watches.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -14,6 +13,7 @@ import structlog
 from telecine import clock
 from telecine.live.frames import FrameError, frame, read_frame, unpack
 from telecine.live.model import SOURCE
+from telecine.live.nodes import Owners
 from telecine.live.window import Segment, Window
 
 log = structlog.get_logger()
@@ -28,7 +28,6 @@ KEPT_S = 60.0
 """How long viewers keep what there was when its owner died: it may go on with the event."""
 
 ANSWER_S = 3.0
-_LIMIT_BYTES = 1 << 20
 
 
 class Mirror:
@@ -64,10 +63,10 @@ class Mirror:
 
 
 class Edge:
-    """Follows the owner behind the socket `path`; `run` in the background."""
+    """Follows the `owners` of events; `run` in the background."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, owners: Owners) -> None:
+        self._owners = owners
         self._mirrors: dict[tuple[str, str], Mirror] = {}
         self._group: asyncio.TaskGroup | None = None
 
@@ -131,27 +130,29 @@ class Edge:
             session=window.session,
             msn=segment.msn,
         )
-        async with self._asking(asked) as reader:
+        async with self._asking(public_id, asked) as reader:
             answer = await read_frame(reader) if reader is not None else None
         return answer[1] if answer is not None and answer[0]["kind"] == "data" else None
 
     async def picture(self, public_id: str) -> bytes | None:
         """Return the newest key frame of a stream as a JPEG, None if it has none."""
-        async with self._asking(frame("picture", stream=public_id)) as reader:
+        async with self._asking(public_id, frame("picture", stream=public_id)) as reader:
             answer = await read_frame(reader) if reader is not None else None
         return answer[1] if answer is not None and answer[0]["kind"] == "data" else None
 
     async def status(self, public_id: str) -> dict[str, Any]:
         """Return how the event of a stream is doing; `on_air` is false if there is none."""
-        async with self._asking(frame("status", stream=public_id)) as reader:
+        async with self._asking(public_id, frame("status", stream=public_id)) as reader:
             answer = await read_frame(reader) if reader is not None else None
         return answer[0] if answer is not None else {"on_air": False}
 
     @contextlib.asynccontextmanager
-    async def _asking(self, question: bytes) -> AsyncIterator[asyncio.StreamReader | None]:
+    async def _asking(
+        self, public_id: str, question: bytes
+    ) -> AsyncIterator[asyncio.StreamReader | None]:
         try:
-            reader, writer = await asyncio.open_unix_connection(self._path, limit=_LIMIT_BYTES)
-        except OSError:  # the owner is being started again
+            reader, writer = await self._owners.reach(public_id)
+        except OSError:  # the owner is being started again, or its machine is gone
             yield None
             return
         try:
@@ -162,7 +163,7 @@ class Edge:
 
     async def qualities(self, public_id: str) -> list[dict[str, Any]]:
         """Return the lower qualities of a stream: name, peak_bps, codecs and size of each."""
-        async with self._asking(frame("qualities", stream=public_id)) as reader:
+        async with self._asking(public_id, frame("qualities", stream=public_id)) as reader:
             answer = await read_frame(reader) if reader is not None else None
         return answer[0]["found"] if answer is not None else []
 
@@ -184,7 +185,7 @@ class Edge:
         known = mirror.window.session if mirror.window and mirror.window.ended else None
         fresh: Window | None = None
         question = frame("follow", stream=place[0], rendition=place[1], known=known)
-        async with self._asking(question) as reader:
+        async with self._asking(place[0], question) as reader:
             async for head, data in _frames(reader, mirror):
                 if head["kind"] in ("none", "same"):
                     mirror.lost_s = None

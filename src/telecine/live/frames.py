@@ -1,7 +1,7 @@
 """What goes from the owner of an event to its edges: frames of a JSON head and bytes.
 
-Both ends are ours and of one release; a frame that cannot be is a bug, and ends the
-connection.
+Both ends are ours, of one release or of neighbouring ones while nodes are renewed. A frame
+that cannot be ends the connection.
 """
 
 import asyncio
@@ -61,6 +61,13 @@ def pack(output: Output | Segment) -> bytes:
 
 def unpack(head: dict[str, Any], data: bytes) -> Output | Segment:
     """Return what `pack` was given. Raises FrameError."""
+    try:
+        return _unpacked(head, data)
+    except (KeyError, TypeError) as error:  # of another release
+        raise FrameError(f"a {head.get('kind')} of another kind: {error}") from error
+
+
+def _unpacked(head: dict[str, Any], data: bytes) -> Output | Segment:
     told = {**head}
     kind = told.pop("kind")
     if kind == "segment":

@@ -1,12 +1,14 @@
-"""The settings of where encoders publish to; a part of `telecine.settings`."""
+"""The settings of where encoders and other nodes come to; a part of `telecine.settings`."""
 
 from pathlib import Path
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr, field_validator
+
+from telecine.live.nodes import split_address
 
 
 class IngestSettings(BaseModel):
-    """The ports that encoders come to, and what they are protected by."""
+    """The ports that encoders and other nodes come to, and what they are protected by."""
 
     rtmp_port: int = Field(1935, ge=0, le=65535, description="Port for RTMP; 0 takes a free one.")
     rtmps_port: int = Field(1936, ge=0, le=65535, description="Port for RTMPS, likewise.")
@@ -24,3 +26,15 @@ class IngestSettings(BaseModel):
         description="What encoders must encrypt with that publish by SRT: 10 to 79 characters; "
         "empty: they must not encrypt.",
     )
+    live_node_address: str = Field(
+        default="",
+        description="Address of this machine, such as 10.0.0.5:1937, under which other nodes get "
+        "the live streams that encoders publish here, for their viewers; empty: they do not.",
+    )
+
+    @field_validator("live_node_address", mode="after")
+    @classmethod
+    def _host_and_port(cls, value: str) -> str:
+        if value:
+            split_address(value)
+        return value

@@ -1,4 +1,4 @@
-"""The door of the process that owns events, for the edges on this machine.
+"""The door of the process that owns events, for the edges on this machine and on others.
 
 An edge asks with one frame: to follow a stream, which gives its window and then all that
 is added; for a segment that nobody holds in memory any more; or how an event is doing.
@@ -6,6 +6,7 @@ is added; for a segment that nobody holds in memory any more; or how an event is
 
 import asyncio
 import contextlib
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import structlog
 from telecine.live.broadcast import Broadcast
 from telecine.live.frames import FrameError, frame, pack, read_frame
 from telecine.live.model import SOURCE, Ended, Output
+from telecine.live.nodes import HELLO_S, Door
 from telecine.live.rendition import Rendition
 from telecine.live.studio import Studio
 from telecine.live.thumbnail import Thumbnails
@@ -27,7 +29,7 @@ BACKLOG_BYTES = 64 << 20
 
 
 class Origin:
-    """Serves edges on a Unix socket at `path`."""
+    """Serves edges on a Unix socket at `path`; those of other machines by `serve_others`."""
 
     def __init__(self, studio: Studio, path: Path, thumbnails: Thumbnails | None = None) -> None:
         self._studio = studio
@@ -40,6 +42,19 @@ class Origin:
         server = await asyncio.start_unix_server(self._connected, self._path)
         self._path.chmod(0o600)
         return server
+
+    async def serve_others(self, listener: socket.socket, door: Door) -> asyncio.Server:
+        """Begin to serve edges of other machines."""
+
+        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            if await door.admits(reader, writer):
+                await self._connected(reader, writer)
+            else:
+                writer.close()
+
+        return await asyncio.start_server(
+            connected, sock=listener, ssl=door.context, ssl_handshake_timeout=HELLO_S
+        )
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

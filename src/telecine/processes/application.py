@@ -48,18 +48,18 @@ from telecine.http.edge import Edge as Outermost
 from telecine.http.posts import Posts
 from telecine.http.ratelimit import RateLimits
 from telecine.http.services import PublicUrls, Services
-from telecine.live.edge import Edge
 from telecine.net.countries import Countries
 from telecine.processes.control import Briefing
 from telecine.processes.health import Health
 from telecine.processes.ingest import outbound_policy
 from telecine.processes.measuring import AnswersAtOnce, Measured, PostsAtOnce
-from telecine.processes.onair import ingest_urls, owner_socket
-from telecine.processes.secrets import sealer, token_key
+from telecine.processes.onair import ingest_urls, node_name, owner_socket
+from telecine.processes.secrets import nodes_key, sealer, token_key
 from telecine.processes.viewing import (
     build_delivery,
     build_gate,
     build_live_delivery,
+    build_live_edge,
     restrictions_of,
 )
 from telecine.settings import Settings
@@ -160,9 +160,15 @@ async def running(settings: Settings, briefing: Briefing) -> AsyncIterator[tuple
     What is in memory of segments is answered at once, and what players tell is taken at once,
     before the application is asked.
     """
-    edge = Edge(owner_socket(settings.data))
-    built = replace(services(settings, briefing), live_status=edge.status)
-    listener = Listener(briefing.database_url)
+    built, listener = services(settings, briefing), Listener(briefing.database_url)
+    edge = build_live_edge(
+        built.db,
+        listener,
+        owner_socket(settings.data),
+        node_name(settings.data),
+        nodes_key(briefing.secret_key),
+    )
+    built = replace(built, live_status=edge.status)
 
     gate = build_gate(
         built.db,

@@ -1,4 +1,7 @@
-"""The certificate that encoders see: the operator's, or one that we signed ourselves."""
+"""The certificate that encoders see: the operator's, or one that we signed ourselves.
+
+Other nodes see one of its own, which only the secret of the installation makes theirs.
+"""
 
 import asyncio
 import os
@@ -16,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from telecine import clock, ids
+from telecine.live.nodes import Door
 from telecine.settings import Settings
 
 log = structlog.get_logger()
@@ -79,6 +83,17 @@ class ServerTls:
             except OSError:
                 found.append((0, 0))
         return found
+
+
+def door_of(settings: Settings, key: bytes) -> Door:
+    """Return the door for other nodes, behind a certificate that is made for it once.
+
+    `key` is that of all nodes. Raises OSError, ssl.SSLError.
+    """
+    certificate, secret = settings.data / "nodes.crt", settings.data / "nodes.key"
+    if not certificate.exists():
+        _make(certificate, secret, [socket.gethostname()])
+    return Door(key, certificate, secret)
 
 
 def _make(certificate: Path, key: Path, names: list[str]) -> str:

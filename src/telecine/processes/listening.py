@@ -3,6 +3,7 @@
 import errno
 import socket
 
+from telecine.live.nodes import split_address
 from telecine.processes.exits import CannotGoOn, Exit
 
 LIVE_PORTS = {
@@ -41,6 +42,18 @@ def listen(
             each.close()
         raise CannotGoOn(Exit.PORT_TAKEN, _advice(host, port, error, names)) from error
     return tuple(opened)
+
+
+def listen_for_nodes(address: str) -> tuple[tuple[socket.socket, ...], str]:
+    """Listen on `host:port` for other nodes; return the address with the real port, too.
+
+    Raises:
+        CannotGoOn: as `listen` does.
+    """
+    host, port = split_address(address)
+    opened = listen(host, port, "TELECINE_LIVE_NODE_ADDRESS")
+    shown = f"[{host}]" if ":" in host else host
+    return opened, f"{shown}:{opened[0].getsockname()[1]}"
 
 
 def _listen(

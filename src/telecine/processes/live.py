@@ -19,6 +19,7 @@ from telecine.domains.live_streams.operations import LIVE_CHANGED
 from telecine.ffmpeg.binary import find_ffmpeg
 from telecine.ffmpeg.runner import Runner
 from telecine.live.ladder import Transcoder
+from telecine.live.nodes import split_address
 from telecine.live.origin import Origin
 from telecine.live.rtmp_server import HANDSHAKE_S, RtmpConnection
 from telecine.live.srt_server import SrtDoor
@@ -27,11 +28,11 @@ from telecine.live.studio import Studio
 from telecine.live.thumbnail import Thumbnails
 from telecine.net.policy import RTMP_PORTS
 from telecine.processes import control
-from telecine.processes.certificates import ServerTls
+from telecine.processes.certificates import ServerTls, door_of
 from telecine.processes.control import Briefing, Child
 from telecine.processes.ingest import outbound_policy
 from telecine.processes.onair import node_name, owner_socket
-from telecine.processes.secrets import sealer
+from telecine.processes.secrets import nodes_key, sealer
 from telecine.settings import Settings
 from telecine.storage.local import LocalStore
 from telecine.storage.open import open_store
@@ -75,13 +76,17 @@ class _Reviews:
             group.create_task(self._review(public_id))
 
     async def _review(self, public_id: str) -> None:
-        async with self._db.transaction() as tx:
-            stream, event = await broadcasting.wanted(tx, public_id)
         ours = self._studio.event(public_id)
         if ours is None or ours.event is None:
             return
-        asked = event is not None and event.id == ours.event and event.completed_at is not None
-        if stream is None or asked:
+        async with self._db.transaction() as tx:
+            stream, event = await broadcasting.wanted(tx, public_id)
+        if ours is not self._studio.event(public_id):
+            return
+        runs = event is not None and event.id == ours.event
+        if stream is not None and not runs:  # another node did not hear of this one for long
+            log.warning("broadcast lost", stream=public_id)
+        if stream is None or event is None or not runs or event.completed_at is not None:
             log.info("broadcast completed", stream=public_id, deleted=stream is None)
             self._studio.complete(public_id)
         else:
@@ -89,15 +94,15 @@ class _Reviews:
 
 
 async def _open_doors(
-    child: Child, studio: Studio, tls: ServerTls
+    child: Child, studio: Studio, tls: ServerTls, listeners: Sequence[socket.socket]
 ) -> list[asyncio.Server | SrtDoor]:
-    """Let encoders in, by the sockets of the supervisor's."""
+    """Let encoders in, by the sockets of the supervisor's that are for them."""
     settings, loop = child.settings, asyncio.get_running_loop()
     secret = settings.srt_passphrase
     passphrase = secret.get_secret_value() if secret else ""
     doors: list[asyncio.Server | SrtDoor] = []
     strangers = Strangers()
-    for each in child.listeners:
+    for each in listeners:
         if each.type == socket.SOCK_DGRAM:
             _, door = await loop.create_datagram_endpoint(
                 partial(SrtDoor, studio, passphrase), sock=each
@@ -116,6 +121,25 @@ async def _open_doors(
     return doors
 
 
+async def _open_to_nodes(
+    child: Child, briefing: Briefing, origin: Origin
+) -> tuple[list[socket.socket], list[asyncio.Server]]:
+    """Let other nodes in, if they are to come; return the sockets that are for encoders, too."""
+    address = child.settings.live_node_address
+    if not address:
+        return [*child.listeners], []
+    _, port = split_address(address)
+    door = door_of(child.settings, nodes_key(briefing.secret_key))
+    left, opened = list[socket.socket](), list[asyncio.Server]()
+    for each in child.listeners:
+        if each.type == socket.SOCK_STREAM and each.getsockname()[1] == port:
+            opened.append(await origin.serve_others(each, door))
+        else:
+            left.append(each)
+    log.info("other nodes are served", address=address)
+    return left, opened
+
+
 async def broadcast(child: Child, briefing: Briefing) -> None:
     """Take media until SIGTERM; then end all events and finish their recordings."""
     settings, stopping = child.settings, asyncio.Event()
@@ -125,7 +149,12 @@ async def broadcast(child: Child, briefing: Briefing) -> None:
     store = open_store(settings.storage, os.environ, reserve_bytes=settings.disk_reserve_mib << 20)
     files = recordings(settings, store)
     memory = StoredBroadcasts(
-        db, store, files, node_name(settings.data), sealer(settings, briefing)
+        db,
+        store,
+        files,
+        node_name(settings.data),
+        sealer(settings, briefing),
+        settings.live_node_address or None,
     )
     left = await memory.recover(settings.live_grace_s)
     ffmpeg = find_ffmpeg(str(settings.ffmpeg) if settings.ffmpeg else None)
@@ -146,13 +175,17 @@ async def broadcast(child: Child, briefing: Briefing) -> None:
             listener.subscribe(LIVE_CHANGED, reviews.of)
             listener.watch(reviews.all, lambda: None)
             listening = group.create_task(listener.run())
+            staying = group.create_task(memory.stay(lambda: bool(studio.on_air)))
             for event in left:
                 studio.resume(event)
             thumbnails = Thumbnails(runner)
-            origin = await Origin(studio, owner_socket(settings.data), thumbnails).serve()
+            origin = Origin(studio, owner_socket(settings.data), thumbnails)
+            serving = [await origin.serve()]
+            listeners, others = await _open_to_nodes(child, briefing, origin)
+            serving += others
             tls = ServerTls.of(settings)
             renewing = group.create_task(tls.renew())
-            doors = await _open_doors(child, studio, tls)
+            doors = await _open_doors(child, studio, tls, listeners)
             child.announce_ready()
             await stopping.wait()
             for door in doors:
@@ -161,8 +194,10 @@ async def broadcast(child: Child, briefing: Briefing) -> None:
                 else:
                     door.close()
             await studio.close()
-            origin.close()
+            for server in serving:
+                server.close()
             listening.cancel()
+            staying.cancel()
             renewing.cancel()
     finally:
         await db.close()

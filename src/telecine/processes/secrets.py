@@ -12,6 +12,11 @@ def token_key(secret_key: str) -> bytes:
     return hmac.digest(secret_key.encode(), b"telecine: private media", "sha256")
 
 
+def nodes_key(secret_key: str) -> bytes:
+    """Derive the key by which nodes know each other from the master secret."""
+    return hmac.digest(secret_key.encode(), b"telecine: live between nodes", "sha256")
+
+
 def sealer(settings: Settings, briefing: Briefing) -> Sealer:
     """Build what seals secrets with the master secret, and opens those of its predecessor."""
     previous = settings.previous_secret_key

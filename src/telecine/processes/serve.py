@@ -19,7 +19,7 @@ from telecine.processes.control import Briefing
 from telecine.processes.exits import CannotGoOn, Exit
 from telecine.processes.folder import DataFolder, prepare_store
 from telecine.processes.forks import Forks
-from telecine.processes.listening import LIVE_PORTS, listen
+from telecine.processes.listening import LIVE_PORTS, listen, listen_for_nodes
 from telecine.processes.spawning import Spawned
 from telecine.processes.supervisor import DatabaseServer, Supervisor
 from telecine.settings import Settings, environment_name, load
@@ -98,6 +98,12 @@ def run(
                 for each in opened:
                     stack.enter_context(each)
                 flags = {**flags, name: opened[0].getsockname()[1]}
+            if settings.live_node_address:
+                opened, address = listen_for_nodes(settings.live_node_address)
+                listeners["live"] += opened
+                for each in opened:
+                    stack.enter_context(each)
+                flags = {**flags, "live_node_address": address}
         settings = load(**flags)
         prepare_store(settings.storage, claimed=parts.embedded)
         installation = _Installation(settings, parts, folder, listeners, flags, zygote)

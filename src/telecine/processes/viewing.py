@@ -1,5 +1,6 @@
 """Joins the parts of delivery: caches, their wake-ups, the player page."""
 
+from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from telecine.delivery.arrivals import Arrivals
 from telecine.delivery.gate import Gate
 from telecine.delivery.live import LiveDelivery
 from telecine.delivery.live_cache import LiveCache
+from telecine.delivery.live_owners import LiveOwners
 from telecine.delivery.live_page import LivePages
 from telecine.delivery.live_playlists import LivePlaylists
 from telecine.delivery.live_shortcut import LiveMediaShortcut
@@ -28,6 +30,7 @@ from telecine.domains.live_streams.operations import LIVE_CHANGED
 from telecine.domains.players.operations import PLAYER_CHANGED
 from telecine.http.services import PublicUrls
 from telecine.live.edge import Edge
+from telecine.live.nodes import Owners
 from telecine.net.countries import Countries
 from telecine.sealing import Sealer
 from telecine.storage.store import Store
@@ -104,6 +107,18 @@ def build_delivery(
     arrivals = Arrivals(cache, SEGMENT_WAIT_S)
     application = Delivery(cache, segments, downloads, transport, store, pages, gate, arrivals)
     return application, SegmentShortcut(cache, segments, store, gate.session_end, gate.signed_end)
+
+
+def build_live_edge(db: Database, listener: Listener, path: Path, node: str, key: bytes) -> Edge:
+    """Return what mirrors live streams, of this node and of others; run `listener` beside it.
+
+    `path`: the socket of the process that owns those of this node, which is `node`; `key`
+    opens the doors of others.
+    """
+    owners = LiveOwners(db, node)
+    listener.subscribe(LIVE_CHANGED, owners.forget)
+    listener.watch(owners.connected, owners.lost)
+    return Edge(Owners(path, owners.locate, key))
 
 
 def build_live_delivery(

@@ -12,6 +12,7 @@ from telecine.live import edge as edges
 from telecine.live.edge import Edge
 from telecine.live.frames import frame, pack, read_frame
 from telecine.live.model import Output
+from telecine.live.nodes import Owners
 from telecine.live.packager import Packager
 from telecine.live.window import Window
 from tests.fixtures.waiting import until
@@ -52,7 +53,7 @@ async def owner(path: Path, session: str | None, told: Sequence[Output]) -> Asyn
 
 @pytest.fixture
 async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
-    edge = Edge(tmp_path / "owner")
+    edge = Edge(Owners(tmp_path / "owner"))
     task = asyncio.ensure_future(edge.run())
     await until(lambda: _runs(edge))
     yield edge

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, select, update
 
 from telecine import clock, ids
 from telecine.db.engine import Transaction
@@ -29,6 +29,12 @@ from telecine.storage.extents import Extent
 
 SHORTEST_RECORDING = timedelta(seconds=1)
 """What is shorter is dropped."""
+
+LEASE = timedelta(seconds=20)
+"""How long an event is its owner's that is not heard of: then another node may begin one."""
+
+RENEW_S = 5.0
+"""How often an owner is heard of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +72,28 @@ async def _usable(tx: Transaction, condition: ColumnElement[bool]) -> tuple[Live
     return None if found is None else (found[0], found[1])
 
 
-async def begin(tx: Transaction, project_id: UUID, public_id: str, node: str) -> Broadcast | None:
-    """Record that an event begins on a stream; None: it is gone, or one runs already."""
+async def begin(
+    tx: Transaction, project_id: UUID, public_id: str, node: str, address: str | None = None
+) -> Broadcast | None:
+    """Record that an event begins on a stream; None: it is gone, or one runs already.
+
+    `address`: where other nodes get its media. The event of a node that is gone is over.
+    """
     stream = await queries.live_stream(tx, project_id, public_id, lock=True)
-    if stream is None or await queries.running(tx, project_id, stream.id) is not None:
+    if stream is None:
         return None
+    running = await queries.running(tx, project_id, stream.id)
+    if running is not None:
+        if running.node == node or not await _abandoned(tx, running):
+            return None
+        await end(tx, running.id)
     event = Broadcast(
-        project_id=project_id, live_stream_id=stream.id, node=node, started_at=clock.now()
+        project_id=project_id,
+        live_stream_id=stream.id,
+        node=node,
+        address=address,
+        alive_at=func.now(),
+        started_at=clock.now(),
     )
     tx.add(event)
     await tx.flush()
@@ -191,6 +212,47 @@ async def dropped(tx: Transaction, recording_id: UUID) -> None:
     row, _ = await _locked(tx, recording_id)
     if row.ended_at is None:
         row.ended_at = clock.now()
+
+
+async def _abandoned(tx: Transaction, event: Broadcast) -> bool:
+    """Tell whether nothing was heard of the owner of an event for too long."""
+    late = Broadcast.alive_at < func.now() - LEASE
+    return await tx.scalar(select(Broadcast.id).where(Broadcast.id == event.id, late)) is not None
+
+
+async def owner(tx: Transaction, public_id: str) -> tuple[str, str | None] | None:
+    """Return the node of a stream's newest event and its address, None if there was none."""
+    rows = (
+        select(Broadcast.node, Broadcast.address)
+        .join(LiveStream, LiveStream.id == Broadcast.live_stream_id)
+        .where(LiveStream.public_id == public_id)
+        .order_by(Broadcast.ended_at.desc().nulls_first())  # what runs, else what ran last
+        .limit(1)
+    )
+    found = (await tx.execute(rows)).one_or_none()
+    return None if found is None else (found[0], found[1])
+
+
+async def alive(tx: Transaction, node: str) -> None:
+    """Record that the process of that name still has its events."""
+    own = Broadcast.node == node, Broadcast.ended_at.is_(None)
+    await tx.execute(update(Broadcast).where(*own).values(alive_at=func.now()))
+
+
+async def back(tx: Transaction, node: str, address: str | None) -> None:
+    """Record that there is a process of that name again, and where other nodes reach it."""
+    own = (
+        update(Broadcast)
+        .where(
+            Broadcast.node == node,
+            Broadcast.ended_at.is_(None),
+            LiveStream.id == Broadcast.live_stream_id,
+        )
+        .values(address=address, alive_at=func.now())
+        .returning(LiveStream.public_id)
+    )
+    for public_id in (await tx.scalars(own)).all():
+        await notify(tx, LIVE_CHANGED, public_id)
 
 
 async def unfinished(tx: Transaction, node: str) -> Sequence[Broadcast]:

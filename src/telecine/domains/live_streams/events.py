@@ -50,17 +50,25 @@ T = TypeVar("T")
 class StoredBroadcasts:
     """Remembers events of the process `node`.
 
-    `recordings` holds files while they are written; it may be `store` itself.
+    `recordings` holds files while they are written; it may be `store` itself. `address`: where
+    other nodes get the media of the events, None: nowhere.
     """
 
     def __init__(
-        self, db: Database, store: Store, recordings: LocalStore, node: str, sealer: Sealer
+        self,
+        db: Database,
+        store: Store,
+        recordings: LocalStore,
+        node: str,
+        sealer: Sealer,
+        address: str | None = None,
     ) -> None:
         self._db = db
         self._sealer = sealer
         self._store = store
         self._recordings = recordings
         self._node = node
+        self._address = address
         self._folder = f"{RECORDINGS}{ids.digest(node).hex()[:12]}/"
 
     async def authorise(self, stream_key: str) -> Stream | None:
@@ -101,7 +109,7 @@ class StoredBroadcasts:
         async def begin() -> UUID | None:
             async with self._db.transaction() as tx:
                 event = await broadcasting.begin(
-                    tx, stream.project_id, stream.public_id, self._node
+                    tx, stream.project_id, stream.public_id, self._node, self._address
                 )
                 return None if event is None else event.id
 
@@ -168,12 +176,25 @@ class StoredBroadcasts:
         await _insist(lambda: self._drop(recording))
         await _insist(lambda: self._recordings.delete([key]))
 
+    async def stay(self, busy: Callable[[], bool]) -> None:
+        """Tell other nodes again and again that this one is there, while it is `busy`."""
+        while True:
+            await asyncio.sleep(broadcasting.RENEW_S)
+            if not busy():
+                continue
+            try:
+                async with self._db.transaction() as tx:
+                    await broadcasting.alive(tx, self._node)
+            except (SQLAlchemyError, OSError) as error:
+                log.warning("lease not renewed", reason=type(error).__name__)
+
     async def recover(self, grace_s: float = 0.0) -> list[Left]:
         """Finish what a process of this name left behind when it was killed.
 
         Events whose media ended less than `grace_s` ago are returned instead: they may go on.
         """
         async with self._db.transaction() as tx:
+            await broadcasting.back(tx, self._node, self._address)
             recordings = await broadcasting.unfinished_recordings(tx, self._node)
             events = await broadcasting.unfinished(tx, self._node)
         found, spared = list[Left](), set[str]()

@@ -68,7 +68,9 @@ class LiveStream(Base):
 class Broadcast(Base):
     """One live event: from its first media until it was completed or stayed away.
 
-    `node` names the process that owns it. At most one of a stream runs at a time.
+    `node` names the process that owns it, `address` (host:port) is where other nodes get its
+    media, None: nowhere; `alive_at` is when it was heard of last, by the database's clock. At most
+    one of a stream runs at a time.
     """
 
     __tablename__ = "broadcast"
@@ -89,6 +91,8 @@ class Broadcast(Base):
     )
     live_stream_id: Mapped[UUID] = mapped_column(ForeignKey("live_stream.id", ondelete="CASCADE"))
     node: Mapped[str]
+    address: Mapped[str | None]
+    alive_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     started_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     # Somebody asked for the end; the owner hears of it and carries it out.
     completed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

@@ -1,5 +1,6 @@
 """Events and recordings in the database: once, in one transaction with what they announce."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -9,8 +10,8 @@ from sqlalchemy import select
 from telecine import ids
 from telecine.db.engine import Database
 from telecine.domains.live_streams import broadcasting, operations, queries
-from telecine.domains.live_streams.broadcasting import Finished
-from telecine.domains.live_streams.models import LiveStream
+from telecine.domains.live_streams.broadcasting import LEASE, Finished
+from telecine.domains.live_streams.models import Broadcast, LiveStream
 from telecine.domains.sources.models import Source, SourceState
 from telecine.domains.videos.models import Video
 from telecine.domains.webhooks.models import Event
@@ -68,6 +69,56 @@ async def test_one_event_at_a_time_runs_on_a_stream(db: Database, project: Proje
         assert await queries.running(tx, project.production_id, stream.id) is None
     told = ["live-stream.broadcast.started", "live-stream.broadcast.ended"]
     assert await events(db, project.production_id) == told
+
+
+async def aged(db: Database, event_id: UUID, by: timedelta) -> None:
+    """Make it longer that the owner of an event was heard of."""
+    async with db.transaction() as tx:
+        row = await tx.get_one(Broadcast, event_id)
+        assert row.alive_at is not None
+        row.alive_at -= by
+
+
+async def test_an_event_of_a_node_that_is_gone_keeps_nobody_from_publishing(
+    db: Database, project: ProjectKeys
+) -> None:
+    stream, _ = await make_stream(db, project.production_id)
+
+    async def begun(node: str) -> Broadcast | None:
+        async with db.transaction() as tx:
+            return await broadcasting.begin(
+                tx, project.production_id, stream.public_id, node, f"{node}:1937"
+            )
+
+    async def owner() -> tuple[str, str | None] | None:
+        async with db.transaction() as tx:
+            return await broadcasting.owner(tx, stream.public_id)
+
+    assert await owner() is None
+    first = await begun("first")
+    assert first is not None
+    assert await owner() == ("first", "first:1937")
+    await aged(db, first.id, 2 * LEASE)
+    async with db.transaction() as tx:
+        await broadcasting.alive(tx, "first")
+        await broadcasting.alive(tx, "second")
+    assert await begun("second") is None  # it was heard of just now
+    await aged(db, first.id, 2 * LEASE)
+    assert await begun("first") is None  # it knows its own event
+    second = await begun("second")
+    assert second is not None
+    assert await owner() == ("second", "second:1937")
+    async with db.transaction() as tx:
+        await broadcasting.end(tx, first.id)  # its owner is back, too late
+        await broadcasting.back(tx, "second", "elsewhere:1")
+        row = await operations.found(tx, project.production_id, stream.public_id)
+        assert row.broadcasting
+    assert await owner() == ("second", "elsewhere:1")
+    async with db.transaction() as tx:
+        await broadcasting.end(tx, second.id)
+    assert await owner() == ("second", "elsewhere:1")  # which has what can be watched of it
+    started, ended = "live-stream.broadcast.started", "live-stream.broadcast.ended"
+    assert await events(db, project.production_id) == [started, ended, started, ended]
 
 
 async def test_completing_reaches_the_owner_of_the_event(
