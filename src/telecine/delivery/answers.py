@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from starlette.types import Scope, Send
 
+from telecine import clock
 from telecine.delivery import packing
 from telecine.delivery.body import stream_parts
 from telecine.delivery.parts import Part, body_size
@@ -51,11 +52,10 @@ VARY: Header = (b"vary", b"accept-encoding")
 IMMUTABLE = b"public, max-age=31536000, immutable"
 NEVER = b"no-store"
 PRIVATE = b"private, no-store"
+NOW = b"no-cache"
+"""Changes several times a minute: not worth keeping."""
 ASK_AGAIN = b"public, no-cache"
-"""Keep it, but ask each time whether it still is the same."""
-
-_STALE_AT_ONCE: Header = (b"x-accel-expires", b"@1")
-"""Lets nginx keep what it has to ask for each time; without it, it would not keep that at all."""
+"""Keep it, but ask each time whether it still is the same. nginx asks once a second."""
 
 _IN_A_THREAD_BYTES = 128 << 10  # takes a millisecond and more
 
@@ -100,7 +100,7 @@ def text(
         etag, headers = _coded(etag, headers, coding)
         if _not_modified(scope, etag):
             data = b""  # nor does its body get sent
-        elif cache_control.startswith(b"public"):
+        elif cache_control.startswith((b"public", NOW)):
             data = _packed.pack(etag, data, coding)
         else:
             data = packing.pack(data, coding)
@@ -209,11 +209,19 @@ def _for_caches(answer: Answer) -> list[Header]:
     """Return the headers of an answer that 304 has as well."""
     headers = list(SHARED_HEADERS)
     if answer.cache_control == ASK_AGAIN:
-        headers.append(_STALE_AT_ONCE)  # nginx before 1.23.3 takes the first of the two
+        headers.append(_until_the_second_ends())  # nginx before 1.23.3 takes the first of the two
     headers.append((b"cache-control", answer.cache_control))
     if answer.etag is not None:
         headers.append((b"etag", answer.etag))
     return headers
+
+
+def _until_the_second_ends() -> Header:
+    """Let nginx, which would not keep `no-cache`, keep it; other caches know no such header.
+
+    nginx counts in whole seconds and takes the last one with it: `1` would be up to two seconds.
+    """
+    return (b"x-accel-expires", b"@%d" % (clock.unix_ms() // 1000))
 
 
 async def _send_as_it_appears(

@@ -232,7 +232,7 @@ class LiveDelivery:
             text = transport_playlist(window)
             if request.session is not None:
                 text = in_session(text, request.session)
-            return answers.text(request.scope, MEDIA_TYPE, text, request.cached(answers.ASK_AGAIN))
+            return answers.text(request.scope, MEDIA_TYPE, text, request.cached(answers.NOW))
         query = request.query
         asked = _wanted(query)
         if asked is not None and not window.ended and not await _come(window, *asked):

@@ -1,11 +1,10 @@
 """What parts and playlists of live streams are answered with, on both ways to them."""
 
-from telecine.delivery.answers import IMMUTABLE, VARY, Answer, etag_of
+from telecine.delivery.answers import IMMUTABLE, NOW, VARY, Answer, etag_of
 from telecine.delivery.playlists import MEDIA_TYPE
 from telecine.live.window import Window
 
 _MEDIA = b"video/mp4"
-_NOW = b"no-cache"
 _ONCE = b"public, max-age=1"
 
 PATIENCE_TARGETS = 3.0
@@ -28,7 +27,7 @@ def playlist_answer(
     Its validator is of the very bytes: whoever renders the same has the same one.
     """
     headers = (VARY,) if coding is None else (VARY, (b"content-encoding", coding.encode()))
-    lifetime = private or (_ONCE if blocking else _NOW)
+    lifetime = private or (_ONCE if blocking else NOW)
     return Answer(200, MEDIA_TYPE, [body], lifetime, etag_of(body), headers=headers)
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from telecine import clock
 from telecine.delivery import answers, packing
 from telecine.delivery.answers import Answer
 from telecine.delivery.packing import zstd
@@ -42,7 +43,7 @@ def playlist(cache: bytes = b"public, max-age=60", **headers: bytes) -> Answer:
     return answers.text(asking(**headers), b"application/vnd.apple.mpegurl", TEXT, cache)
 
 
-@pytest.mark.parametrize("cache", [b"public, max-age=60", answers.PRIVATE])
+@pytest.mark.parametrize("cache", [b"public, max-age=60", answers.NOW, answers.PRIVATE])
 @pytest.mark.parametrize(
     ("accepted", "coding"), [(b"br, gzip", b"gzip"), (b"gzip, br, zstd", b"zstd")]
 )
@@ -105,17 +106,20 @@ async def test_other_headers_are_another_answer(tmp_path: Path) -> None:
     assert len(tags) == 2
 
 
-async def test_nginx_may_keep_what_it_asks_for_again(tmp_path: Path) -> None:
+async def test_nginx_may_keep_what_may_change_until_the_second_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`no-cache` alone keeps it from storing anything, so that nothing is there to ask about."""
+    monkeypatch.setattr(clock, "unix_ms", lambda: 1_790_000_000_999)
     answer = answers.text(asking(), b"text/html", TEXT, answers.ASK_AGAIN)
     _, headers, _ = await sent(tmp_path, answer)
     known = (await sent(tmp_path, answer, if_none_match=headers[b"etag"]))[1]
     for told in (headers, known):
         assert told[b"cache-control"] == b"public, no-cache"
-        assert told[b"x-accel-expires"] == b"@1"
+        assert told[b"x-accel-expires"] == b"@1790000000"
     names = list(headers)
     assert names.index(b"x-accel-expires") < names.index(b"cache-control")
-    for cache in (answers.PRIVATE, answers.IMMUTABLE, b"private, no-cache"):
+    for cache in (answers.PRIVATE, answers.NOW, answers.IMMUTABLE, b"private, no-cache"):
         _, headers, _ = await sent(tmp_path, playlist(cache))
         assert b"x-accel-expires" not in headers
 
