@@ -20,8 +20,9 @@ from tests.e2e.embedding import (
     sdk,
     shows,
 )
+from tests.fixtures.customer import everywhere
 from tests.fixtures.media import barcode_mp4
-from tests.fixtures.waiting import until
+from tests.fixtures.waiting import PATIENCE_S, until
 
 pytestmark = [
     pytest.mark.anyio,
@@ -70,8 +71,11 @@ async def video(player: Embedded, member: str) -> Any:
 
 
 async def test_every_method_and_event_of_the_newest_sdk(
-    browser: Browser, options: dict[str, Any], other_id: str
+    browser: Browser, api: httpx.Client, options: dict[str, Any], other_id: str
 ) -> None:
+    # Its poster is shown and hidden: it comes a moment after the upload.
+    url = f"{api.base_url}/vod/{options['id']}"
+    await everywhere(lambda: '"poster": null' not in httpx.get(url, timeout=PATIENCE_S).text)
     async with page_with(browser, sdk(NEWEST)) as page:
         player = await embed(page, **options, muted=True, metadata={"user": "é x"})
         assert await player.hears("sdkSync")
