@@ -374,3 +374,29 @@ async def test_a_theme_without_api_refuses(browser: Browser, options: dict[str, 
         await player.becomes("window.telecinePlayer.video.currentTime > 1")
         assert await player.heard("sdkSync") == []
         assert await player.heard("ready") == []
+
+
+async def test_a_theme_without_api_refuses_also_what_is_loaded_later(
+    browser: Browser, options: dict[str, Any], api: httpx.Client, upload: Upload
+) -> None:
+    theme = api.post("/players", json={"enableApi": False}).raise_for_status().json()["playerId"]
+    forbidden = upload(barcode_mp4(), "Leave it alone")
+    api.patch(f"/videos/{forbidden}", json={"playerId": theme}).raise_for_status()
+    async with page_with(browser, sdk(NEWEST)) as page:
+        playing: dict[str, Any] = {"autoplay": True, "muted": True}
+        player = await embed(page, **options, **playing)
+        await player.hears("firstplay")
+        await player.call("loadConfig", {**options, **playing, "id": forbidden})
+        is_there = f"window.telecinePlayer.media.id === '{forbidden}'"
+        await player.becomes(f"{is_there} && window.telecinePlayer.video.currentTime > 0.5")
+        events = "window.players[0].heard.length"
+        heard = await page.evaluate(events)
+        await player.call("pause")
+        await player.call("setVolume", 0.1)
+        await player.call("loadConfig", {**options, **playing})
+        await player.becomes("window.telecinePlayer.video.currentTime > 2")
+        assert await player.frame.evaluate(is_there)
+        assert not await video(player, "paused")
+        assert await video(player, "volume") == 1
+        assert await page.evaluate(events) == heard
+        assert len(await player.heard("ready")) == 1

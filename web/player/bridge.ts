@@ -29,6 +29,8 @@ export class Bridge {
   private toldTimeAtMs = Number.NEGATIVE_INFINITY;
   private toldReady = false;
   private loads = 0;
+  /** The media's theme lets nobody control it: nothing is heard and nothing told any more. */
+  private isDeaf = false;
   private readonly actions: Record<string, (message: Message) => Answer>;
 
   constructor(
@@ -50,7 +52,7 @@ export class Bridge {
   }
 
   private onMessage(event: MessageEvent): void {
-    if (event.source !== window.parent || event.origin !== this.origin) return;
+    if (this.isDeaf || event.source !== window.parent || event.origin !== this.origin) return;
     const message = event.data as Message | null;
     if (typeof message !== 'object' || message === null) return;
     if (Number(message['sdkPlayerId']) !== this.sdkPlayerId) return;
@@ -174,8 +176,12 @@ export class Bridge {
     if (typeof told !== 'number' && leaveForAds(options, target)) return;
     const media = typeof told === 'number' ? told : ((await inSession(told)) ?? REFUSED);
     if (load !== this.loads) return; // as above
-    if (typeof media === 'number') this.player.abandon(media);
-    else await this.player.load(media, withTheme(options, media.theme));
+    if (typeof media === 'number') {
+      this.player.abandon(media);
+      return;
+    }
+    this.isDeaf = media.theme.enableApi === false;
+    await this.player.load(media, withTheme(options, media.theme));
   }
 
   private tellEvents(): void {
@@ -246,6 +252,7 @@ export class Bridge {
   }
 
   private post(message: object): void {
+    if (this.isDeaf) return;
     window.parent.postMessage({ ...message, sdkPlayerId: this.sdkPlayerId }, this.origin);
   }
 }
