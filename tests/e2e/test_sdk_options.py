@@ -118,6 +118,19 @@ async def test_a_frame_that_is_there_already(
     assert await shop.locator("iframe").count() == 1
 
 
+async def test_an_origin_that_was_cut_is_known_to_the_browser(
+    shop: Page, here: dict[str, Any], wide_video: str
+) -> None:
+    """The package takes what looks like an option out of the URL, and may meet its own value."""
+    await shop.evaluate("window.btoa = () => 'aHR0!!'")
+    player = await embed(shop, **here, id=wide_video)
+    assert "sdkOrigin:aHR0!!" in player.frame.url
+    await player.hears("ready")
+    await player.hears("firstplay")
+    await player.settled("pause")
+    assert await player.get("getPaused")
+
+
 async def test_a_domain_of_the_customer(shop: Page, api: httpx.Client, wide_video: str) -> None:
     domain = "video.customer.example"
 
