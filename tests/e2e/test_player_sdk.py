@@ -80,6 +80,8 @@ async def test_every_method_and_event_of_the_newest_sdk(
         player = await embed(page, **options, muted=True, metadata={"user": "é x"})
         assert await player.hears("sdkSync")
         await player.hears("ready")
+        told = await player.frame.evaluate("window.telecinePlayer.options.metadata")
+        assert told == {"user": "é x"}
         await _starts_and_moves(player)
         await _tells_its_state(player, page)
         await _looks_as_told(player)
