@@ -1,5 +1,6 @@
 """The official React component, unmodified, shows and controls the player of another site."""
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -50,7 +51,8 @@ REACT = """([props]) => {
   window.heard = [];
   const names = ['Play', 'Pause', 'ControlsDisabled', 'ControlsEnabled', 'Ended', 'FirstPlay',
     'Ready', 'TimeUpdate', 'VolumeChange', 'DurationChange', 'VideoSizeRatioChange', 'Seeking',
-    'RateChange', 'QualityChange', 'Resize', 'PlayerResize', 'UserActive', 'UserInactive'];
+    'RateChange', 'QualityChange', 'Resize', 'PlayerResize', 'UserActive', 'UserInactive',
+    'MouseEnter', 'MouseLeave', 'FullscreenChange', 'Error'];
   const callbacks = Object.fromEntries(names.map(
     (name) => [`on${name}`, (value) => window.heard.push([name, value ?? null])]));
   window.ref = React.createRef();
@@ -89,13 +91,15 @@ class Component:
 
     async def do(self, call: str) -> None:
         """Call a method of the component."""
+        self.player.called.add(call.partition("(")[0])
         await self.page.evaluate(f"window.ref.current.{call}")
 
 
 async def test_the_react_component(
     browser: Browser, api: httpx.Client, wide_video: str, other_id: str
 ) -> None:
-    async with page_with(browser, react_player("1.1.0")) as page:
+    library = react_player("1.1.0")
+    async with page_with(browser, library) as page:
         props = {
             "video": {"id": wide_video},
             "iframeUrl": f"{api.base_url}/${{type}}/${{id}}",
@@ -116,6 +120,16 @@ async def test_the_react_component(
         await shown.show(video={"id": other_id})
         await shown.hears("Ready", 2)
         assert (await shown.hears("DurationChange", 2))[1] == pytest.approx(5, abs=0.1)
+        await shown.show(video={"id": "viAAAAAAAAAAAAAAAAAAAAAA"})
+        await shown.hears("Error")
+        assert set(await page.evaluate("Object.keys(window.ref.current)")) == shown.player.called
+        heard = {f"on{name}" for name, _ in await page.evaluate("window.heard")}
+        assert heard == set(re.findall(r"props\.(on[A-Z]\w+)", own_part(library)))
+
+
+def own_part(library: str) -> str:
+    """Return what of a script is the component's, not React's: it comes last."""
+    return library.rpartition("'@api.video/react-player'")[2]
 
 
 async def _has_its_properties(shown: Component) -> None:
@@ -174,6 +188,7 @@ async def _does_as_told(shown: Component) -> None:
     await shown.player.frame.locator(".clock").click()  # somebody is there
     await shown.do("requestFullscreen()")
     await shown.player.becomes("document.fullscreenElement !== null")
+    await shown.hears("FullscreenChange")
     await shown.do("exitFullscreen()")
     await shown.player.becomes("document.fullscreenElement === null")
     await shown.player.frame.locator(".clock").click()
@@ -202,6 +217,8 @@ async def _ends_and_is_left(shown: Component) -> None:
         "document.documentElement.dispatchEvent(new MouseEvent('mouseleave'))"
     )
     await shown.hears("UserInactive")
+    await shown.hears("MouseLeave")
     await shown.page.mouse.move(300, 200)
     await shown.page.mouse.move(310, 200)
     await shown.hears("UserActive")
+    await shown.hears("MouseEnter")
