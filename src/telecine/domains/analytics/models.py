@@ -140,7 +140,7 @@ class PlayTotal(Base):
 class PlayRollup(Base):
     """What was watched within an hour, or a day, by playbacks of one value of a dimension.
 
-    `dimension` is a number of `rollups.DIMENSIONS`, which says whether it is an hour. The
+    `dimension` is a number of `rollups.ROLLED`, which says whether it is an hour. The
     sums can be added up over time; `_us` are microseconds within it. `peak` is how many
     watched at once at most, `viewers_` counts viewers instead of playbacks.
     """
@@ -200,7 +200,7 @@ class PlayRolled(Base):
 class PlayQuality(Base):
     """How well it played: sums over closed playbacks that were begun within an hour, or a day.
 
-    `dimension` is a number of `quality.DIMENSIONS`, which says whether it is an hour; what is
+    `dimension` is a number of `quality.ROLLED`, which says whether it is an hour; what is
     summed up says `quality.SUMS`.
     """
 

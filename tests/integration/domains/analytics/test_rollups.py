@@ -117,6 +117,10 @@ def question(draw: random.Random, media: list[str]) -> Question:
             {"country": ["DE", "BR"]},
             {"tag": ["told"]},
             {"tag": ["told"], "country": ["FR"]},
+            {"deviceType": ["phone"]},
+            {"mediaType": ["video"]},
+            {"mediaType": ["video"], "mediaId": media[1:]},
+            {"continent": ["EU"], "browser": ["chrome"], "operatingSystem": ["linux"]},
         )
     )
     return Question(

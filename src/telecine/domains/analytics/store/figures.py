@@ -7,7 +7,7 @@ two of the three.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -15,24 +15,13 @@ from uuid import UUID
 from sqlalchemy import text
 
 from telecine.db.engine import Transaction
-from telecine.domains.analytics.questions import INTERVALS, QUALITY, RENDITION, Question
+from telecine.domains.analytics.questions import INTERVALS, QUALITY, Question
 from telecine.domains.analytics.store import quality, quality_rollups
-from telecine.domains.analytics.store.measures import EPOCH, Measure, meant
+from telecine.domains.analytics.store.cells import Cells, cells_of
+from telecine.domains.analytics.store.measures import EPOCH, Measure
 from telecine.domains.analytics.store.rollups import DIMENSIONS, SIZES
 from telecine.http.pagination import Page
 
-_OF_FILTERS = {
-    "mediaId": "media-id",
-    "mediaType": "media-type",
-    "continent": "continent",
-    "country": "country",
-    "deviceType": "device-type",
-    "operatingSystem": "operating-system",
-    "browser": "browser",
-    "referrer": "referrer",
-    RENDITION: RENDITION,
-    "tag": "media-id",
-}
 _SUMS = {
     "play": "sum(plays)::float8 AS v",
     "start": "sum(plays)::float8 AS v",
@@ -60,26 +49,6 @@ _ROLLED = text(
     """
 )
 _PARAMETER = re.compile(r"(?<!:):([A-Za-z]\w*)")
-
-
-# As the filter of the same name in `measures`, of rollups of media.
-_TAGGED = """
-    value IN (SELECT v.public_id FROM video v WHERE v.project_id = :rolled_project
-                 AND v.tags @> :rolled_values AND v.deleted_at IS NULL)
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class _Cells:
-    """Which rollups tell of a question: of a dimension, of some values of it or of all."""
-
-    dimension: str
-    which: str = "true"
-    values: tuple[str, ...] = ()
-
-    @property
-    def daily(self) -> bool:
-        return quality.DIMENSIONS[self.dimension][1]
 
 
 class Figures:
@@ -139,7 +108,7 @@ class Figures:
         parts, result = _QUOTIENTS.get(metric, (metric, "sum(v)"))
         if metric == "ccv-average":
             result = f"sum(v) / {self._length_s()}"
-        cells = self._cells(metric)
+        cells = cells_of(self._question, self._dimension, metric)
         middle = await self._middle(tx, cells, metric) if cells and metric != "ccv-live" else None
         if cells is None or middle is None or metric == "play-total":
             whole = self._piece(parts, self._question.begin, self._question.end)
@@ -166,7 +135,7 @@ class Figures:
     async def _quality(self, tx: Transaction, metric: str) -> str:
         """Return the statement of a metric of the quality: see `quality_rollups`."""
         begin, end = self._question.begin, self._question.end
-        cells = self._cells(metric)
+        cells = cells_of(self._question, self._dimension, metric)
         middle = None if cells is None else self._whole(cells)
         until = None if middle is None else await quality_rollups.summed_until(tx)
         if cells is None or middle is None or until is None:
@@ -184,7 +153,7 @@ class Figures:
         united = " UNION ALL ".join(f"({each})" for each in pieces)
         return f"SELECT g, {_RATE} AS v FROM ({united}) AS united GROUP BY 1 HAVING sum(b) > 0"  # noqa: S608
 
-    def _whole(self, cells: _Cells) -> tuple[datetime, datetime] | None:
+    def _whole(self, cells: Cells) -> tuple[datetime, datetime] | None:
         """Return the hours or days that are within the question as a whole."""
         size = SIZES[cells.daily]
         if self._series and INTERVALS[self._question.interval] < size:
@@ -193,47 +162,26 @@ class Figures:
         end = self._question.end - (self._question.end - _FIRST) % size
         return (begin, end) if begin < end else None
 
-    def _roll(self, cells: _Cells, middle: tuple[datetime, datetime]) -> None:
+    def _roll(self, cells: Cells, middle: tuple[datetime, datetime]) -> None:
         """Set what the parts of a statement about rollups refer to."""
         self._values |= {
             "rolled_project": self._project_id,
-            "rolled_dimension": quality.DIMENSIONS[cells.dimension][0],
-            "rolled_values": list(cells.values),
+            "rolled_dimension": cells.number,
+            **cells.values,
             "rolled_begin": middle[0],
             "rolled_end": middle[1],
             "rolled_step": INTERVALS[self._question.interval],
         }
 
-    def _rows(self, cells: _Cells) -> tuple[str, str]:
+    def _rows(self, cells: Cells) -> tuple[str, str]:
         """Return what rollups are grouped by, and which of them."""
-        group = "''"
-        if self._series:
-            group = f"date_bin(:rolled_step, start_at, {EPOCH})"
-        elif self._dimension:
-            group = "value"
-        rows = (
-            "WHERE project_id = :rolled_project AND dimension = :rolled_dimension"
-            f" AND start_at >= :rolled_begin AND start_at < :rolled_end AND {cells.which}"
-            " GROUP BY 1"
+        group = f"date_bin(:rolled_step, start_at, {EPOCH})" if self._series else cells.group
+        conditions = (
+            "project_id = :rolled_project AND dimension = :rolled_dimension",
+            "start_at >= :rolled_begin AND start_at < :rolled_end",
+            *cells.conditions,
         )
-        return group, rows
-
-    def _cells(self, metric: str) -> _Cells | None:
-        question, own = self._question, self._dimension
-        if not question.filters:
-            return _Cells(own)
-        if len(question.filters) > 1:
-            return None
-        [(name, values)] = question.filters.items()
-        dimension, wanted = _OF_FILTERS[name], tuple(sorted(set(meant(name, values))))
-        if own not in ("", dimension):
-            return None
-        # Who watches several of them at a time, or one after the other, is in each of them.
-        adds_up = metric != "ccv-peak" and not question.unique
-        if own == "" and not adds_up and (name == "tag" or len(wanted) > 1):
-            return None
-        which = _TAGGED if name == "tag" else "value = ANY (:rolled_values)"
-        return _Cells(dimension, which, wanted)
+        return group, f"WHERE {' AND '.join(conditions)} GROUP BY 1"
 
     def _length_s(self) -> str:
         """Return the seconds of the time, or of an interval as far as it is within it."""
@@ -246,7 +194,7 @@ class Figures:
         return f"extract(epoch FROM CAST({end} AS timestamptz) - CAST({begin} AS timestamptz))"
 
     async def _middle(
-        self, tx: Transaction, cells: _Cells, metric: str
+        self, tx: Transaction, cells: Cells, metric: str
     ) -> tuple[datetime, datetime] | None:
         """Return the longest time within the question for which there are rollups."""
         size = SIZES[cells.daily]
@@ -304,7 +252,7 @@ class Figures:
             return f"SELECT g, a, 0 AS b FROM ({piece}) AS piece"  # noqa: S608
         return piece
 
-    def _rolled(self, metric: str, cells: _Cells) -> list[str]:
+    def _rolled(self, metric: str, cells: Cells) -> list[str]:
         group, rows = self._rows(cells)
         first = group if self._series else ":rolled_begin"
         who = "viewers" if self._question.unique else "view"

@@ -11,6 +11,9 @@ from telecine.domains.analytics.store import rollups
 DIMENSIONS = {**rollups.DIMENSIONS, RENDITION: (9, False, "p.rendition")}
 """As those of all other numbers; quality has one more."""
 
+ROLLED = {**DIMENSIONS, rollups.AUDIENCE: rollups.ROLLED[rollups.AUDIENCE]}
+"""All that is rolled up."""
+
 _TOLD_BY_PINGS = """
     q.project_id = p.project_id AND q.media_id = p.media_id AND q.generation < 3
     AND q.startup_ms IS NOT NULL

@@ -32,7 +32,7 @@ _MARK = text(
 _FORGET = text("DELETE FROM play_quality WHERE start_at < :before")
 _CELLS = ", ".join(
     f"(CAST({number} AS smallint), '{'day' if daily else 'hour'}', {column})"
-    for number, daily, column in quality.DIMENSIONS.values()
+    for number, daily, column in quality.ROLLED.values()
 )
 
 

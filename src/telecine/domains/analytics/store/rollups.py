@@ -25,6 +25,24 @@ DIMENSIONS = {
 """Numbers of the dimensions, whether they are rolled up by days instead of hours, their
 columns. Those of many values would make as many rows by the hour as there are playbacks."""
 
+PARTS = (
+    "media-type",
+    "continent",
+    "country",
+    "device-type",
+    "operating-system",
+    "browser",
+)
+"""What values of AUDIENCE are made of. All are rolled up by hours, and of few values."""
+
+AUDIENCE = "audience"
+"""All parts at once: for whoever asks about two of them. Nothing is told apart by it."""
+
+_BETWEEN = "chr(31)"
+_ALL_PARTS = ", ".join(f"coalesce({DIMENSIONS[each][2]}, '')" for each in PARTS)
+ROLLED = {**DIMENSIONS, AUDIENCE: (10, False, f"concat_ws({_BETWEEN}, {_ALL_PARTS})")}
+"""All that is rolled up, in the same form."""
+
 SIZES = {False: timedelta(hours=1), True: timedelta(days=1)}
 NEVER = "TIMESTAMPTZ '0001-01-01 UTC'"
 LIVE_WITHIN = timedelta(seconds=20)
@@ -92,7 +110,7 @@ def _near(*, daily: bool) -> str:
     """Return the playbacks that reach into a time, once for each dimension of a size."""
     cells = ", ".join(
         f"(CAST({number} AS smallint), {column})"
-        for number, by_days, column in DIMENSIONS.values()
+        for number, by_days, column in ROLLED.values()
         if by_days is daily
     )
     columns = sorted(
@@ -184,9 +202,7 @@ def _before(watched: str) -> str:
 
 
 def _presence(*, daily: bool) -> str:
-    columns = {
-        number: column for number, by_days, column in DIMENSIONS.values() if by_days is daily
-    }
+    columns = {number: column for number, by_days, column in ROLLED.values() if by_days is daily}
     value_of_q = (
         "CASE here.d "
         + " ".join(
@@ -194,7 +210,9 @@ def _presence(*, daily: bool) -> str:
         )
         + " END"
     )
-    told_apart = {each.replace("p.", "q.") for each in columns.values()} - {"''"}
+    told_apart = {
+        column.replace("p.", "q.") for _, by_days, column in DIMENSIONS.values() if by_days is daily
+    } - {"''"}
     others = ", ".join(("q.project_id", "q.viewer", "q.watched", "q.watched_ms", *told_apart))
     views = ", ".join(f"count(*) FILTER (WHERE watched_ms >= {s}000) AS view_{s}" for s in VIEWS_S)
     zeros = ", ".join(["0"] * len(VIEWS_S))
@@ -278,7 +296,7 @@ async def take_back(tx: Transaction, changed_from: datetime) -> None:
 
 
 async def _roll(db: Database, begin: datetime, *, daily: bool) -> None:
-    dimensions = [number for number, by_days, _ in DIMENSIONS.values() if by_days is daily]
+    dimensions = [number for number, by_days, _ in ROLLED.values() if by_days is daily]
     async with db.transaction() as tx:
         await tx.execute(_ROLLING)
         if await tx.scalar(_ROLLED, {"daily": daily, "begin": begin}):
@@ -292,6 +310,11 @@ async def _roll(db: Database, begin: datetime, *, daily: bool) -> None:
         await tx.execute(sums, {**times, "within": LIVE_WITHIN})
         await tx.execute(presence, {**times, "within": LIVE_WITHIN})
         await tx.execute(_MARK, {"daily": daily, "begin": begin})
+
+
+def part(dimension: str) -> str:
+    """Return a part of the value of a rollup of AUDIENCE; "": unknown."""
+    return f"split_part(value, {_BETWEEN}, {PARTS.index(dimension) + 1})"
 
 
 def floor(moment: datetime, size: timedelta) -> datetime:
