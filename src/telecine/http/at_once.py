@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
-from uvicorn.protocols.utils import get_remote_addr
 
 from telecine.http.posts import Posts
 
@@ -127,7 +126,11 @@ class AtOnce:
         self._begin = b""
 
     def answer(
-        self, transport: asyncio.Transport, data: bytes, dated: Sequence[tuple[bytes, bytes]]
+        self,
+        transport: asyncio.Transport,
+        client: Client,
+        data: bytes,
+        dated: Sequence[tuple[bytes, bytes]],
     ) -> bool | Later:
         """Answer a request that came in one piece, False to have it parsed.
 
@@ -137,7 +140,7 @@ class AtOnce:
         if transport.get_write_buffer_size():
             return False
         if self._posts is not None and data.startswith(b"POST "):
-            told = self._posts.answer(get_remote_addr(transport), data, dated)
+            told = self._posts.answer(client, data, dated)
             if told is not None:
                 transport.write(told)
             return told is not None
@@ -158,12 +161,13 @@ class AtOnce:
             return answer
         self._send(transport, answer, dated)
         if tells and self._overhear is not None:
-            self._overhear(get_remote_addr(transport), data)
+            self._overhear(client, data)
         return True
 
     def give(
         self,
         transport: asyncio.Transport,
+        client: Client,
         data: bytes,
         answer: Answer,
         dated: Sequence[tuple[bytes, bytes]],
@@ -171,7 +175,7 @@ class AtOnce:
         """Send the answer that the request `data` has waited for."""
         self._send(transport, answer, dated)
         if self._overhear is not None and b"cmcd" in data.lower():
-            self._overhear(get_remote_addr(transport), data)
+            self._overhear(client, data)
 
     def _send(
         self, transport: asyncio.Transport, answer: Answer, dated: Sequence[tuple[bytes, bytes]]

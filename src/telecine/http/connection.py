@@ -100,7 +100,8 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._later is not None:
             data = self._take_back() + data  # more is asked, or we stop: the application sees to it
         elif self._at_once is not None and self._is_between() and not self._is_last:
-            answer = self._at_once.answer(self.transport, data, self.server_state.default_headers)
+            dated = self.server_state.default_headers
+            answer = self._at_once.answer(self.transport, self.client, data, dated)
             if isinstance(answer, Later):
                 self._hold(data, answer)
                 return
@@ -194,7 +195,8 @@ class GuardedProtocol(HttpToolsProtocol):
         if answer is None or self._at_once is None:
             self._parse(data)
             return
-        self._at_once.give(self.transport, data, answer, self.server_state.default_headers)
+        dated = self.server_state.default_headers
+        self._at_once.give(self.transport, self.client, data, answer, dated)
         self._note_answered()
 
     def _receive_directly(self, cycle: object, room: direct.Room) -> DirectBody | None:
