@@ -1,15 +1,20 @@
 """CPU of the live process per publisher of 5 Mbps, recorded, and per target it is sent on to.
 
 The same sockets are read without doing anything in the same run, which is what no server can do
-without. Publishers and targets are processes of their own, over loopback; the CPU is that of the
-process under test alone.
+without, and the same publishers publish to nginx with libnginx-mod-rtmp, which writes HLS, where
+that is installed. Publishers and targets are processes of their own, over loopback; the CPU is that
+of the process under test alone.
 """
 
 import argparse
 import asyncio
+import contextlib
 import multiprocessing
+import shutil
+import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -17,6 +22,7 @@ from uuid import UUID, uuid4
 
 import uvloop
 
+from serving import cpu_s, family, free_port, machine
 from telecine.live.ports import Destination, RecordingPlace, Shortfall, Stream
 from telecine.live.rtmp_server import RtmpConnection
 from telecine.live.strangers import Strangers
@@ -33,6 +39,16 @@ FRAME_BYTES = RATE_BPS // 8 // FRAME_HZ
 SETTLE_S = 3.0
 AVCC = bytes.fromhex("0142c00dffe100176742c00dda05067e7c0440000003004000000f03c50aa801000468ce0fc8")
 ASC = bytes.fromhex("1190")
+
+RTMP_MODULE = Path("/usr/lib/nginx/modules/ngx_rtmp_module.so")
+NGINX = """
+load_module {module};
+worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log; user root;
+events {{ worker_connections 512; }}
+rtmp {{ server {{ listen 127.0.0.1:{port}; access_log off;
+  application s {{ live on; hls on; hls_path {folder}/hls; hls_nested on; hls_fragment 2s;
+    hls_playlist_length 60s; }} }} }}
+"""
 
 
 class Memory:
@@ -75,6 +91,13 @@ class Memory:
         """Forget it."""
 
 
+def _picture(*, key: bool) -> bytes:
+    """Return the body of a tag with one NAL unit, which nginx's module looks into."""
+    unit = (b"\x65" if key else b"\x41") + b"\x80" * (FRAME_BYTES - 5)
+    head = (b"\x17" if key else b"\x27") + b"\x01\x00\x00\x00"
+    return head + len(unit).to_bytes(4) + unit
+
+
 async def _publish(port: int, key: str) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     session = PublishClient(bytes(RANDOM_BYTES), "s", "rtmp://127.0.0.1/s", key)
@@ -84,10 +107,9 @@ async def _publish(port: int, key: str) -> None:
     session.send(messages.VIDEO, 0, b"\x17\x00\x00\x00\x00" + AVCC)
     session.send(messages.AUDIO, 0, b"\xaf\x00" + ASC)
     begun_s, frame, sound = time.monotonic(), 0, 0
-    body = bytes(FRAME_BYTES)
+    pictures = {key: _picture(key=key) for key in (True, False)}
     while True:
-        head = b"\x17" if frame % GOP == 0 else b"\x27"
-        session.send(messages.VIDEO, frame * 1000 // FRAME_HZ, head + b"\x01\x00\x00\x00" + body)
+        session.send(messages.VIDEO, frame * 1000 // FRAME_HZ, pictures[frame % GOP == 0])
         while sound * 1024 / 48 < frame * 1000 / FRAME_HZ:
             session.send(messages.AUDIO, sound * 1024 // 48, b"\xaf\x01" + bytes(340))
             sound += 1
@@ -169,12 +191,59 @@ async def measured(
     return used
 
 
+def nginx_rtmp() -> tuple[str | None, str]:
+    """Return the program that has the module, or why there is none."""
+    program = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
+    if program is None:
+        return None, "nginx is not installed"
+    if not RTMP_MODULE.exists():
+        return None, "nginx has no module for RTMP (Debian: libnginx-mod-rtmp)"
+    return program, ""
+
+
+@contextlib.contextmanager
+def nginx_writing(program: str, folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """Run nginx, which writes what is published to it as HLS."""
+    folder.chmod(0o755)
+    config = folder / "nginx.conf"
+    config.write_text(NGINX.format(module=RTMP_MODULE, folder=folder, port=port))
+    server = subprocess.Popen([program, "-c", str(config)])
+    try:
+        yield server
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def measured_nginx(program: str, publishers: int, seconds: float) -> float:
+    """Return the CPU of nginx in percent of a core, of its worker and all."""
+    port = free_port()
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        with nginx_writing(program, folder, port) as server:
+            time.sleep(1)
+            child = multiprocessing.Process(target=publish, args=(port, publishers), daemon=True)
+            child.start()
+            time.sleep(SETTLE_S)
+            pids = family(server.pid)
+            used_s, clock_s = cpu_s(pids), time.monotonic()
+            time.sleep(seconds)
+            used = 100 * (cpu_s(pids) - used_s) / (time.monotonic() - clock_s)
+            child.terminate()
+            written = [path for path in folder.rglob("*.ts") if path.stat().st_size > 1 << 20]
+        if len({path.parent for path in written}) != publishers:
+            raise SystemExit(f"nginx wrote HLS of {len(written)} segments only")
+    return used
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--publishers", type=int, default=10)
     parser.add_argument("--targets", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=15.0)
     given = parser.parse_args()
+    print(machine())
+    program, absent = nginx_rtmp()
     told: multiprocessing.Queue[int] = multiprocessing.Queue()
     sink = multiprocessing.Process(target=take, args=(told,), daemon=True)
     sink.start()
@@ -189,6 +258,13 @@ def main() -> None:
     )
     each = (sent_on - alone) / (given.publishers * given.targets)
     print(f"publishers {given.publishers}, 5 Mbps each: {alone / given.publishers:.3f} % of a core")
+    if program is None:
+        print(f"no peer: {absent}")
+    else:
+        peer = measured_nginx(program, given.publishers, given.seconds)
+        print(
+            f"nginx, writing HLS: {peer / given.publishers:.3f} %; ours is {alone / peer:.2f} times"
+        )
     print(f"targets {given.targets} of each: {each:.3f} % of a core for each target")
 
 

@@ -11,7 +11,6 @@ import contextlib
 import http.server
 import os
 import shutil
-import socket
 import subprocess
 import threading
 import time
@@ -25,7 +24,7 @@ from playwright.async_api import Browser, Page, async_playwright
 
 from measure import CACHE, percentile
 from player import FLAGS
-from serving import folder, serving
+from serving import folder, free_port, serving
 from telecine.ffmpeg.binary import find_ffmpeg
 from telecine.formats.flv import tags
 from telecine.protocols.rtmp.client import PublishClient
@@ -94,14 +93,6 @@ def numbered() -> Path:
     subprocess.run(command, check=True)
     partial_path.rename(path)
     return path
-
-
-def free_port() -> int:
-    """Return a port that nobody has."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):

@@ -18,9 +18,8 @@ import uvloop
 
 from delivery import nginx_serving
 from live_ingest import publish_to
-from live_latency import free_port
 from measure import median
-from serving import Telecine, cpu_s, folder, machine, serving
+from serving import Telecine, cpu_s, folder, free_port, machine, serving
 
 HINT = re.compile(r'PRELOAD-HINT:TYPE=PART,URI="([\w-]+-(\d+)\.(\d+)\.m4s)"')
 RECEIVE_BYTES = 1 << 20

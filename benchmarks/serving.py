@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -84,6 +85,14 @@ def serving(data: Path, **settings: str) -> Iterator[Telecine]:
     finally:
         process.terminate()
         process.wait(_STOP_S)
+
+
+def free_port() -> int:
+    """Return a port that nobody has."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def family(root: int) -> list[int]:
