@@ -21,6 +21,7 @@ from telecine.domains.encodings.jobs import (
 )
 from telecine.domains.encodings.models import Asset, AssetState, Growth, RenditionState
 from telecine.domains.sources.models import Owner, Source
+from telecine.domains.words import operations as words
 from telecine.jobs import queue
 
 MEDIA_CHANGED = "telecine_media"
@@ -205,7 +206,8 @@ async def retry(tx: Transaction, asset: Asset) -> None:
         locked.state, locked.failure = AssetState.PROBING, None
         await queue.enqueue(tx, ProbeAsset(asset_id=locked.id), priority=NORMAL)
     else:
-        locked.state, locked.failure = AssetState.PLANNED, None  # it may have failed later
+        failed_as_a_whole = locked.state == AssetState.FAILED  # after it was planned
+        locked.state, locked.failure = AssetState.PLANNED, None
         failed = [row for row in rows if row.state == RenditionState.FAILED]
         if not failed:
             raise NothingFailed
@@ -213,6 +215,8 @@ async def retry(tx: Transaction, asset: Asset) -> None:
             row.state = RenditionState.ENCODING if row.pieces_stored else RenditionState.WAITING
             row.failure = None
         await queue.enqueue(tx, RetryAsset(asset_id=locked.id), priority=NORMAL)
+        if failed_as_a_whole:
+            await words.media_ready(tx, locked.project_id, locked.video_id, locked.id)
     await notify(tx, MEDIA_CHANGED, locked.public_id)
 
 

@@ -3,11 +3,14 @@
 import pytest
 from sqlalchemy import text
 
+from telecine import clock
 from telecine.db.engine import Database
 from telecine.domains.encodings import operations, queries, recording, schedule
 from telecine.domains.encodings.models import Asset, AssetState, RenditionState
 from telecine.domains.encodings.recording import StoredRun
 from telecine.domains.encodings.remarks import remark
+from telecine.domains.words import operations as words
+from telecine.domains.words.models import Transcript, TranscriptState
 from tests.integration.domains.encodings.test_recording import make_plan, new_asset, quality
 
 pytestmark = pytest.mark.anyio
@@ -72,6 +75,33 @@ async def test_qualities_that_failed_are_made_and_the_rest_is_kept(db: Database)
     jobs = ["EncodeAudio", "EncodeChunk", "EncodeChunk"]
     assert await waiting(db) == [f"encodings.{name}" for name in ("RetryAsset", *jobs)]
     assert {high.id, sound.id} < {row.id for row in rows}
+
+
+async def test_words_that_failed_with_everything_are_asked_for_again(db: Database) -> None:
+    asset = await planned(db)
+    now = clock.now()
+    async with db.transaction() as tx:
+        tx.add(
+            Transcript(
+                video_id=asset.video_id,
+                project_id=asset.project_id,
+                state=TranscriptState.WAITING,
+                created_at=now,
+                updated_at=now,
+            )
+        )
+        await recording.fail_renditions(tx, asset.id, {"240p", "360p", "audio"}, "stalled: x")
+        (await tx.get_one(Asset, asset.id)).state = AssetState.FAILED
+        await words.media_failed(tx, asset.project_id, asset.video_id, "stalled: x")
+    async with db.transaction() as tx:
+        transcript = await tx.get_one(Transcript, asset.video_id)
+        assert (transcript.state, transcript.failure) == ("unprocessable", "stalled: x")
+    await forget_jobs(db)
+    await retry(db, asset)
+    assert await waiting(db) == ["encodings.RetryAsset", "words.MakeTranscript"]
+    async with db.transaction() as tx:
+        transcript = await tx.get_one(Transcript, asset.video_id)
+        assert (transcript.state, transcript.failure) == ("waiting", None)
 
 
 async def test_work_that_goes_on_is_left_alone(db: Database) -> None:
