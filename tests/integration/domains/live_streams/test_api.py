@@ -12,6 +12,7 @@ from telecine.db.engine import Database
 from telecine.domains.live_streams import broadcasting
 from telecine.http.services import Services
 from tests.fixtures.application import BASE, ProjectKeys
+from tests.fixtures.bombs import BOMBS, little_memory
 
 pytestmark = pytest.mark.anyio
 
@@ -194,6 +195,18 @@ async def test_a_picture_comes_and_goes_and_leaves_nothing_behind(
     assert [entry async for entry in services.store.list("")] == []
     bad = await client.post(f"{path}/thumbnail", files=files)
     assert (bad.status_code, bad.json()["name"]) == (404, "liveStreamId")
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+async def test_a_bomb_is_refused_unpacked(
+    client: httpx.AsyncClient, services: Services, bomb: str
+) -> None:
+    path, data = f"/live-streams/{(await make(client))['liveStreamId']}/thumbnail", BOMBS[bomb]()
+    with little_memory():
+        reply = await client.post(path, files={"file": ("picture.png", data, "image/png")})
+    assert (reply.status_code, reply.json()["name"]) == (400, "file")
+    assert reply.json()["type"].endswith("/uploaded-file-invalid-file")
+    assert [entry async for entry in services.store.list("")] == []
 
 
 async def test_completing_asks_whoever_broadcasts_to_end(

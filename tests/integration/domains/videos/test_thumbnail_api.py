@@ -10,6 +10,7 @@ from telecine.db.engine import Database
 from telecine.domains.videos import pictures
 from telecine.domains.videos.models import Video
 from telecine.http.services import Services
+from tests.fixtures.bombs import BOMBS, little_memory
 
 pytestmark = pytest.mark.anyio
 
@@ -85,13 +86,25 @@ async def test_what_cannot_be_shown_is_refused(
     assert await stored_files(services) == []
 
 
-async def test_too_many_pixels_are_refused_before_they_are_decoded(
+async def test_too_many_pixels_are_refused(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pictures, "MAX_PIXELS", 64 * 32 - 1)
     reply = await show(client, await make(client), picture("PNG"))
     assert reply.status_code == 400
     assert reply.json()["detail"] == "The picture has too many pixels."
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+async def test_a_bomb_is_refused_unpacked(
+    client: httpx.AsyncClient, services: Services, bomb: str
+) -> None:
+    video_id, data = await make(client), BOMBS[bomb]()
+    with little_memory():
+        reply = await show(client, video_id, data)
+    assert (reply.status_code, reply.json()["name"]) == (400, "file")
+    assert reply.json()["type"].endswith("/uploaded-file-invalid-file")
+    assert await stored_files(services) == []
 
 
 @pytest.mark.parametrize(

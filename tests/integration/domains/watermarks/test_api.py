@@ -11,6 +11,7 @@ from telecine.domains.encodings.models import Asset
 from telecine.domains.watermarks import pictures
 from telecine.domains.watermarks.models import Watermark, WatermarkUse
 from telecine.http.services import Services
+from tests.fixtures.bombs import BOMBS, little_memory
 from tests.fixtures.media import barcode_mp4
 
 pytestmark = pytest.mark.anyio
@@ -88,6 +89,18 @@ async def test_what_cannot_be_drawn_is_refused(
         title = "Only [jpeg, jpg, JPG, JPEG, png, PNG] extensions are supported."
         assert body["title"] == title
     assert await listed(client) == []
+    assert await stored_files(services) == []
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+async def test_a_bomb_is_refused_unpacked(
+    client: httpx.AsyncClient, services: Services, bomb: str
+) -> None:
+    data = BOMBS[bomb]()
+    with little_memory():
+        reply = await post(client, data)
+    assert (reply.status_code, reply.json()["name"]) == (400, "file")
+    assert reply.json()["type"].endswith("/uploaded-file-invalid-file")
     assert await stored_files(services) == []
 
 
