@@ -4,6 +4,8 @@ import httpx
 import pytest
 
 from tests.fixtures.application import BASE
+from tests.fixtures.viewing import island
+from tests.fixtures.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -79,6 +81,24 @@ async def test_what_was_given_comes_back(client: httpx.AsyncClient) -> None:
     again = (await client.get(f"/videos/{video['videoId']}")).json()
     without = {name: value for name, value in again.items() if name != "assets"}
     assert without == {name: value for name, value in video.items() if name != "assets"}
+
+
+async def test_viewers_look_around_in_what_is_panoramic(
+    client: httpx.AsyncClient, viewer: httpx.AsyncClient
+) -> None:
+    for named in (False, True):
+        video = await make(client, panoramic=named)
+        path = f"/vod/{video['videoId']}"
+        for wanted in (named, not named, named):
+            changed = await client.patch(f"/videos/{video['videoId']}", json={"panoramic": wanted})
+            assert changed.json()["panoramic"] is wanted
+
+            async def told(path: str = path, wanted: bool = wanted) -> bool:
+                page = island(await viewer.get(path))
+                descriptor = (await viewer.get(f"{path}/player.json")).json()
+                return page["panoramic"] is descriptor["panoramic"] is wanted
+
+            await until(told)
 
 
 async def test_the_urls_of_a_private_video_share_a_token_that_is_new_each_time(

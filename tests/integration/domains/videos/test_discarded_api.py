@@ -1,7 +1,9 @@
+import io
 from datetime import datetime, timedelta
 
 import httpx
 import pytest
+from PIL import Image
 from sqlalchemy import select
 
 from telecine import clock
@@ -11,7 +13,8 @@ from telecine.domains.videos import expiry
 from telecine.domains.videos.delivered import delivered_video
 from telecine.domains.videos.models import Video
 from telecine.http.services import Services
-from tests.fixtures.application import ProjectKeys
+from tests.fixtures.application import BASE, ProjectKeys
+from tests.fixtures.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -99,6 +102,51 @@ async def test_a_restored_video_is_as_it_was(client: httpx.AsyncClient, db: Data
     assert again.status_code == 404
     async with db.transaction() as tx:
         assert await delivered_video(tx, video_id) is not None
+
+
+@pytest.mark.usefixtures("restorable")
+async def test_viewers_see_it_go_and_come_back(
+    client: httpx.AsyncClient, viewer: httpx.AsyncClient
+) -> None:
+    """Also those whose process has it in memory, with what hangs on it; a page says what it is."""
+    video_id = await make(client, "Back")
+    files = {"file": b"WEBVTT\n\n00:01.000 --> 00:04.000\nhello\n"}
+    for kind in ("captions", "chapters"):
+        reply = await client.post(f"/videos/{video_id}/{kind}/en", files=files)
+        assert reply.status_code == 200, reply.text
+    picture = io.BytesIO()
+    Image.new("RGB", (64, 36)).save(picture, "JPEG")
+    thumbnail = f"/videos/{video_id}/thumbnail"
+    assert (await client.post(thumbnail, files={"file": picture.getvalue()})).is_success
+    media = {"hls/manifest.m3u8": 202, "player.json": 200, "thumbnail.jpg": 200} | {
+        f"{kind}/en.vtt": 200 for kind in ("captions", "chapters")
+    }
+    page = f"/vod/{video_id}"
+    paths = {page: 200, f"/{video_id}": 200} | {f"{page}/{name}": media[name] for name in media}
+
+    async def seen() -> dict[str, int]:
+        return {path: (await viewer.get(path)).status_code for path in paths}
+
+    async def nothing() -> bool:
+        return set((await seen()).values()) == {404}
+
+    async def everything() -> bool:
+        return await seen() == paths
+
+    oembed = f"/oembed?url={BASE}{page}"
+    for _ in range(2):
+        await until(everything)
+        assert (await viewer.get(oembed)).status_code == 200
+        await client.delete(f"/videos/{video_id}")
+        await until(nothing)
+        reply = await viewer.get(page)
+        assert reply.headers["content-type"].startswith("text/html")
+        assert reply.headers["cache-control"] == "no-store"
+        assert "Back" not in reply.text
+        assert (await viewer.get(oembed)).status_code == 404
+        reply = await client.patch(f"/discarded/videos/{video_id}", json={"discarded": False})
+        assert reply.status_code == 200
+    await until(everything)
 
 
 @pytest.mark.usefixtures("restorable")
