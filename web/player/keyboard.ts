@@ -19,9 +19,11 @@ export function keyActions(
     video.volume = Math.min(1, Math.max(0, video.volume + step));
     video.muted = false;
   };
-  const faster = (steps: number) => () => {
-    const at = RATES.indexOf(player.rate);
-    video.playbackRate = RATES[at + steps] ?? player.rate;
+  // An embedding page may have chosen a rate between those of the menu.
+  const faster = () => RATES.find((rate) => rate > player.rate);
+  const slower = () => RATES.findLast((rate) => rate < player.rate);
+  const atRate = (choose: () => number | undefined) => () => {
+    video.playbackRate = choose() ?? player.rate;
   };
   const actions = new Map<string, () => void>([
     [' ', () => player.toggle()],
@@ -37,8 +39,8 @@ export function keyActions(
     ['c', toggle.captions],
     ['Home', () => player.seek(player.beginS)],
     ['End', () => player.seek(player.endS)],
-    ['<', faster(-1)],
-    ['>', faster(1)],
+    ['<', atRate(slower)],
+    ['>', atRate(faster)],
   ]);
   for (let tenths = 0; tenths < 10; tenths += 1) actions.set(String(tenths), tenth(tenths));
   return actions;
