@@ -11,8 +11,10 @@ import pytest
 from PIL import Image
 from playwright.async_api import Browser, Page, Route, ViewportSize, expect
 
-from tests.e2e.conftest import PATIENCE_MS
-from tests.fixtures.waiting import until
+from tests.e2e.conftest import PATIENCE_MS, Upload
+from tests.fixtures.customer import everywhere
+from tests.fixtures.media import barcode_mp4
+from tests.fixtures.waiting import PATIENCE_S, until
 
 pytestmark = [
     pytest.mark.anyio,
@@ -123,6 +125,45 @@ async def test_a_quality_is_chosen_from_the_menu(
     await page.get_by_role("button", name="Quality: 240p").click()
     await page.get_by_role("menuitemradio", name="Auto").click()
     assert await page.evaluate("window.telecinePlayer.hls.autoLevelEnabled")
+
+
+async def test_the_picture_floats_and_comes_back(
+    strict_page: Page, api: httpx.Client, video_id: str
+) -> None:
+    await open_page(strict_page, api, video_id)
+    button = strict_page.get_by_role("button", name="Picture in picture")
+    await button.click()
+    await becomes(strict_page, "document.pictureInPictureElement === telecinePlayer.video")
+    await button.click()
+    await becomes(strict_page, "document.pictureInPictureElement === null")
+
+
+async def test_a_video_is_kept_unless_it_may_not_be(
+    page: Page, api: httpx.Client, upload: Upload
+) -> None:
+    video_id = upload(barcode_mp4(), "To keep")
+    mp4 = f"{api.base_url}/vod/{video_id}/mp4/source.mp4"
+
+    async def stored() -> bool:
+        return api.head(mp4).status_code == 200
+
+    await until(stored)
+    await open_page(page, api, video_id)
+    button = page.get_by_role("link", name="Download")
+    assert await button.get_attribute("href") == f"{mp4}?dl=1"
+    async with page.expect_download() as begun:
+        await button.click()
+    download = await begun.value
+    assert download.suggested_filename == "To keep.mp4"
+    assert (await download.path()).read_bytes() == api.get(mp4).content
+    assert page.url == f"{api.base_url}/vod/{video_id}", "it is still there"
+    api.patch(f"/videos/{video_id}", json={"mp4Support": False}).raise_for_status()
+    url = f"{api.base_url}/vod/{video_id}"
+    await everywhere(lambda: '"mp4": null' in httpx.get(url, timeout=PATIENCE_S).text)
+    await open_page(page, api, video_id)
+    await becomes(page, "window.telecinePlayer.state === 'ready'")
+    await expect(page.get_by_role("button", name="Speed")).to_be_visible()
+    await expect(button).to_be_hidden()
 
 
 async def test_keys_do_what_they_do_elsewhere(

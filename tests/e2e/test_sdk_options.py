@@ -174,6 +174,39 @@ async def test_airplay_is_offered_and_told_of(
         await player.hears(name)
 
 
+async def test_cast_is_offered_while_there_is_a_screen(
+    shop: Page, here: dict[str, Any], wide_video: str
+) -> None:
+    # No screen is in reach of a test: the browser's part is played.
+    await shop.add_init_script("""
+      RemotePlayback.prototype.watchAvailability = (tell) => {
+        window.tellOfScreens = tell;
+        return Promise.resolve(1);
+      };
+      RemotePlayback.prototype.prompt = async () => { window.asked = true; };
+    """)
+    player = await embed(shop, **here, id=wide_video)
+    await player.hears("ready")
+    await player.becomes("window.tellOfScreens !== undefined")
+    button = player.frame.get_by_role("button", name="Cast")
+    await expect(button).to_be_hidden()
+    await player.frame.evaluate("window.tellOfScreens(true)")
+    await expect(button).to_be_visible()
+    await button.click()
+    assert await player.frame.evaluate("window.asked")
+    for name, pressed in (("connect", "true"), ("disconnect", "false")):
+        script = "(name) => window.telecinePlayer.video.remote.dispatchEvent(new Event(name))"
+        await player.frame.evaluate(script, name)
+        await player.hears(f"chromecast{name.capitalize()}ed")
+        await expect(button).to_have_attribute("aria-pressed", pressed)
+    await player.call("hideControls", ["chromecast"])
+    await expect(button).to_be_hidden()
+    await player.call("showControls", ["chromecast"])
+    await expect(button).to_be_visible()
+    await player.frame.evaluate("window.tellOfScreens(false)")
+    await expect(button).to_be_hidden()
+
+
 async def _tell(player: Embedded, name: str, **members: object) -> None:
     """Let the video element tell something, as the browser would."""
     script = """([name, members]) => window.telecinePlayer.video.dispatchEvent(

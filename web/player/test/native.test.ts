@@ -1,6 +1,9 @@
-/** Phones of Apple, as far as they differ: no engine, HLS in the video, full screen by it alone. */
+/**
+ * What browsers have that others lack. Phones of Apple: no engine, HLS in the video, full screen
+ * by it alone; other screens by AirPlay or Cast.
+ */
 import Hls from 'hls.js';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Captions } from '../captions';
 import { Fullscreen } from '../fullscreen';
 import type { Media } from '../media';
@@ -141,4 +144,55 @@ test('AirPlay is offered while there is a screen for it, and told of', async () 
     'airplayConnected',
     'airplayDisconnected',
   ]);
+});
+
+describe('Chromium casts', () => {
+  const remote = Object.assign(new EventTarget(), {
+    watchAvailability: vi.fn<RemotePlayback['watchAvailability']>(),
+    prompt: vi.fn<RemotePlayback['prompt']>(),
+  });
+
+  beforeEach(() => {
+    remote.watchAvailability.mockReset().mockResolvedValue(1);
+    remote.prompt.mockReset().mockResolvedValue();
+    Object.defineProperty(video, 'remote', { value: remote });
+  });
+
+  test('while there is a screen, and it is told of', async () => {
+    const screens = new RemoteScreens(video);
+    const heard: string[] = [];
+    for (const name of ['change', 'chromecastConnected', 'chromecastDisconnected']) {
+      screens.addEventListener(name, () => heard.push(name));
+    }
+    expect([screens.kind, screens.available]).toEqual(['chromecast', false]);
+    const tell = remote.watchAvailability.mock.calls[0]![0];
+    tell(true);
+    expect([screens.available, heard]).toEqual([true, ['change']]);
+    await screens.choose();
+    expect(remote.prompt).toHaveBeenCalledOnce();
+    remote.dispatchEvent(new Event('connect'));
+    remote.dispatchEvent(new Event('connect'));
+    expect(screens.connected).toBe(true);
+    remote.dispatchEvent(new Event('disconnect'));
+    tell(false);
+    expect([screens.available, screens.connected]).toEqual([false, false]);
+    expect(heard.filter((name) => name !== 'change')).toEqual([
+      'chromecastConnected',
+      'chromecastDisconnected',
+    ]);
+  });
+
+  test('not where it cannot know of screens', async () => {
+    remote.watchAvailability.mockRejectedValue(new DOMException('no', 'NotSupportedError'));
+    const screens = new RemoteScreens(video);
+    await vi.runAllTimersAsync();
+    expect(screens.available).toBe(false);
+  });
+
+  test('nowhere if the viewer closes the list', async () => {
+    remote.prompt.mockRejectedValue(new DOMException('closed', 'NotAllowedError'));
+    const screens = new RemoteScreens(video);
+    await expect(screens.choose()).resolves.toBeUndefined();
+    expect(screens.connected).toBe(false);
+  });
 });
