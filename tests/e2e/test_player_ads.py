@@ -34,17 +34,25 @@ VAST = f"""<VAST version="3.0"><Ad id="1"><InLine><AdSystem>test</AdSystem>
 <Tracking event="firstQuartile">{ADS}/told/firstQuartile</Tracking>
 <Tracking event="complete">{ADS}/told/complete</Tracking>
 <Tracking event="skip">{ADS}/told/skip</Tracking></TrackingEvents>
-<VideoClicks><ClickThrough>https://shop.example/</ClickThrough></VideoClicks>
+<VideoClicks><ClickThrough>https://shop.example/</ClickThrough>
+<ClickTracking>{ADS}/told/click</ClickTracking></VideoClicks>
 <MediaFiles><MediaFile delivery="progressive" type="video/mp4" width="320" height="180">
 <![CDATA[ {ADS}/ad.mp4 ]]></MediaFile></MediaFiles></Linear></Creative></Creatives>
 </InLine></Ad></VAST>"""
 WRAPPER = f"""<VAST version="3.0"><Ad id="0"><Wrapper><AdSystem>test</AdSystem>
 <VASTAdTagURI><![CDATA[{ADS}/vast.xml]]></VASTAdTagURI>
+<Error>{ADS}/told/wrapper-[ERRORCODE]</Error>
 <Impression>{ADS}/told/wrapper</Impression></Wrapper></Ad></VAST>"""
 VMAP = f"""<vmap:VMAP xmlns:vmap="http://www.iab.net/videosuite/vmap" version="1.0">
 <vmap:AdBreak timeOffset="00:00:01" breakType="linear" breakId="mid"><vmap:AdSource id="1">
 <vmap:AdTagURI templateType="vast3"><![CDATA[{ADS}/vast.xml]]></vmap:AdTagURI>
 </vmap:AdSource></vmap:AdBreak></vmap:VMAP>"""
+QUARTER_AND_END = VMAP.replace(
+    "</vmap:VMAP>",
+    f"""<vmap:AdBreak timeOffset="end" breakType="linear"><vmap:AdSource>
+<vmap:AdTagURI templateType="vast4"><![CDATA[{ADS}/last.xml]]></vmap:AdTagURI>
+</vmap:AdSource></vmap:AdBreak></vmap:VMAP>""",
+).replace("00:00:01", "25%")
 DOCUMENTS = {
     "vast.xml": VAST,
     "hanging-file.xml": VAST.replace("/ad.mp4", "/hanging.mp4"),
@@ -52,8 +60,17 @@ DOCUMENTS = {
     "wrapper.xml": WRAPPER,
     "vmap.xml": VMAP,
     "hanging-break.xml": VMAP.replace("00:00:01", "start").replace("/vast.xml", "/hanging.xml"),
-    "empty.xml": "<VAST/>",
+    "quarter-and-end.xml": QUARTER_AND_END,
+    "last.xml": VAST.replace("/told/impression", "/told/last"),
+    "empty.xml": f"<VAST><Error>{ADS}/told/error-[ERRORCODE]</Error></VAST>",
     "broken.xml": "<VAST><Ad>",
+    "other.xml": VAST.replace("video/mp4", "video/x-none"),
+    "no-video.xml": VAST.replace("/ad.mp4", "/vast.xml"),
+    **{
+        f"wrapped-{name}.xml": WRAPPER.replace("/vast.xml", f"/{name}.xml")
+        for name in ("empty", "broken", "nowhere")
+    },
+    "circle.xml": WRAPPER.replace("/vast.xml", "/circle.xml"),
 }
 
 
@@ -124,6 +141,12 @@ async def test_an_advertisement_comes_first_and_can_be_skipped(
     await expect(skip).to_be_enabled()
     assert await page.evaluate("window.telecinePlayer.video.paused"), "one waits for the other"
     assert await page.evaluate("window.telecinePlayer.video.currentTime") == 0
+    await page.context.route("https://shop.example/**", lambda route: route.fulfill(body="shop"))
+    async with page.expect_popup() as opened:
+        await page.get_by_role("link", name="Learn more").click()
+    await (await opened.value).close()
+    await has_been_told(told, "click")
+    assert await page.evaluate("document.querySelector('.ad__video').paused")
     await skip.click()
     await becomes(page, "window.telecinePlayer.video.currentTime > 0.5")
     await expect(page.locator(".ad")).to_have_count(0)
@@ -131,20 +154,35 @@ async def test_an_advertisement_comes_first_and_can_be_skipped(
     assert "complete" not in told
 
 
-@pytest.mark.parametrize("name", ["empty.xml", "broken.xml", "nowhere"])
+@pytest.mark.parametrize(
+    ("name", "errors"),
+    [
+        ("nowhere", set()),
+        ("broken.xml", set()),  # it has nobody to tell
+        ("empty.xml", {"error-303"}),
+        ("other.xml", {"error-403"}),
+        ("no-video.xml", {"error-400"}),
+        ("wrapped-nowhere.xml", {"wrapper-301"}),
+        ("wrapped-broken.xml", {"wrapper-100"}),
+        ("wrapped-empty.xml", {"wrapper-303", "error-303"}),
+        ("circle.xml", {"wrapper-302"}),
+    ],
+)
 async def test_a_failing_tag_never_keeps_the_viewer(
-    page: Page, api: httpx.Client, video_id: str, name: str
+    page: Page, api: httpx.Client, video_id: str, name: str, errors: set[str]
 ) -> None:
-    await serve_ads(page)
+    told = await serve_ads(page)
     await page.goto(f"{api.base_url}/vod/{video_id}?muted=true#autoplay;{asking_for(name)}")
     await becomes(page, "window.telecinePlayer?.video.currentTime > 0.5")
+    await has_been_told(told, *errors)
+    assert set(told) == errors
 
 
 @pytest.mark.parametrize(
     ("name", "hangs", "errors"),
     [
         ("hanging.xml", "hanging.xml", []),
-        ("hanging-wrapper.xml", "hanging.xml", []),
+        ("hanging-wrapper.xml", "hanging.xml", ["wrapper-301"]),
         ("hanging-break.xml", "hanging.xml", []),
         ("hanging-file.xml", "hanging.mp4", ["error-402"]),
     ],
@@ -235,6 +273,38 @@ async def test_a_break_in_the_middle_is_no_pause_of_the_viewer(
         assert len(await player.heard("play")) == 1
 
 
+async def test_breaks_are_a_share_of_the_video_and_behind_it(
+    page: Page, api: httpx.Client, video_id: str
+) -> None:
+    told = await serve_ads(page)
+    tag = asking_for("quarter-and-end.xml")
+    await page.goto(f"{api.base_url}/vod/{video_id}?muted=true&ads=1#autoplay;{tag}")
+    await becomes(page, "window.telecinePlayer?.video.currentTime > 0.2")
+    await page.evaluate("""() => {
+      window.plays = [];
+      const {video} = window.telecinePlayer;
+      video.addEventListener('play', () => window.plays.push(video.currentTime));
+    }""")
+    assert told == []
+    await page.evaluate("window.telecinePlayer.seek(2.2)")
+    await has_been_told(told, "impression")  # of ten seconds, behind two and a half
+    assert await page.evaluate("window.telecinePlayer.video.paused")
+    assert 2.5 <= await page.evaluate("window.telecinePlayer.video.currentTime") < 4
+    await page.get_by_role("button", name="Skip").click()
+    await expect(page.locator(".ad")).to_have_count(0)
+    await becomes(page, "window.plays.length === 1")
+    await page.evaluate("window.telecinePlayer.seek(9.5)")
+    await has_been_told(told, "last")
+    assert await page.evaluate("window.telecinePlayer.video.ended")
+    await expect(page.locator(".ad")).to_be_visible()
+    await page.get_by_role("button", name="Skip").click()
+    await expect(page.locator(".ad")).to_have_count(0)
+    await expect(page.get_by_role("button", name="Play again")).to_be_visible()
+    assert await page.evaluate("window.telecinePlayer.video.ended")
+    assert await page.evaluate("window.plays.length") == 1, "the video is over"
+    assert [name for name in told if name in {"impression", "last"}] == ["impression", "last"]
+
+
 async def test_a_picture_all_around_is_looked_at(
     page: Page, api: httpx.Client, video_id: str
 ) -> None:
@@ -250,11 +320,19 @@ async def test_a_picture_all_around_is_looked_at(
     flat = await row()
     canvas = await page.locator("canvas.panorama").bounding_box()
     assert canvas == {"x": 0, "y": 0, "width": 800, "height": 450}
-    await page.keyboard.press("d")
 
     async def turned() -> bool:
         return await row() != flat
 
+    async def turned_back() -> bool:
+        return await row() == flat
+
+    for there, back in (("d", "a"), ("w", "s")):
+        await page.keyboard.press(there)
+        await until(turned)
+        await page.keyboard.press(back)
+        await until(turned_back)
+    await page.get_by_role("button", name="Look up (w)").click()
     await until(turned)
     before = await row()
     await page.mouse.move(300, 250)

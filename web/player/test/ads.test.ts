@@ -64,6 +64,42 @@ describe('a VAST document', () => {
   });
 });
 
+/** A document as each version of the specification has it: what came later is around the rest. */
+function ofVersion(version: string): string {
+  const document = INLINE.replace('version="3.0"', `version="${version}"`);
+  if (version.startsWith('2')) return document.replace(' skipoffset="00:00:05"', '');
+  if (version.startsWith('3')) return document;
+  return document
+    .replace('<VAST ', '<VAST xmlns="http://www.iab.com/VAST" ')
+    .replace('<Ad id="1">', '<Ad id="1" adType="video" conditionalAd="false">')
+    .replace('</AdSystem>', '</AdSystem><AdTitle>x</AdTitle><AdServingId>a-2f3</AdServingId>')
+    .replace('<Creatives>', '<ViewableImpression><Viewable>https://t.example/v</Viewable></ViewableImpression><Creatives>')
+    .replace('<Linear ', '<UniversalAdId idRegistry="x">8465</UniversalAdId><Linear ')
+    .replace(
+      '<MediaFiles>',
+      `<MediaFiles><ClosedCaptionFiles><ClosedCaptionFile type="text/vtt">https://m.example/c.vtt
+       </ClosedCaptionFile></ClosedCaptionFiles>
+       <Mezzanine delivery="progressive" type="video/mp4" width="3840" height="2160">https://m.example/m.mp4</Mezzanine>
+       <InteractiveCreativeFile type="text/html" apiFramework="SIMID">https://m.example/i.html</InteractiveCreativeFile>`,
+    );
+}
+
+describe.each(['2.0', '2.0.1', '3.0', '4.0', '4.1', '4.2', '4.3'])('VAST %s', (version) => {
+  it('is read', () => {
+    const text = ofVersion(version);
+    expect(xml(text).getAttribute('version')).toBe(version);
+    const ad = parseVast(xml(text))!;
+    expect(ad.files.map(({ url }) => url)).toEqual([
+      'https://m.example/a.mp4',
+      'https://m.example/b.mp4',
+    ]);
+    expect(ad.skip).toEqual(version.startsWith('2') ? null : { seconds: 5 });
+    expect(ad.impressions).toEqual(['https://t.example/impression']);
+    expect(ad.tracking.get('start')).toHaveLength(2);
+    expect(ad.errors).toEqual(['https://t.example/e?[ERRORCODE]']);
+  });
+});
+
 it.each([
   ['00:00:05', { seconds: 5 }],
   ['01:02:03.500', { seconds: 3723.5 }],
