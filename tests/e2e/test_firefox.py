@@ -33,12 +33,13 @@ LOOK = f"""((window) => {{
   VIDEO.currentTime = 0;
   VIDEO.play();
 }})(page)"""
-# Chooses qualities while it plays, and holds little: what it has stays in its quality.
-SWITCH = f"""(({{hls}}) => {{
+# Chooses qualities as the menu does, and holds little: what it has stays in its quality.
+SWITCH = f"""((player) => {{
+  const {{hls}} = player;
   Object.assign(hls.config, {{maxBufferLength: 3, maxMaxBufferLength: 3}});
   hls.on('hlsError', (_, data) => data.fatal && page.errors.push(data.details));
   let number = 0;
-  setInterval(() => {{ hls.nextLevel = ++number % hls.levels.length; }}, 1900);
+  setInterval(() => {{ player.quality = ++number % hls.levels.length; }}, 1900);
 }})({PLAYER})"""
 
 
@@ -64,7 +65,7 @@ async def test_it_plays_seeks_and_switches(
         await browser.becomes(f"{PLAYER}.video.currentTime > 1")
         for level in (0, 1):
             width = await browser.evaluate(f"{PLAYER}.hls.levels[{level}].width")
-            await browser.evaluate(f"{PLAYER}.hls.nextLevel = {level}")
+            await browser.evaluate(f"{PLAYER}.quality = {level}")
             # From the start again: near its end a video has nothing left to switch for.
             await browser.evaluate(f"{PLAYER}.video.currentTime = 0.1")
             await browser.becomes(f"{PLAYER}.video.videoWidth === {width}")

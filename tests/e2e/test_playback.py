@@ -172,10 +172,10 @@ async def test_every_quality_can_be_selected(page: Page, api: httpx.Client, vide
     assert sorted(levels) == [428, 640, 854]
     # Asked again now and then: a player that waited at the end has to be woken.
     choose = """([index, width]) => {
-      const {video, hls} = window.telecinePlayer;
+      const {video} = window.telecinePlayer;
       if (window.chosen !== index || performance.now() - window.chosenAt > 20000) {
         [window.chosen, window.chosenAt] = [index, performance.now()];
-        hls.nextLevel = index;
+        window.telecinePlayer.quality = index;
         video.currentTime = 1;
         video.play();
       }
@@ -238,7 +238,8 @@ async def faults_while_switching(
           const next = () => (seed = seed * 16807 % 2147483647) / 2147483647;
           window.switches = 0;
           setInterval(() => {
-            hls.nextLevel = Math.floor(next() * hls.levels.length);
+            // As the menu does: it is the player that chooses how the engine switches.
+            window.telecinePlayer.quality = Math.floor(next() * hls.levels.length);
             window.switches++;
           }, 1300);
         }""",
