@@ -10,8 +10,9 @@ release = 1
 
 
 def upgrade() -> None:
-    # Made again by the sweeps, with the new ones; until then, playbacks are counted.
-    op.execute("DELETE FROM play_rolled WHERE NOT daily")
+    # Made again by the sweeps, with the new ones and in the order of their keys; until then,
+    # playbacks are counted.
+    op.execute("DELETE FROM play_rolled")
     op.execute("DELETE FROM play_quality")
     op.execute("DELETE FROM play_quality_rolled")
     # Sums of a day change with every playback that is closed on it: without room in their pages
