@@ -5,7 +5,7 @@ Nothing is asked of an owner for streams that nobody watches.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import structlog
@@ -28,6 +28,9 @@ KEPT_S = 60.0
 """How long viewers keep what there was when its owner died: it may go on with the event."""
 
 ANSWER_S = 3.0
+
+QUIET_S = 2.0
+"""After so long without a word it is looked whether the owner still is the owner."""
 
 
 class Mirror:
@@ -185,8 +188,13 @@ class Edge:
         known = mirror.window.session if mirror.window and mirror.window.ended else None
         fresh: Window | None = None
         question = frame("follow", stream=place[0], rendition=place[1], known=known)
+        address = await self._owners.address(place[0])
+
+        async def stays() -> bool:
+            return await self._owners.address(place[0]) == address
+
         async with self._asking(place[0], question) as reader:
-            async for head, data in _frames(reader, mirror):
+            async for head, data in _frames(reader, mirror, stays):
                 if head["kind"] in ("none", "same"):
                     mirror.lost_s = None
                     if head["kind"] == "none":
@@ -211,20 +219,25 @@ class Edge:
 
 
 async def _frames(
-    reader: asyncio.StreamReader | None, mirror: Mirror
+    reader: asyncio.StreamReader | None, mirror: Mirror, stays: Callable[[], Awaitable[bool]]
 ) -> AsyncIterator[tuple[dict[str, Any], bytes]]:
-    """Yield frames until there are no more, or nobody watches the mirror any more."""
+    """Yield frames until there are no more, or nobody watches the mirror any more.
+
+    An owner that says nothing is left when the event is another's, which `stays` tells.
+    """
     if reader is None:
         return
     pending = asyncio.ensure_future(read_frame(reader))
     try:
         while clock.monotonic_s() - mirror.used_s < IDLE_S:
-            done, _ = await asyncio.wait({pending}, timeout=IDLE_S / 4)
+            done, _ = await asyncio.wait({pending}, timeout=QUIET_S)
             if done:
                 found = pending.result()
                 if found is None:
                     return
                 yield found
                 pending = asyncio.ensure_future(read_frame(reader))
+            elif not await stays():
+                return
     finally:
         pending.cancel()

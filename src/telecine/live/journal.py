@@ -209,7 +209,7 @@ def _read(lines: Sequence[bytes], path: Path, place: RecordingPlace) -> History:
             raise JournalError(f"{place.key}: no media was written")
         segments = _segments(rows, init.number, place.key)
         promised = Targets(**targets) if targets else _first_targets(rows, segments)
-        _load(segments, rows, file, MEMORY_TARGETS * promised.segment_s * 1000)
+        _load(segments, rows, file, round(MEMORY_TARGETS * promised.segment_s * 1000))
     lasting_ms = sum(row.duration_ms for row in rows)
     return History(
         session=told["session"],

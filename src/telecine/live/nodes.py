@@ -91,9 +91,13 @@ class Owners:
         # It is not a name that is trusted, but whoever has the secret.
         self._context.verify_mode = ssl.CERT_NONE
 
+    async def address(self, public_id: str) -> str | None:
+        """Return where the owner of a stream's event is, None: on this machine, or nowhere."""
+        return None if self._locate is None else await self._locate(public_id)
+
     async def reach(self, public_id: str) -> Ends:
         """Return a connection to the owner of a stream's event. Raises OSError."""
-        address = None if self._locate is None else await self._locate(public_id)
+        address = await self.address(public_id)
         if address is None:
             return await asyncio.open_unix_connection(self._path, limit=_LIMIT_BYTES)
         try:

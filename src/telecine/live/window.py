@@ -13,8 +13,9 @@ from telecine.live.model import Ended, Init, Output, Part, Place, SegmentEnd, Ta
 PARTS_KEPT_TARGETS = 3
 """Parts are named in playlists for so many target durations, and served for as long again."""
 
-MEMORY_TARGETS = 7
-"""How much of the newest media is held in memory, in target durations."""
+MEMORY_TARGETS = 2 * PARTS_KEPT_TARGETS + 0.5
+"""How much of the newest media is held in memory, in target durations: whoever learns of a
+part with the last playlist that names it has half of one longer."""
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ import pytest
 
 from telecine import ids
 from telecine.processes.exits import Exit
-from tests.chaos.killing import kill_family
+from tests.chaos.killing import child, frozen, is_live, kill_family
 from tests.fixtures.broadcasting import OnAir, live_clip, publishing
 from tests.fixtures.live_rules import observed
 from tests.fixtures.rtmp_encoder import encoding
@@ -217,3 +217,40 @@ async def test_viewers_elsewhere_do_not_lose_an_event_whose_node_dies(
         assert session_of(viewer) == session
         await viewer.follow(4)
     await nodes.complete(client, stream)
+
+
+async def test_another_node_takes_encoders_whose_node_does_not_answer(
+    nodes: Nodes, client: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    stream = await nodes.stream(client)
+    viewer = Viewer(client, stream)
+    async with publishing(nodes.publish_url(stream), live_clip()):
+        await until(viewer.playable)
+        await viewer.reload()
+        before = session_of(viewer)
+        other = live_node(tmp_path / "other", nodes.settings)
+        with frozen(child(nodes.live.process.pid, is_live)):
+
+            async def watched_anew() -> bool:
+                answer = await client.get(stream.playlist_url)
+                return answer.status_code == 200 and before not in answer.text
+
+            async def taken() -> bool:
+                """Publish as encoders do, which come again after they were refused."""
+                url = f"{other.rtmp_url}/{stream.key}"
+                async with publishing(url, live_clip()) as encoder:
+                    while encoder.returncode is None:
+                        if await watched_anew():
+                            return True
+                return False
+
+            await until(taken)
+
+        async def gives_it_up() -> bool:  # the one that was held still
+            lines = nodes.live.log.read_text().splitlines()
+            return any("broadcast ended" in line and stream.public_id in line for line in lines)
+
+        await until(gives_it_up)
+        assert "broadcast lost" in nodes.live.log.read_text()
+    await nodes.complete(client, stream)
+    assert other.stop() == Exit.DONE

@@ -23,7 +23,7 @@ MOST_BYTES = 12_000_000
 RATE_BPS, FRAME_HZ, GOP = 5_000_000, 30, 60
 FRAME_BYTES = RATE_BPS // 8 // FRAME_HZ
 SETTLED_S = 40
-"""Eight target durations are in memory by then, and everything older is only on the disk."""
+"""Seven target durations are in memory by then, and everything older is only on the disk."""
 
 
 class Many(Memory):
