@@ -11,6 +11,7 @@ from telecine.formats.codecs.h264_levels import level_idc
 from telecine.pipeline.model import VideoRendition
 
 _SMALL_SIDE_PX = 480
+_TINY_SIDE_PX = 360
 THREADS = 2
 """Of one encoder."""
 
@@ -68,14 +69,15 @@ def cap(rendition: VideoRendition) -> list[str]:
 
 
 def _x264(rendition: VideoRendition) -> list[str]:
-    small = min(rendition.width_px, rendition.height_px) <= _SMALL_SIDE_PX
+    side_px = min(rendition.width_px, rendition.height_px)
     # Best quality for the processor time at each size; mbtree and trellis give back what
-    # superfast leaves out, partitions are where veryfast spends without gain.
-    preset, tuning = (
-        ("veryfast", "trellis=1:rc-lookahead=20:partitions=i8x8,i4x4")
-        if small
-        else ("superfast", "trellis=1:mbtree=1:rc-lookahead=10")
-    )
+    # superfast leaves out, partitions are where veryfast spends without gain. The lowest are
+    # for those who have few bits, and cost little beside what decoding the source does.
+    preset, tuning = "superfast", "trellis=1:mbtree=1:rc-lookahead=10"
+    if side_px <= _SMALL_SIDE_PX:
+        preset, tuning = "veryfast", "trellis=1:rc-lookahead=20:partitions=i8x8,i4x4"
+    if side_px <= _TINY_SIDE_PX:
+        tuning += ":ref=2:subme=4"
     return [
         "-c:v", "libx264",
         "-preset", preset,

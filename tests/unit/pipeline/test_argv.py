@@ -53,15 +53,16 @@ def test_renditions_are_scaled_in_a_cascade() -> None:
 
 
 def test_settings_are_those_of_the_rung() -> None:
-    given = arguments(*made(), Fed(0, 0), "720p", "480p")
-    assert after(given, "-preset") == ["superfast", "veryfast"]
-    assert after(given, "-maxrate") == ["2800000", "1400000"]
-    assert after(given, "-bufsize") == ["5600000", "2800000"]
-    assert after(given, "-level") == ["3.1", "3.1"]
+    given = arguments(*made(), Fed(0, 0), "720p", "480p", "240p")
+    assert after(given, "-preset") == ["superfast", "veryfast", "veryfast"]
+    assert after(given, "-maxrate") == ["2800000", "1400000", "400000"]
+    assert after(given, "-bufsize") == ["5600000", "2800000", "800000"]
+    assert after(given, "-level") == ["3.1", "3.1", "2.1"]
     always = "scenecut=0:stitchable=1"
     assert after(given, "-x264-params") == [
         f"trellis=1:mbtree=1:rc-lookahead=10:{always}",
         f"trellis=1:rc-lookahead=20:partitions=i8x8,i4x4:{always}",
+        f"trellis=1:rc-lookahead=20:partitions=i8x8,i4x4:ref=2:subme=4:{always}",
     ]
 
 
