@@ -55,8 +55,10 @@ class LiveOwners:
         except (TimeoutError, OSError, SQLAlchemyError) as error:
             log.warning("owner not found", stream=public_id, reason=type(error).__name__)
             return self._known.get(public_id)
-        address = None if found is None or found[0] == self._node else found[1]
-        if changes == self._changes:
+        address = None if found is None or found.node == self._node else found.address
+        # An event that is over is forgotten some time, of which nobody tells.
+        lasts = address is None or (found is not None and found.running)
+        if lasts and changes == self._changes:
             if len(self._known) >= _MOST:
                 self._known.clear()
             self._known[public_id] = address

@@ -36,6 +36,9 @@ LEASE = timedelta(seconds=20)
 RENEW_S = 5.0
 """How often an owner is heard of."""
 
+REWATCHED = timedelta(hours=1)
+"""How long at most an owner keeps what can be watched of an event that is over."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finished:
@@ -48,6 +51,15 @@ class Finished:
     size_bytes: int
     duration_s: float
     remark: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The node that has an event, and where it is reached by others, None: nowhere."""
+
+    node: str
+    address: str | None
+    running: bool
 
 
 async def authorised(tx: Transaction, stream_key: str) -> tuple[LiveStream, str] | None:
@@ -220,17 +232,18 @@ async def _abandoned(tx: Transaction, event: Broadcast) -> bool:
     return await tx.scalar(select(Broadcast.id).where(Broadcast.id == event.id, late)) is not None
 
 
-async def owner(tx: Transaction, public_id: str) -> tuple[str, str | None] | None:
-    """Return the node of a stream's newest event and its address, None if there was none."""
+async def owner(tx: Transaction, public_id: str) -> Owner | None:
+    """Return who has the media of a stream, None if there is nothing to watch any more."""
+    still_watched = Broadcast.ended_at.is_(None) | (Broadcast.ended_at > func.now() - REWATCHED)
     rows = (
-        select(Broadcast.node, Broadcast.address)
+        select(Broadcast.node, Broadcast.address, Broadcast.ended_at.is_(None))
         .join(LiveStream, LiveStream.id == Broadcast.live_stream_id)
-        .where(LiveStream.public_id == public_id)
+        .where(LiveStream.public_id == public_id, still_watched)
         .order_by(Broadcast.ended_at.desc().nulls_first())  # what runs, else what ran last
         .limit(1)
     )
     found = (await tx.execute(rows)).one_or_none()
-    return None if found is None else (found[0], found[1])
+    return None if found is None else Owner(*found)
 
 
 async def alive(tx: Transaction, node: str) -> None:

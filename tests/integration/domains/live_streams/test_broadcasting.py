@@ -10,7 +10,7 @@ from sqlalchemy import select
 from telecine import ids
 from telecine.db.engine import Database
 from telecine.domains.live_streams import broadcasting, operations, queries
-from telecine.domains.live_streams.broadcasting import LEASE, Finished
+from telecine.domains.live_streams.broadcasting import LEASE, REWATCHED, Finished, Owner
 from telecine.domains.live_streams.models import Broadcast, LiveStream
 from telecine.domains.sources.models import Source, SourceState
 from telecine.domains.videos.models import Video
@@ -90,14 +90,14 @@ async def test_an_event_of_a_node_that_is_gone_keeps_nobody_from_publishing(
                 tx, project.production_id, stream.public_id, node, f"{node}:1937"
             )
 
-    async def owner() -> tuple[str, str | None] | None:
+    async def owner() -> Owner | None:
         async with db.transaction() as tx:
             return await broadcasting.owner(tx, stream.public_id)
 
     assert await owner() is None
     first = await begun("first")
     assert first is not None
-    assert await owner() == ("first", "first:1937")
+    assert await owner() == Owner("first", "first:1937", running=True)
     await aged(db, first.id, 2 * LEASE)
     async with db.transaction() as tx:
         await broadcasting.alive(tx, "first")
@@ -107,16 +107,23 @@ async def test_an_event_of_a_node_that_is_gone_keeps_nobody_from_publishing(
     assert await begun("first") is None  # it knows its own event
     second = await begun("second")
     assert second is not None
-    assert await owner() == ("second", "second:1937")
+    assert await owner() == Owner("second", "second:1937", running=True)
     async with db.transaction() as tx:
         await broadcasting.end(tx, first.id)  # its owner is back, too late
         await broadcasting.back(tx, "second", "elsewhere:1")
         row = await operations.found(tx, project.production_id, stream.public_id)
         assert row.broadcasting
-    assert await owner() == ("second", "elsewhere:1")
+    assert await owner() == Owner("second", "elsewhere:1", running=True)
     async with db.transaction() as tx:
         await broadcasting.end(tx, second.id)
-    assert await owner() == ("second", "elsewhere:1")  # which has what can be watched of it
+    # It has what can still be watched of it, for a while.
+    assert await owner() == Owner("second", "elsewhere:1", running=False)
+    async with db.transaction() as tx:
+        for each in (first, second):
+            over = await tx.get_one(Broadcast, each.id)
+            assert over.ended_at is not None
+            over.ended_at -= 2 * REWATCHED
+    assert await owner() is None
     started, ended = "live-stream.broadcast.started", "live-stream.broadcast.ended"
     assert await events(db, project.production_id) == [started, ended, started, ended]
 

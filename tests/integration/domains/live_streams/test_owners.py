@@ -5,6 +5,7 @@ import pytest
 from telecine.db.engine import Database
 from telecine.delivery.live_owners import LiveOwners
 from telecine.domains.live_streams import broadcasting
+from telecine.domains.live_streams.models import Broadcast
 from tests.fixtures.application import ProjectKeys
 from tests.integration.domains.live_streams.test_broadcasting import make_stream
 
@@ -32,6 +33,16 @@ async def test_owners_are_looked_up_once_until_something_changes(
     assert await owners.locate(stream.public_id) == "there:1937"
     owners.lost()
     assert await owners.locate(stream.public_id) == "there:1938"  # it asks each time
+    owners.connected()
+    async with db.transaction() as tx:
+        await broadcasting.end(tx, event.id)
+    owners.forget(stream.public_id)
+    assert await owners.locate(stream.public_id) == "there:1938"
+    async with db.transaction() as tx:
+        row = await tx.get_one(Broadcast, event.id)
+        assert row.ended_at is not None
+        row.ended_at -= 2 * broadcasting.REWATCHED
+    assert await owners.locate(stream.public_id) is None  # and where an event is over
 
 
 async def test_without_a_database_what_is_known_is_believed(
@@ -45,7 +56,6 @@ async def test_without_a_database_what_is_known_is_believed(
     owners.connected()
     assert await owners.locate(stream.public_id) == "there:1937"
     owners.lost()
-    other.url = "nowhere"
 
     def away() -> None:
         raise OSError
