@@ -54,6 +54,13 @@ USUAL = Manner()
 MANNERS = (USUAL, Manner(threads=1), Manner(threads=1, tolerant=True))
 """One after the other, until one succeeds."""
 
+REACHES = ((0, 0), (8, 0), (64, 64))
+"""Where nothing can be decoded: how many key frames earlier and later to begin and end.
+
+A picture from before is held through the damage; if there is none, the first one behind
+it is shown early.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Fed:

@@ -1,6 +1,6 @@
 """Encodes whole segments of any renditions: exactly the frames of the plan, or an error."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from types import MappingProxyType
@@ -13,7 +13,7 @@ from telecine.formats.errors import FormatError
 from telecine.pipeline import argv
 from telecine.pipeline.collector import Collector, EncodedRendition, OnPiece, joined_spans
 from telecine.pipeline.encoders import Encoder, software
-from telecine.pipeline.feed import FeedError, excerpt, feed_excerpt
+from telecine.pipeline.feed import FeedError, given
 from telecine.pipeline.limits import cpu_limit_s, memory_limit_bytes, wall_limit_s
 from telecine.pipeline.model import Plan, Probe, VideoRendition, VideoTrack
 from telecine.pipeline.parameter_sets import holds, is_joined, joined
@@ -26,14 +26,7 @@ log = structlog.get_logger()
 _STALL_S = 60.0
 _OTHER_MANNER_HELPS = frozenset(("crashes-decoder", "unreadable", "stalled"))
 _PREROLL_S = 10  # decoded from the key frame before, in the middle of long GOPs
-_CONCEALING = ((0, 0), (8, 0), (64, 64))
-"""Where nothing can be decoded: how many key frames earlier and later to begin and end.
-
-A picture from before is held through the damage; if there is none, the first one behind
-it is shown early.
-"""
-
-_FIRST_ATTEMPT = (_CONCEALING[0], argv.USUAL)
+_FIRST_ATTEMPT = (argv.REACHES[0], argv.USUAL)
 
 
 class NoPictureError(MediaError):
@@ -84,7 +77,7 @@ async def encode_chunk(  # noqa: PLR0913 - what is encoded, and what may be left
     chosen.sort(key=lambda rendition: rendition.width_px * rendition.height_px, reverse=True)
     job = _Job(
         video=video,
-        container=probe.container,
+        probe=probe,
         plan=plan,
         renditions=chosen,
         first_piece=plan.segment_pieces[first_segment],
@@ -107,7 +100,7 @@ class _Job:
     """What is encoded, whatever the number of attempts."""
 
     video: VideoTrack
-    container: str
+    probe: Probe
     plan: Plan
     renditions: list[VideoRendition]  # largest first
     first_piece: int
@@ -142,7 +135,7 @@ class _Job:
                 log.warning("encode in software", failed=self.hardware.name, reason=str(error))
         for manner in argv.MANNERS:
             # The steps between were tried in the usual manner.
-            for reach in _CONCEALING if manner == argv.USUAL else _CONCEALING[::2]:
+            for reach in argv.REACHES if manner == argv.USUAL else argv.REACHES[::2]:
                 try:
                     return await self.run(runner, (reach, manner), on_progress, brake, niceness)
                 except NoPictureError as error:
@@ -242,7 +235,9 @@ class _Job:
             for rendition in self.renditions
             for span in pieces
         ]
-        feed, given, begins = self._given(first_frame, end_frame, reach)
+        feed, read, begins = given(
+            self.source, self.samples, self.probe, self.plan, (first_frame, end_frame), reach
+        )
         try:
             result = await runner.run(
                 argv.encode(
@@ -250,7 +245,7 @@ class _Job:
                     self.plan,
                     self.renditions,
                     spans,
-                    given,
+                    read,
                     manner,
                     encoder,
                 ),
@@ -273,7 +268,7 @@ class _Job:
         said = result.complaints
         # A decoder that begins in the middle misses what it never saw, also in sound media.
         concealed = said.damage + (said.missing if begins else 0)
-        concealed += (reach != _CONCEALING[0]) + manner.tolerant
+        concealed += (reach != argv.REACHES[0]) + manner.tolerant
         outputs = iter(collectors)
         return [
             joined_spans(rendition.name, [next(outputs) for _ in pieces], concealed)
@@ -293,19 +288,6 @@ class _Job:
         if not self.apart or not even:
             return [(self.first_piece, self.end_piece)]
         return [(piece, piece + 1) for piece in range(self.first_piece, self.end_piece)]
-
-    def _given(
-        self, first_frame: int, end_frame: int, reach: tuple[int, int]
-    ) -> tuple[AsyncIterator[bytes] | None, argv.Fed | argv.Whole, bool]:
-        """Return what ffmpeg is fed, how it reads that, and whether it is the beginning."""
-        if self.samples is not None:
-            chosen = excerpt(self.samples, self.plan, first_frame, end_frame, *reach)
-            fed = argv.Fed(chosen.shift_ticks, chosen.start_frame)
-            return feed_excerpt(self.source, chosen), fed, chosen.first == 0
-        if self.source.local_path is None:
-            raise ValueError("without a sample index the source must be a local file")
-        whole = argv.whole_input(self.video, self.container, first_frame, reach[0])
-        return None, whole, whole.seek_s is None
 
     def _is_for(self, encoder: Encoder) -> bool:
         """Tell whether an encoder may be tried: not where software made what is stored."""

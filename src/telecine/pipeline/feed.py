@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from telecine.formats.mp4.fragment import Samples, mdat_header, moof, video_init
+from telecine.pipeline import argv
 from telecine.pipeline.frame_clock import frame_numbers
-from telecine.pipeline.model import Plan
+from telecine.pipeline.model import Plan, Probe
 from telecine.pipeline.passthrough import joined_ranges
 from telecine.pipeline.reader import SourceReader
 from telecine.pipeline.sample_index import SampleIndex, SampleTrack
@@ -96,6 +97,33 @@ def excerpt(
         shift_ticks=start - late,
         start_frame=max(0, int(numbers[at])) if len(usable) else 0,
     )
+
+
+def given(
+    source: SourceReader,
+    samples: SampleIndex | None,
+    probe: Probe,
+    plan: Plan,
+    frames: tuple[int, int],
+    reach: tuple[int, int],
+) -> tuple[AsyncIterator[bytes] | None, argv.Fed | argv.Whole, bool]:
+    """Return what ffmpeg is fed, how it reads that, and whether it is the source's beginning.
+
+    `frames` [first, end) are shown; `reach`: as of `argv.REACHES`. Without `samples` it reads
+    the source itself, which must be a local file of pictures.
+
+    Raises:
+        FeedError: the source has no video samples.
+    """
+    first_frame, end_frame = frames
+    if samples is not None:
+        chosen = excerpt(samples, plan, first_frame, end_frame, *reach)
+        fed = argv.Fed(chosen.shift_ticks, chosen.start_frame)
+        return feed_excerpt(source, chosen), fed, chosen.first == 0
+    if source.local_path is None or probe.video is None:
+        raise ValueError("without a sample index the source must be a local file of pictures")
+    whole = argv.whole_input(probe.video, probe.container, first_frame, reach[0])
+    return None, whole, whole.seek_s is None
 
 
 async def feed(

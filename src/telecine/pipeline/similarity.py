@@ -2,14 +2,14 @@
 
 import re
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from telecine.ffmpeg.runner import Brake, Limits, MediaError, Runner, RunnerError, attachment_url
 from telecine.ffmpeg.safety import INPUT_FLAGS
 from telecine.pipeline import argv
-from telecine.pipeline.feed import FeedError, excerpt, feed_excerpt
+from telecine.pipeline.feed import FeedError, given
 from telecine.pipeline.filters import Source, filter_graph
 from telecine.pipeline.limits import cpu_limit_s, memory_limit_bytes, wall_limit_s
 from telecine.pipeline.model import Plan, Probe, VideoRendition
@@ -101,58 +101,56 @@ async def compare(  # noqa: PLR0913 - the source, the plan, and what was made of
         raise ValueError("there are no pictures to compare")
     first_frame, end_frame = plan.segment_frames(segment)
     end_frame = extent.end_frame(first_frame, end_frame)
-    feed: AsyncIterator[bytes] | None = None
-    given: argv.Fed | argv.Whole
-    if samples is not None:
-        chosen = excerpt(samples, plan, first_frame, end_frame)
-        feed = feed_excerpt(source, chosen)
-        given = argv.Fed(chosen.shift_ticks, chosen.start_frame)
-    else:
-        given = argv.whole_input(probe.video, probe.container, first_frame)
-    origin = Source(
-        probe.video, argv.stream(given), argv.shift(given), min(given.start_frame, first_frame)
-    )
-    pixels = probe.video.coded_width_px * probe.video.coded_height_px
-    media_s = Fraction(end_frame - first_frame) / plan.frame_rate + _PREROLL_S
-    graph = _graph(origin, plan, rendition, (first_frame, end_frame), extent.every)
-    try:
-        result = await runner.run(
-            _arguments(given, plan, graph),
-            limits=Limits(
-                cpu_s=2 * cpu_limit_s(media_s),
-                memory_bytes=memory_limit_bytes(pixels),
-                wall_s=wall_limit_s(media_s),
-                stall_s=wall_limit_s(media_s),
-                niceness=extent.niceness,
-            ),
-            feed=feed,
-            input_file=None if feed is not None else source.local_path,
-            attachments=[*watermarks, encoded],
-            brake=brake,
+    said = ""
+    for reach in argv.REACHES:
+        feed, read, _ = given(source, samples, probe, plan, (first_frame, end_frame), reach)
+        origin = Source(
+            probe.video, argv.stream(read), argv.shift(read), min(read.start_frame, first_frame)
         )
-    except FeedError as error:
-        raise RunnerError("source", str(error)) from error
-    except MediaError as error:
-        if f"No such filter: '{_FILTER}'" in error.detail:
-            raise RunnerError("no-vmaf", error.detail) from error
-        if error.reason == "unreadable":  # what was encoded can be read
-            raise MediaError("undecodable", error.detail) from error
-        raise
-    vmaf, ssim = _VMAF.search(result.stderr_tail), _SSIM.search(result.stderr_tail)
-    if vmaf is None or ssim is None:
-        raise RunnerError("no-figures", result.stderr_tail)
-    frames = -(-(end_frame - first_frame) // rendition.rate_divisor)
-    return Similarity(frames, float(vmaf[1]), float(ssim[1]))
+        pixels = probe.video.coded_width_px * probe.video.coded_height_px
+        media_s = Fraction(end_frame - first_frame) / plan.frame_rate
+        media_s += _PREROLL_S * (1 + sum(reach) // 8)
+        graph = _graph(origin, plan, rendition, (first_frame, end_frame), extent.every)
+        try:
+            result = await runner.run(
+                _arguments(read, plan, graph),
+                limits=Limits(
+                    cpu_s=2 * cpu_limit_s(media_s),
+                    memory_bytes=memory_limit_bytes(pixels),
+                    wall_s=wall_limit_s(media_s),
+                    stall_s=wall_limit_s(media_s),
+                    niceness=extent.niceness,
+                ),
+                feed=feed,
+                input_file=None if feed is not None else source.local_path,
+                attachments=[*watermarks, encoded],
+                brake=brake,
+            )
+        except FeedError as error:
+            raise RunnerError("source", str(error)) from error
+        except MediaError as error:
+            if f"No such filter: '{_FILTER}'" in error.detail:
+                raise RunnerError("no-vmaf", error.detail) from error
+            if error.reason == "unreadable":  # what was encoded can be read
+                raise MediaError("undecodable", error.detail) from error
+            raise
+        said = result.stderr_tail
+        vmaf, ssim = _VMAF.search(said), _SSIM.search(said)
+        # Of a damaged source nothing at all may be seen so near: then the encoder went further.
+        if vmaf is not None and ssim is not None:
+            frames = -(-(end_frame - first_frame) // rendition.rate_divisor)
+            return Similarity(frames, float(vmaf[1]), float(ssim[1]))
+    raise RunnerError("no-figures", said)
 
 
-def _arguments(given: argv.Fed | argv.Whole, plan: Plan, graph: str) -> list[str]:
+def _arguments(read: argv.Fed | argv.Whole, plan: Plan, graph: str) -> list[str]:
     return [
         # Both figures are told at the level of information, and last.
         "-hide_banner", "-nostats", "-v", "info",
         "-copyts",
         "-max_error_rate", "1",
         *INPUT_FLAGS,
-        *argv.media_input(given),
+        *argv.media_input(read),
         *argv.pictures(plan, 0),
         *INPUT_FLAGS,
         "-f", "mov",
