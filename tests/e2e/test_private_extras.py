@@ -68,8 +68,8 @@ async def test_everything_of_it_comes_in_its_session(
     shop.on("response", lambda one: got.append(one))  # noqa: PLW0108  # it marks what it calls
     player_url: str = api.get(f"/videos/{private}").json()["assets"]["player"]
     token = player_url.partition("token=")[2]
-    here = {"iframeUrl": f"{api.base_url}/${{type}}/${{id}}", "muted": True}
-    player = await embed(shop, **here, id=private, token=token)
+    template = f"{api.base_url}/${{type}}/${{id}}"
+    player = await embed(shop, iframeUrl=template, muted=True, id=private, token=token)
     await player.hears("ready")
     page = player.frame
     await _captions_are_chosen(page)
