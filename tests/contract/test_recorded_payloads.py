@@ -179,7 +179,7 @@ def test_a_video_that_is_sent_with_a_token(api: httpx.Client, clip: Path) -> Non
     has(accepted(api.get(f"/upload-tokens/{token['token']}")), "uploadtokens/getToken")
     lists(api, "/upload-tokens", "uploadtokens/list")
     file = {"file": ("a.mp4", clip.read_bytes())}
-    sent = accepted(api.post(f"/upload?token={token['token']}", files=file, auth=None))
+    sent = accepted(api.post(f"/upload?token={token['token']}", files=file))
     theme = accepted(api.post("/players", json={}))
     told = {
         "tags": ["a"],

@@ -68,7 +68,11 @@ WITH_SHAKA = """async (url) => {
   };
   player.addEventListener('error', (event) => errors.push(String(event.detail)));
   await player.attach(video);
-  window.caption = (on) => player.selectTextTrack(on ? player.getTextTracks()[0] : null);
+  window.caption = (on) => {
+    player.selectTextTrack(player.getTextTracks()[0]);
+    player.setTextTrackVisibility?.(on);
+    window.shaka_player = player;
+  };
   window.told = () => ({
     seconds: video.currentTime,
     frames: video.getVideoPlaybackQuality().totalVideoFrames,
@@ -95,6 +99,10 @@ WITH_VIDEO_JS = """async (url) => {
   window.choose = (number) => {
     const all = player.tech({IWillNotUseThisInPlugins: true}).vhs.representations();
     all.forEach((each, index) => each.enabled(index === number % all.length));
+  };
+  window.caption = (on) => {
+    const tracks = Array.from(player.textTracks()).filter((each) => each.kind === 'subtitles');
+    tracks[0].mode = on ? 'showing' : 'disabled';
   };
   const heights = () => {
     const vhs = player.tech({IWillNotUseThisInPlugins: true})?.vhs;
@@ -254,7 +262,7 @@ async def test_it_plays(name: str, api: httpx.Client, video: str) -> None:
             await everywhere(lambda: httpx.get(url, timeout=PATIENCE_S).status_code == 200)
 
 
-@pytest.mark.parametrize("name", ["hls.js"])
+@pytest.mark.parametrize("name", PLAYERS)
 async def test_captions_of_the_master_are_seen(name: str, api: httpx.Client, video: str) -> None:
     """As pixels: the same picture of the video is looked at with them and without."""
     async with near_browser() as browser, page_with(browser, library(name)) as page:
