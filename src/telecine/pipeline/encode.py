@@ -223,18 +223,9 @@ class _Job:
         # A fragment is written when the next key frame comes, or at the end of the whole run:
         # so every encoder but the last one gets that frame, too.
         spans = [(cuts[first], min(cuts[end] + self._step, end_frame)) for first, end in pieces]
-        collectors = [
-            Collector(
-                Retimer(self.plan, rendition, cuts[span[0]]),
-                span,
-                self.on_piece,
-                settled or self._kept,
-                overlaps=span[1] < self.end_piece,
-                headers_only=frames is not None,
-            )
-            for rendition in self.renditions
-            for span in pieces
-        ]
+        collectors = self._collectors(
+            pieces, settled or self._kept, headers_only=frames is not None
+        )
         feed, read, begins = given(
             self.source, self.samples, self.probe, self.plan, (first_frame, end_frame), reach
         )
@@ -273,6 +264,27 @@ class _Job:
         return [
             joined_spans(rendition.name, [next(outputs) for _ in pieces], concealed)
             for rendition in self.renditions
+        ]
+
+    def _collectors(
+        self,
+        pieces: Sequence[tuple[int, int]],
+        settled: Callable[[str, bytes], bytes],
+        *,
+        headers_only: bool,
+    ) -> list[Collector]:
+        """Return what takes the output of each encoder, in their order."""
+        return [
+            Collector(
+                Retimer(self.plan, rendition, self.plan.piece_cuts[first]),
+                (first, end),
+                self.on_piece,
+                settled,
+                overlaps=end < self.end_piece,
+                headers_only=headers_only,
+            )
+            for rendition in self.renditions
+            for first, end in pieces
         ]
 
     @property
