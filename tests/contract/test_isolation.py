@@ -172,6 +172,9 @@ def test_lists_show_ones_own_alone(
                 assert resource_id not in theirs.text, path
     for query in ("title=theirs", "tags[]=theirs", "title=" + resources["videoId"]):
         assert accepted(stranger.get(f"/videos?{query}"))["data"] == []
+    stream = accepted(api.get(f"/live-streams/{resources['liveStreamId']}"))
+    for query in (f"streamKey={stream['streamKey']}", "name=theirs"):
+        assert accepted(stranger.get(f"/live-streams?{query}"))["data"] == []
 
 
 def test_unknown_ids_are_not_found(

@@ -5,6 +5,7 @@ Runs as a program of its own, so that each version has an interpreter to itself:
 their models refuse members and nulls that they do not know.
 """
 
+import importlib
 import json
 import sys
 import time
@@ -182,6 +183,17 @@ def check_thumbnails(videos: VideosApi, video_id: str, image: Path) -> None:
     assert picked.video_id == video_id
 
 
+def check_restreams(streams: LiveStreamsApi, stream_id: str) -> None:
+    model = importlib.import_module("apivideo.model.restreams_request_object")
+    url = "rtmp://live.example.com/app"
+    elsewhere = model.RestreamsRequestObject(name="Elsewhere", server_url=url, stream_key="key")
+    changed = streams.update(stream_id, LiveStreamUpdatePayload(restreams=[elsewhere]))
+    assert [(each.name, each.server_url, each.stream_key) for each in changed.restreams] == [
+        ("Elsewhere", url, "key")
+    ]
+    assert streams.complete(stream_id) is None
+
+
 def check_live_streams(streams: LiveStreamsApi, image: Path) -> None:
     made = streams.create(LiveStreamCreationPayload(name=f"Studio {RUN}"))
     assert made.live_stream_id.startswith("li")
@@ -198,6 +210,8 @@ def check_live_streams(streams: LiveStreamsApi, image: Path) -> None:
     )
     assert (hidden.name, hidden.public) == (f"Stage {RUN}", False)
     assert "/private/" in hidden.assets.hls
+    if hasattr(streams, "complete"):  # clients of 2022 and before know neither
+        check_restreams(streams, made.live_stream_id)
     with image.open("rb") as file:
         pictured = streams.upload_thumbnail(made.live_stream_id, file)
     assert pictured.assets.thumbnail.endswith("/thumbnail.jpg")
