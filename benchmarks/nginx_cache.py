@@ -3,7 +3,8 @@
 Viewers come one after the other within a second, each fetches page, master, playlists, init and
 every segment of one quality as players do (some change the quality midway). nginx runs with
 `deploy/nginx.conf` and the cache beside it; what it says of each request is counted. A hit is
-what Telecine hears nothing of: REVALIDATED, of which it sends no body, is none.
+answered with nginx's own copy; told apart are those of which Telecine hears nothing, and those of
+which it was asked whether they still are the same (REVALIDATED).
 """
 
 import argparse
@@ -107,7 +108,11 @@ async def measure(front: str, video_id: str, viewers: int) -> None:
         await asyncio.gather(*(watch(client, path, seen, random.random()) for _ in range(viewers)))
     total = seen.total()
     told = ", ".join(f"{state} {count}" for state, count in sorted(seen.items()))
-    print(f"{viewers} viewers, {total} requests: {told}; hits {seen['HIT'] / total:.2%}")
+    own = seen["HIT"] + seen["REVALIDATED"]
+    print(
+        f"{viewers} viewers, {total} requests: {told}; hits {own / total:.2%}, "
+        f"{seen['HIT'] / total:.2%} without asking"
+    )
 
 
 def main() -> None:
