@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
+import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vite';
 import budget from './budget.json' with { type: 'json' };
 import { tooHeavy } from './weight.ts';
@@ -42,7 +43,7 @@ function weighed() {
 export default defineConfig({
   // Relative: a chunk finds its siblings wherever the folder is mounted.
   base: './',
-  plugins: [compressed(), weighed()],
+  plugins: [svelte({ configFile: false }), compressed(), weighed()],
   build: {
     outDir: OUTPUT,
     emptyOutDir: true,
@@ -53,11 +54,11 @@ export default defineConfig({
     // hls.js alone is past Vite's default of 500; `weighed` has our own budget.
     chunkSizeWarningLimit: 700,
     rolldownOptions: {
-      input: { player: 'player/main.ts' },
+      input: { player: 'player/main.ts', dashboard: 'dashboard/main.ts' },
     },
   },
   test: {
     environment: 'happy-dom',
-    include: ['player/test/**/*.test.ts'],
+    include: ['{player,dashboard}/test/**/*.test.ts'],
   },
 });

@@ -6,6 +6,8 @@ export interface Budget {
   controls: number;
   /** Each of what only some videos need. */
   onDemand: number;
+  /** All of the dashboard, which is no viewer's. */
+  dashboard: number;
 }
 
 /** What Vite tells of a file that it built. */
@@ -17,6 +19,7 @@ export interface Chunk {
 }
 
 const FIRST = ['player/main.ts'];
+const DASHBOARD = ['dashboard/main.ts'];
 const CONTROLS = ['player/controls.ts', 'player/bridge.ts'];
 
 /** Returns what is heavier than it may be, in words; nothing if all is well. */
@@ -40,6 +43,10 @@ export function tooHeavy(
     if (chunk.isDynamicEntry !== true || CONTROLS.includes(name)) continue;
     check(name, filesOf(manifest, [name]), always, budget.onDemand);
   }
+  const dashboard = filesOf(manifest, DASHBOARD);
+  check('dashboard', dashboard, new Set(), budget.dashboard);
+  const shared = [...dashboard].filter((file) => always.has(file));
+  if (shared.length > 0) found.push(`viewers load what the dashboard is made of: ${shared.join(', ')}`);
   return found;
 }
 

@@ -17,11 +17,12 @@ from telecine.domains.players import themes
 ENTRY = "player"
 
 _front_end = FrontEnd()
-_templates = Environment(
+templates = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=True,
     undefined=StrictUndefined,
 )
+"""All pages of ours; whatever is put into them is escaped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +119,7 @@ class EmbedPage:
 def render_embed(page: EmbedPage) -> HTMLResponse:
     """Render the player page; 503 where the front end was left out."""
     try:
-        html = _templates.get_template("embed.html").render(
+        html = templates.get_template("embed.html").render(
             page=page,
             island=page.island(),
             script=_front_end.script(ENTRY),
@@ -162,7 +163,7 @@ def _message(status: int, heading: str, text: str) -> HTMLResponse:
         sheets = _front_end.sheets(ENTRY)
     except NotBuilt:
         sheets = []
-    html = _templates.get_template("message.html").render(heading=heading, text=text, sheets=sheets)
+    html = templates.get_template("message.html").render(heading=heading, text=text, sheets=sheets)
     return HTMLResponse(html, status, headers=_headers(()))
 
 

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from telecine.db.engine import Database
 from telecine.db.notify import Listener
 from telecine.delivery import app as delivery
-from telecine.delivery import robots, sharing
+from telecine.delivery import dashboard, robots, sharing
 from telecine.delivery.client_data import ClientDataReader
 from telecine.delivery.embed import static_routes
 from telecine.delivery.live import is_live
@@ -141,6 +141,7 @@ def api(settings: Settings, built: Services, collector: Collector | None = None)
     """Build the application without delivery; `collector` takes what players tell."""
     health = Health(built.db, built.store, settings.disk_reserve_mib)
     routes = [*health.routes(), *static_routes(), *robots.routes(), *Logos(built.db).routes()]
+    routes += dashboard.routes(built.urls)
     if collector is not None:
         routes += collector.routes()
     return create_app(ROUTERS, routes, built)

@@ -167,6 +167,14 @@ def test_what_few_need_comes_on_demand_and_is_light(entry: str) -> None:
 
 
 @built
+def test_the_dashboard_is_light_and_no_part_of_it_is_loaded_by_viewers() -> None:
+    dashboard = with_imports(("dashboard/main.ts",))
+    assert gzipped_bytes(dashboard) <= BUDGET_BYTES["dashboard"]
+    viewers = with_imports(("player/main.ts", "player/controls.ts", "player/bridge.ts", *ON_DEMAND))
+    assert not dashboard & viewers
+
+
+@built
 def test_everything_is_compressed_in_advance() -> None:
     for path in DIST.glob("assets/*"):
         if path.suffix in {".js", ".css"}:
