@@ -1,19 +1,21 @@
 """One live event: from its first media until it is completed, or stays away too long."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+import contextlib
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from typing import Any, Protocol, TypeVarTuple
 from uuid import UUID
 
 import structlog
 
 from telecine import clock, ids
+from telecine.formats.errors import FormatError
 from telecine.formats.flv.packets import Coded, Config, Packet, audio_packets, video_packets
 from telecine.live.journal import Journal, Left
 from telecine.live.ladder import Ladder, Rung, Transcoder
 from telecine.live.layers import Layers
 from telecine.live.meter import Meter
-from telecine.live.model import SOURCE, Boundary, Output, Part, Place, Position, Targets
+from telecine.live.model import SOURCE, Boundary, Ended, Output, Part, Place, Position, Targets
 from telecine.live.packager import CONFIG_WAIT_MS, Packager
 from telecine.live.ports import Broadcasts, Stream
 from telecine.live.record import Recorder
@@ -25,6 +27,8 @@ from telecine.net.policy import OutboundPolicy
 from telecine.storage.local import LocalStore
 
 log = structlog.get_logger()
+
+Given = TypeVarTuple("Given")
 
 SILENCE_S = 3.0
 """After so long without media another publisher may take over."""
@@ -146,10 +150,17 @@ class Broadcast:
 
     def describe(self, values: Mapping[str, object]) -> None:
         """Take the encoder's own words on its tracks, for those who are sent the event."""
-        self._relay.describe(values)
+        with self._unforeseen("description"):
+            self._relay.describe(values)
 
     def receive(self, video: bool, time_ms: int, body: bytes) -> None:
         """Take the body of an FLV tag. Raises FormatError."""
+        if self.over.is_set():
+            return
+        with self._unforeseen("media"):
+            self._receive(video, time_ms, body)
+
+    def _receive(self, video: bool, time_ms: int, body: bytes) -> None:
         packets = video_packets(body) if video else audio_packets(body)
         pictures = 0
         for packet in packets:
@@ -226,14 +237,26 @@ class Broadcast:
 
     def end(self) -> None:
         """End the event; `run` reports it."""
-        if not self.over.is_set():
+        if self.over.is_set():
+            return
+        self.over.set()
+        self._begun.set()
+        with self._unforeseen("end"):
             self._give(self._packager.end())
+        with self._unforeseen("layers"):
             self._layers.end()
-            self.over.set()
-            self._begun.set()
+        for each in (self.source, *self._layers.by_track.values()):
+            if not each.window.ended:  # one of those failed, and others wait for it
+                each.give((Ended(),))
 
     async def run(self) -> None:
-        """Report the event's begin, record it, report its end."""
+        """Report the event's begin, record it, report its end.
+
+        What nobody foresaw ends the event as anything else does: its key is free again.
+        """
+        await self._guarded("event", self._run)
+
+    async def _run(self) -> None:
         await self._begun.wait()
         if not self.window.segments:
             return
@@ -246,17 +269,19 @@ class Broadcast:
             return
         log.info("broadcast started", stream=self.stream.public_id)
         async with asyncio.TaskGroup() as group:
-            recording = group.create_task(self._recorder.run(self.event))
-            group.create_task(self._layers.run(self.event))
-            sending = group.create_task(self.restreams.run(self.stream.longest_restream_s))
-            self._ladder = self._make_ladder()
+            guarded, event, longest_s = self._guarded, self.event, self.stream.longest_restream_s
+            recording = group.create_task(guarded("recording", self._recorder.run, event))
+            group.create_task(guarded("layers", self._layers.run, event))
+            sending = group.create_task(guarded("restreams", self.restreams.run, longest_s))
+            with self._unforeseen("ladder"):
+                self._ladder = self._make_ladder()
             if self._ladder is not None:
-                group.create_task(self._transcode(self._ladder, self.event))
+                group.create_task(guarded("ladder", self._transcode, self._ladder, event))
             await self.over.wait()
             sending.cancel()
             if self._ladder is not None:
                 self._ladder.finish()
-            await self._broadcasts.ended(self.event)
+            await guarded("memory", self._broadcasts.ended, event)
             await recording
         await self._recorder.report()
         log.info("broadcast ended", stream=self.stream.public_id)
@@ -264,16 +289,38 @@ class Broadcast:
     async def forget(self) -> None:
         """Drop what is only kept for viewers who go back."""
         for recorder in (self._recorder, *self._rung_recorders, *self._layers.recorders):
-            await recorder.drop()
+            await self._guarded("rewinding", recorder.drop)
 
     async def read(self, place: Place) -> bytes:
         """Return the bytes of an old segment. Raises StoreError."""
         return await self._store.read(place.key, place.offset, place.offset + place.size_bytes)
 
     def _interrupt(self) -> None:
+        if self.over.is_set():
+            return
         self.interruptions += 1
-        self._give(self._packager.interrupt())
-        self._relay.interrupt()
+        with self._unforeseen("interruption"):
+            self._give(self._packager.interrupt())
+            self._relay.interrupt()
+
+    async def _guarded(
+        self, part: str, work: Callable[[*Given], Awaitable[None]], *given: *Given
+    ) -> None:
+        with self._unforeseen(part):
+            await work(*given)
+
+    @contextlib.contextmanager
+    def _unforeseen(self, part: str) -> Iterator[None]:
+        """End the event where something fails in a way that nobody foresaw."""
+        try:
+            yield
+        except FormatError:
+            raise  # foreseen: whoever sent it is told
+        except Exception:
+            log.exception("broadcast failed", stream=self.stream.public_id, part=part)
+            self.end()
+            if self.publisher is not None:
+                self.publisher.close("the server failed")
 
     def _give(self, outputs: Iterable[Output]) -> None:
         for output in outputs:

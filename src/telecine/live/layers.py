@@ -146,10 +146,10 @@ class Layers:
 
     def end(self) -> None:
         """End all layers."""
+        self._over.set()  # also where one of them fails
         self._waiting.clear()  # is behind the last picture of the first track
         for layer in self.by_track.values():
             layer.give(layer.packager.end())
-        self._over.set()
 
     async def run(self, event: UUID) -> None:
         """Record what viewers can go back to; it is no recording of its own."""

@@ -61,6 +61,7 @@ class Recorder:
         self.cut: Shortfall | None = None
         self._closed: list[RecordingPlace] = []
         self._syncing: asyncio.Task[None] | None = None
+        self._file: File | None = None  # the one that grows
         self._unreported: File | None = None
 
     def take(self, output: Output) -> None:
@@ -68,16 +69,24 @@ class Recorder:
         if isinstance(output, Part | Init):
             if self.failure is None and self._waiting_bytes > QUEUE_BYTES:
                 self._fail(Shortfall.TOO_SLOW, "the disk does not keep up")
-            if self.failure is not None:
-                return
-            self._waiting_bytes += len(output.data)
+            if self.failure is None:
+                self._waiting_bytes += len(output.data)
+        if self.failure is not None and not isinstance(output, Ended):
+            return
         self._queue.put_nowait(output)
 
     async def run(self, event: UUID) -> None:
         """Write files until the event has ended."""
         with Writing() as writing:
-            async with asyncio.TaskGroup() as group:
-                await self._write(event, group, writing)
+            try:
+                async with asyncio.TaskGroup() as group:
+                    await self._write(event, group, writing)
+            except Exception:  # no matter to those who watch, and what there is is kept
+                log.exception("recording failed", stream=self._stream)
+                self._fail(Shortfall.BROKEN, "an error of the server's")
+                file, self._syncing = self._file, None
+                if file is not None:
+                    await self._close(file)
 
     async def _write(self, event: UUID, group: asyncio.TaskGroup, writing: Writing) -> None:
         init, file = await self._left()
@@ -149,10 +158,11 @@ class Recorder:
         if found is None:
             return None, None
         try:
-            return found.init, await asyncio.to_thread(File.left, self._store, found)
+            self._file = await asyncio.to_thread(File.left, self._store, found)
         except StoreError as error:
             self._give_up(error)  # the next start finds it, and makes its video
             return found.init, None
+        return found.init, self._file
 
     def _give_up(self, error: StoreError) -> None:
         self._fail(_shortfall(error), str(error))
@@ -165,13 +175,15 @@ class Recorder:
         place = await self._broadcasts.recording_started(event, kept=self._kept)
         opening = self._journal.opening(init) if self._journal else b""
         try:
-            return await asyncio.to_thread(File.create, self._store, place, init.data, opening)
+            made = await asyncio.to_thread(File.create, self._store, place, init.data, opening)
         except StoreError as error:
             if self._kept:
                 await self._broadcasts.recording_failed(place.id, place.key, _shortfall(error))
             else:
                 await self._broadcasts.recording_dropped(place.id, place.key)
             raise
+        self._file = made
+        return made
 
     async def _sync(self, file: File) -> None:
         try:
@@ -186,6 +198,7 @@ class Recorder:
             await asyncio.to_thread(file.close)
         except StoreError as error:
             self._give_up(error)
+        self._file = None
         self._closed.append(file.place)
         self._unreported = file
 

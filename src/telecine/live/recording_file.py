@@ -7,6 +7,8 @@ import contextlib
 import os
 from collections.abc import Iterator
 
+import structlog
+
 from telecine import clock
 from telecine.live.journal import SUFFIX, History
 from telecine.live.model import Part, Place
@@ -14,6 +16,8 @@ from telecine.live.ports import RecordingPlace
 from telecine.live.window import Window
 from telecine.storage.local import LocalStore
 from telecine.storage.store import FULL, OutOfSpace, StoreError
+
+log = structlog.get_logger()
 
 SYNC_S = 2.0
 
@@ -118,8 +122,11 @@ class File:
 
     def forget(self) -> None:
         """Delete the journal: nothing goes on here."""
-        path = self._store.local_path(self.place.key + SUFFIX)
-        path.unlink(missing_ok=True)
+        key = self.place.key + SUFFIX
+        try:
+            self._store.local_path(key).unlink(missing_ok=True)
+        except OSError as error:  # whoever starts next sweeps it away
+            log.warning("journal left behind", object=key, reason=error.strerror)
 
     def _write(self, data: bytes) -> None:
         self._store.check_room()
@@ -133,7 +140,8 @@ class File:
 def _release(*descriptors: int | None) -> None:
     for each in descriptors:
         if each is not None:
-            os.close(each)
+            with contextlib.suppress(OSError):  # of what was written before: `fsync` told it
+                os.close(each)
 
 
 def _open(store: LocalStore, key: str, flags: int) -> int:

@@ -88,6 +88,9 @@ class Target:
                 await self._supply()
             except (OutboundError, ProtocolError, OSError, ValueError) as error:
                 self.status.reason = str(error) or "the target does not answer"
+            except Exception:  # noqa: BLE001 - it is logged; nobody else is to notice
+                self.status.reason = "the server failed"
+                self._log.exception("restream failed")
             if clock.monotonic_s() - began_s > _STEADY_S:
                 self.status.attempts = 0
             self.status.attempts += 1

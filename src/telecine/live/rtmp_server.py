@@ -76,6 +76,11 @@ class RtmpConnection(asyncio.Protocol):
             self._send()
             self.close(str(error))
             return
+        except Exception:
+            stream = self._broadcast.stream.public_id if self._broadcast else None
+            log.exception("rtmp failed", peer=self._peer, stream=stream)
+            self.close("the server failed")
+            return
         if self._session.shaken and not shaken:
             self._arm(PUBLISH_S)
         self._send()

@@ -101,7 +101,9 @@ class _Reader:
             raise ProtocolError(f"more than {MAX_PROPERTIES} properties in a message")
 
     def _text(self, length_bytes: int) -> str:
-        return self._take(int.from_bytes(self._take(length_bytes))).decode("utf-8", "replace")
+        data = self._take(int.from_bytes(self._take(length_bytes)))
+        # What is handed on must not become longer than it was: U+FFFD has three bytes.
+        return data.decode("utf-8", "replace").replace("\N{REPLACEMENT CHARACTER}", "?")
 
     def _take(self, count: int) -> bytes:
         taken = self._data[self.at : self.at + count]
@@ -112,7 +114,12 @@ class _Reader:
 
 
 def encode(*values: object) -> bytes:
-    """Return values one after the other. Raises TypeError for what AMF0 cannot say."""
+    """Return values one after the other.
+
+    Raises:
+        TypeError: AMF0 has no such value.
+        ValueError: a name is longer than 65,535 bytes.
+    """
     out = bytearray()
     for value in values:
         _encode(out, value)
@@ -133,7 +140,10 @@ def _encode(out: bytearray, value: object) -> None:
     elif isinstance(value, Mapping):
         out.append(0x03)
         for name, inner in value.items():
-            out += len(name.encode()).to_bytes(2) + name.encode()
+            named = name.encode()
+            if len(named) >= 1 << 16:
+                raise ValueError(f"a name of {len(named)} bytes")
+            out += len(named).to_bytes(2) + named
             _encode(out, inner)
         out += b"\0\0\x09"
     elif isinstance(value, Sequence):

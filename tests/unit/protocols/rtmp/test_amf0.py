@@ -41,3 +41,18 @@ def test_the_count_of_an_ecma_array_is_a_hint() -> None:
 def test_what_cannot_be_is_refused(data: bytes, said: str) -> None:
     with pytest.raises(ProtocolError, match=said):
         amf0.decode(data)
+
+
+@given(st.binary(max_size=200))
+def test_what_was_read_is_not_longer_when_it_is_handed_on(text: bytes) -> None:
+    name, value = len(text).to_bytes(2) + text, b"\x02" + len(text).to_bytes(2) + text
+    data = b"\x03" + name + value + b"\0\0\x09"
+    assert len(amf0.encode(*amf0.decode(data))) <= len(data)
+
+
+def test_the_longest_name_that_can_be_read_can_be_written() -> None:
+    data = b"\x03" + b"\xff\xff" + b"\xff" * 0xFFFF + b"\x05\0\0\x09"
+    (told,) = amf0.decode(data)
+    assert len(amf0.encode(told)) == len(data)
+    with pytest.raises(ValueError, match="a name of 65536 bytes"):
+        amf0.encode({"a" * (1 << 16): None})
