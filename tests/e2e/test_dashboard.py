@@ -15,6 +15,7 @@ from tests.e2e.test_accessibility import is_fine
 from tests.fixtures.media import barcode_mp4, padded
 from tests.fixtures.server import TelecineServer
 from tests.fixtures.waiting import until, until_now
+from tests.integration.test_bad_media import undecodable
 
 pytestmark = [
     pytest.mark.anyio,
@@ -168,6 +169,18 @@ async def test_a_file_is_uploaded_becomes_ready_and_is_deleted(
     await expect(page.get_by_role("heading", name="There is no such video")).to_be_visible()
 
 
+async def test_a_video_that_waits_is_given_its_file(
+    page: Page, api: httpx.Client, telecine_server: TelecineServer
+) -> None:
+    created = api.post("/videos", json={"title": "Still empty"}).raise_for_status().json()
+    await sign_in(page, telecine_server, f"/videos/{created['videoId']}", operator=False)
+    await expect(page.get_by_role("status").get_by_text("Waiting for a file")).to_be_visible()
+    clip = barcode_mp4(frames=90, width_px=426, height_px=240)
+    await page.get_by_label("File to upload").set_input_files(clip)
+    await expect(page.get_by_role("status").get_by_text("Ready")).to_be_visible()
+    await page.frame_locator("iframe").locator("video").wait_for()
+
+
 async def test_a_failed_video_tells_why_and_is_tried_again(
     page: Page, api: httpx.Client, telecine_server: TelecineServer, failed: str
 ) -> None:
@@ -199,6 +212,48 @@ async def test_a_failed_video_tells_why_and_is_tried_again(
 
     await until(again)
     await expect(alert).to_contain_text(NO_FILM)
+
+
+async def test_an_encode_that_failed_shows_its_log(
+    page: Page, telecine_server: TelecineServer, upload: Upload, tmp_path: Path
+) -> None:
+    video_id = upload(undecodable(tmp_path), "Noise")
+    await sign_in(page, telecine_server, f"/videos/{video_id}")
+    alert = page.get_by_role("alert").filter(has_text="Why it failed")
+    await expect(alert).to_contain_text("No picture of this part of the video can be decoded.")
+    log = page.get_by_role("region", name="Log of: Encode pictures, part 1")
+    await expect(log).to_contain_text("Invalid data found")
+    await is_fine(page)
+
+
+async def test_it_is_used_by_keys_alone(
+    page: Page, telecine_server: TelecineServer, failed: str
+) -> None:
+    async def go_to(name: str) -> None:
+        for _ in range(60):
+            await page.keyboard.press("Tab")
+            label = "document.activeElement.ariaLabel || document.activeElement.textContent"
+            if name in await page.evaluate(label):
+                ring = await page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+                assert ring == "solid", name
+                return
+        pytest.fail(f"{name} is not reached")
+
+    await sign_in(page, telecine_server)
+    await go_to("Skip to the content")
+    await page.keyboard.press("Enter")
+    await go_to("Search titles")
+    await page.keyboard.type("a letter")
+    await expect(page.locator(f"a[href$='{failed}']")).to_contain_text(NO_FILM)
+    await go_to("A letter")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", name="Why it failed")).to_be_visible()
+    await go_to("Delete")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("button", name="Keep it")).to_be_focused()
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("dialog")).to_be_hidden()
+    await expect(page.get_by_role("button", name="Delete")).to_be_focused()
 
 
 async def test_titles_are_searched_and_pages_turned(

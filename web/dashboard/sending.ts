@@ -43,9 +43,12 @@ export class Sending {
   constructor(
     private readonly client: Client,
     private readonly file: File,
+    /** The video that waits for the file; null: it gets one of its own. */
+    private readonly into: string | null = null,
     private readonly send: SendPart = byXhr,
     private readonly pause: (ms: number, signal: AbortSignal) => Promise<void> = paused,
   ) {
+    this.videoId = into;
     this.parts = Math.ceil(file.size / PART_BYTES);
   }
 
@@ -56,6 +59,11 @@ export class Sending {
       await this.insist(id, onProgress, signal);
     }
     return id;
+  }
+
+  /** The video that goes when the upload is given up; null if there is none, or was before. */
+  get made(): string | null {
+    return this.into === null ? this.videoId : null;
   }
 
   private async create(): Promise<string> {

@@ -35,7 +35,8 @@ export function stateOf({ ingest, encoding }: Status): State {
   }
   if (encoded === qualities.length) return told('ready', 'Ready', 'good');
   if (encoded + failed === qualities.length) {
-    return told('partly', `Plays, ${failed} of ${qualities.length} failed`, 'bad');
+    const much = encoded === 0 ? 'Plays in part' : 'Plays';
+    return told('partly', `${much}, ${failed} of ${qualities.length} failed`, 'bad');
   }
   const share = encoded / qualities.length;
   return told('encoding', `Playable, ${of} encoded`, 'busy', share);
@@ -111,18 +112,26 @@ export function stepName(name: string): string {
 
 const KEPT =
   'Nothing more happens by itself. The uploaded file is kept: try again, or download it and look at it.';
+const WITHOUT = 'Nothing more happens by itself; the video does without.';
 
-/** Says what happens next to a step that failed. */
-export function nextOf({ next }: Step): string | null {
+/** Says what happens next to a step that failed; `retried`: there is a button for that. */
+export function nextOf({ next }: Step, retried: boolean): string | null {
   // The API tells programs which requests to make; here are buttons for them.
-  return next !== null && next.includes('/retry') ? KEPT : next;
+  if (next === null || !next.includes('/retry')) return next;
+  return retried ? KEPT : WITHOUT;
+}
+
+/** Tells whether a video is whole without a step. */
+function isAside(name: string): boolean {
+  return name.startsWith('on demand') || ['thumbnail', 'storyboard', 'report', 'transcript', 'summary'].includes(name);
 }
 
 /** Steps that somebody may want to look at, and those that are over and well. */
 export function sorted(steps: Step[]): { open: Step[]; done: Step[] } {
   const rank = ['failed', 'retrying', 'running'];
   const open = steps.filter(({ state }) => state !== 'done');
-  const place = ({ state }: Step) => (rank.includes(state) ? rank.indexOf(state) : rank.length);
+  const place = ({ state, name }: Step) =>
+    (rank.includes(state) ? rank.indexOf(state) : rank.length) + (isAside(name) ? 0.5 : 0);
   return {
     open: open.toSorted((one, other) => place(one) - place(other)),
     done: steps.filter(({ state }) => state === 'done'),

@@ -17,10 +17,11 @@ export class Upload {
   constructor(
     private readonly client: Client,
     file: File,
+    into: string | null,
   ) {
     this.name = file.name;
     this.size = file.size;
-    this.sending = new Sending(client, file);
+    this.sending = new Sending(client, file, into);
     const refused = objection(file);
     if (refused !== null) [this.state, this.reason] = ['failed', refused];
   }
@@ -51,8 +52,8 @@ export class Upload {
   /** Gives it up, and the video that was made for it. Throws Problem. */
   async giveUp(): Promise<void> {
     this.stopping.abort();
-    const { videoId } = this.sending;
-    if (videoId !== null) await this.client.ask(`/videos/${videoId}`, { method: 'DELETE' });
+    const { made } = this.sending;
+    if (made !== null) await this.client.ask(`/videos/${made}`, { method: 'DELETE' });
   }
 
   stop(): void {
@@ -68,8 +69,9 @@ class Uploads {
     return this.all.some(({ state }) => state === 'queued' || state === 'sending');
   }
 
-  add(client: Client, files: Iterable<File>): void {
-    this.all = [...this.all, ...Array.from(files, (file) => new Upload(client, file))];
+  /** Uploads files, each to a video of its own, or one `into` the video that waits for it. */
+  add(client: Client, files: Iterable<File>, into: string | null = null): void {
+    this.all = [...this.all, ...Array.from(files, (file) => new Upload(client, file, into))];
     void this.pump();
   }
 

@@ -3,6 +3,8 @@
 /** Between two loads, in ms, while something goes on, and while nothing does. */
 export const SOON_MS = 2500;
 export const LATER_MS = 20_000;
+/** What takes long is done less often: a pause lasts so many times as long as the load. */
+const REST = 4;
 
 /** Loads, and tells whether something goes on. It tells of failures itself. */
 export type Load = (signal: AbortSignal) => Promise<boolean>;
@@ -37,6 +39,7 @@ export class Watch {
     clearTimeout(this.timer);
     this.running = true;
     let goesOn = false;
+    const begin = performance.now();
     while (this.wanted && !this.stopping.signal.aborted) {
       this.wanted = false;
       goesOn = await this.load(this.stopping.signal);
@@ -48,7 +51,7 @@ export class Watch {
         // Who comes back is told at once.
         if (document.visibilityState === 'visible') this.now();
       },
-      goesOn ? SOON_MS : LATER_MS,
+      Math.max(goesOn ? SOON_MS : LATER_MS, REST * (performance.now() - begin)),
     );
   }
 }

@@ -56,4 +56,5 @@ def show_first_keys(ready: Ready) -> None:
     typer.echo(f"Project          {keys.project}")
     typer.echo(f"Production key   {keys.production_key}")
     typer.echo(f"Sandbox key      {keys.sandbox_key}")
+    typer.echo(f"Dashboard        {ready.settings.public_url}/dashboard")
     typer.echo("Keep the keys: they are stored hashed and not shown again.")

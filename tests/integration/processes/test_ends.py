@@ -65,6 +65,7 @@ async def test_killing_the_supervisor_ends_everything_and_keys_are_shown_once(fo
     assert told["Project"].startswith("pr")
     assert told["Production key"] == process.production_key
     assert told["Sandbox key"] == process.sandbox_key
+    assert told["Dashboard"].endswith("/dashboard")
     with running_telecine(folder) as (again, _):
         pass
     assert f"Telecine serves {again.base_url}" in again.told

@@ -13,7 +13,7 @@ function fileOf(size: number): File {
   return { name: 'My film.mov', size, slice } as unknown as File;
 }
 
-function setUp(size: number, failures: (Error | null)[] = []) {
+function setUp(size: number, failures: (Error | null)[] = [], into: string | null = null) {
   const sent: [string, string, number][] = [];
   const pauses: number[] = [];
   const created: string[] = [];
@@ -32,7 +32,7 @@ function setUp(size: number, failures: (Error | null)[] = []) {
   const pause = async (ms: number) => {
     pauses.push(ms);
   };
-  const sending = new Sending(new Client(shelf, fetch), fileOf(size), send, pause);
+  const sending = new Sending(new Client(shelf, fetch), fileOf(size), into, send, pause);
   return { sending, sent, pauses, created };
 }
 
@@ -86,6 +86,12 @@ describe('sending a file', () => {
     const { sending, pauses } = setUp(10, Array<Error>(9).fill(AWAY));
     await expect(sending.run(() => {}, signal)).rejects.toThrow('The connection broke.');
     expect(pauses).toEqual([1000, 2000, 5000, 10_000, 20_000]);
+  });
+
+  it('fills a video that waits for a file, which is not its to delete', async () => {
+    const { sending, sent, created } = setUp(10, [], 'vi2');
+    expect(await sending.run(() => {}, signal)).toBe('vi2');
+    expect([created, sent[0]?.[0], sending.made]).toEqual([[], '/videos/vi2/source', null]);
   });
 
   it('stops at once', async () => {

@@ -30,6 +30,7 @@ describe('the state of a video', () => {
     ['one failed, others go on', status({}, true, ['failed', 'encoding']), 'Playable, 0 of 2 encoded', true],
     ['all are done', status({}, true, ['encoded', 'encoded']), 'Ready', false],
     ['some failed', status({}, true, ['encoded', 'failed']), 'Plays, 1 of 2 failed', false],
+    ['all failed behind its begin', status({}, true, ['failed', 'failed']), 'Plays in part, 2 of 2 failed', false],
     ['it failed', status({}, false, ['failed']), 'Failed', false],
     ['it could not be fetched', status({ status: 'ingesting' }, false, ['failed']), 'Failed', false],
   ])('when %s', (_, given, text, on) => {
@@ -58,18 +59,19 @@ describe('steps', () => {
     const names = (found: Step[]) => found.map(({ name }) => name);
     const { open, done } = sorted([
       step('probe', 'done'), step('chunk 0', 'running'), step('chunk 1', 'waiting'),
-      step('chunk 2', 'retrying'), step('audio 0', 'failed'),
+      step('chunk 2', 'retrying'), step('thumbnail', 'failed'), step('audio 0', 'failed'),
     ]);
-    expect(names(open)).toEqual(['audio 0', 'chunk 2', 'chunk 0', 'chunk 1']);
+    expect(names(open)).toEqual(['audio 0', 'thumbnail', 'chunk 2', 'chunk 0', 'chunk 1']);
     expect(names(done)).toEqual(['probe']);
   });
 
   it('say what happens next to people, not to programs', () => {
-    expect(nextOf({ ...step('a', 'failed'), next: 'POST /_/videos/{videoId}/retry tries again.' })).toContain('try again');
-    expect(nextOf({ ...step('a', 'retrying'), next: 'It is tried again in a few seconds.' })).toBe(
+    expect(nextOf({ ...step('a', 'failed'), next: 'POST /_/videos/{videoId}/retry tries again.' }, true)).toContain('try again');
+    expect(nextOf({ ...step('a', 'failed'), next: 'POST /_/videos/{videoId}/retry tries again.' }, false)).toContain('does without');
+    expect(nextOf({ ...step('a', 'retrying'), next: 'It is tried again in a few seconds.' }, false)).toBe(
       'It is tried again in a few seconds.',
     );
-    expect(nextOf(step('a', 'done'))).toBeNull();
+    expect(nextOf(step('a', 'done'), true)).toBeNull();
   });
 
   it('may be in a state that nobody knew when this was written', () => {

@@ -48,3 +48,13 @@ test('rests while nobody looks', async () => {
   expect(load).toHaveBeenCalledTimes(2);
   watch.stop();
 });
+
+test('does less often what takes long', async () => {
+  const load = vi.fn(() => new Promise<boolean>((resolve) => setTimeout(resolve, 3000, true)));
+  const watch = new Watch(load);
+  await vi.advanceTimersByTimeAsync(3000 + 11_999);
+  expect(load).toHaveBeenCalledTimes(1);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(load).toHaveBeenCalledTimes(2);
+  watch.stop();
+});
