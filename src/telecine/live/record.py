@@ -4,6 +4,7 @@ The file is a fragmented MP4, so that whatever is whole of it can be played.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
 from functools import partial
 from uuid import UUID
@@ -31,10 +32,11 @@ class Recorder:
     """Records one event into `store`.
 
     `take` never blocks; `run` writes, and returns once everything that was taken before
-    `Ended` is stored; `report` then tells of the last file. A new init segment begins a new
-    file, as does the twelfth hour. A file that cannot go on ends where it is, and its video
-    says why (`cut`): viewers do not notice. With a `journal` an event can go on after its
-    process was killed; `history`: it was, and this is what is left.
+    `Ended` is written; `report` then tells of the last file. A new init segment begins a new
+    file, as does the twelfth hour; what was closed is reported beside the writing, which must
+    not wait until hours of media are in an object storage. A file that cannot go on ends where
+    it is, and its video says why (`cut`): viewers do not notice. With a `journal` an event can
+    go on after its process was killed; `history`: it was, and this is what is left.
     """
 
     def __init__(
@@ -62,7 +64,8 @@ class Recorder:
         self._closed: list[RecordingPlace] = []
         self._syncing: asyncio.Task[None] | None = None
         self._file: File | None = None  # the one that grows
-        self._unreported: File | None = None
+        self._unreported: deque[tuple[File, Shortfall | None]] = deque()
+        self._reporting = asyncio.Lock()  # one at a time, in their order
 
     def take(self, output: Output) -> None:
         """Queue what the packager made."""
@@ -97,7 +100,7 @@ class Recorder:
             new_segment = isinstance(output, Part) and output.number == 0
             if file is not None and (isinstance(output, Init) or (full and new_segment)):
                 await self._close(file)
-                await self.report()
+                group.create_task(self._report_one())
                 file = None
             if init is not None and self.failure is None:
                 try:
@@ -129,15 +132,22 @@ class Recorder:
             file.note(self._window, output.msn)
 
     async def report(self) -> None:
-        """Make a video of what was closed last."""
-        file, self._unreported = self._unreported, None
-        if file is None:
-            return
-        if self._kept:
-            place, seconds = file.place, file.duration_ms / 1000
-            await self._broadcasts.recording_ended(
-                place.id, place.key, file.size_bytes, seconds, self.cut
-            )
+        """Make videos of all that was closed and not yet reported."""
+        while self._unreported:
+            await self._report_one()
+
+    async def _report_one(self) -> None:
+        """Make a video of what was closed first; again, if it was given up meanwhile."""
+        async with self._reporting:
+            if not self._unreported:
+                return
+            file, cut = self._unreported[0]
+            if self._kept:
+                place, seconds = file.place, file.duration_ms / 1000
+                await self._broadcasts.recording_ended(
+                    place.id, place.key, file.size_bytes, seconds, cut
+                )
+            self._unreported.popleft()
 
     async def drop(self) -> None:
         """Delete what is only needed while viewers can go back."""
@@ -200,7 +210,7 @@ class Recorder:
             self._give_up(error)
         self._file = None
         self._closed.append(file.place)
-        self._unreported = file
+        self._unreported.append((file, self.cut))
 
 
 def _shortfall(error: StoreError) -> Shortfall:

@@ -5,6 +5,7 @@ import errno
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -82,12 +83,12 @@ class Encoder:
         return {"protocol": "rtmp"}
 
 
-def feed(event: Broadcast, seconds: float = 4) -> None:
+def feed(event: Broadcast, seconds: float = 4, since_s: int = 0) -> None:
     for packet in (Config(True, 0, "avc1", AVCC), Config(False, 0, "mp4a", ASC)):
         event.push(0, packet)
     for time_ms, sent in merged(pictures(30, seconds, gop_s=1), sounds(seconds)):
         assert isinstance(sent, Coded)
-        event.push(time_ms, sent)
+        event.push(since_s * 1000 + time_ms, sent)
 
 
 @pytest.fixture
@@ -367,6 +368,41 @@ async def test_a_file_of_twelve_hours_is_followed_by_another(
         data = (tmp_path / key).read_bytes()
         assert data[4:8] == b"ftyp"
         assert whole_fragments(data).size_bytes == size
+
+
+async def test_a_slow_storage_does_not_keep_the_next_file_from_being_written(
+    studio: Studio, memory: Memory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record, "LONGEST_MS", 2000)
+    monkeypatch.setattr(record, "QUEUE_BYTES", 6000)  # two seconds
+    stored, tell = asyncio.Event(), memory.recording_ended
+    keys = iter(range(99))
+
+    async def place(event: UUID, *, kept: bool) -> RecordingPlace:
+        return RecordingPlace(uuid4(), f"live/{next(keys)}")
+
+    async def slowly(*told: Any) -> None:
+        await stored.wait()
+        await tell(*told)
+
+    monkeypatch.setattr(memory, "recording_started", place)
+    monkeypatch.setattr(memory, "recording_ended", slowly)
+    event = await admitted(studio, Encoder())
+    for second in range(8):
+        feed(event, 1, second)
+
+        async def is_written(seconds: float = second) -> bool:
+            files = [whole_fragments(each.read_bytes()) for each in tmp_path.rglob("live/?")]
+            return sum(each.duration_s for each in files) >= seconds
+
+        await until(is_written)
+    closing = asyncio.create_task(studio.close())
+    assert memory.files == []
+    stored.set()
+    await closing
+    assert memory.told[-1] == "recorded"  # the last one when the event is over
+    assert sorted(memory.told) == ["ended", *["recorded"] * 4, "started"]
+    assert [key for key, _, _ in memory.files] == [f"live/{number}" for number in range(4)]
 
 
 async def test_an_event_of_a_sandbox_is_a_short_one(studio: Studio, memory: Memory) -> None:
