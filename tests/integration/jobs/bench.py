@@ -13,6 +13,7 @@ from telecine.jobs import health, queue
 from telecine.jobs.job import Job, Lane
 from telecine.jobs.worker import Handler, Patience, Worker
 from tests.fixtures.waiting import until
+from tests.fixtures.workers import running
 from tests.integration.jobs.sample import Encode
 
 ASSET = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
@@ -42,14 +43,8 @@ class Bench:
             self.give_up,
             patience=Patience(stop_after_s=self.stop_after_s),
         )
-        task = asyncio.ensure_future(work.run())
-        try:
+        async with running(work):
             yield
-        finally:
-            task.cancel()
-            await asyncio.wait([task])
-            if not task.cancelled():
-                task.result()
 
     async def enqueue(self, *jobs: Job, priority: int = 0) -> None:
         async with self.db.transaction() as tx:

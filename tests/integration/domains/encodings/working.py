@@ -1,6 +1,5 @@
 """A worker in the process of a test that does a video's jobs, as a worker process does."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -15,6 +14,7 @@ from telecine.jobs.job import Job, Lane
 from telecine.jobs.worker import Worker
 from tests.fixtures.application import OPERATOR_KEY
 from tests.fixtures.waiting import until
+from tests.fixtures.workers import running
 from tests.integration.domains.encodings.cinema import House
 from tests.integration.domains.encodings.test_jobs_document import Json
 
@@ -34,14 +34,8 @@ async def working(house: House) -> AsyncIterator[None]:
     slots = dict.fromkeys((Lane.PROBE, Lane.LADDER, Lane.SYSTEM), 1)
     worker = Worker(house.database_url, handlers.bind(house.bench), slots, give_up)
     with capture_logs():  # drawing the traceback of every attempt takes seconds
-        task = asyncio.ensure_future(worker.run())
-        try:
+        async with running(worker):
             yield
-        finally:
-            task.cancel()
-            await asyncio.wait([task])
-            if not task.cancelled():
-                task.result()
 
 
 async def hurried(house: House, condition: Callable[[], Awaitable[bool]]) -> None:
