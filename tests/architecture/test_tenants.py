@@ -27,6 +27,7 @@ BY_ROW_KEY = {
     "live_streams/broadcasting.py",  # of a stream that its key named, or an event's own rows
     "accounts/sweeps.py",  # all sweeps: garbage of whatever project
     "encodings/sweeps.py",
+    "live_streams/sweeps.py",
     "sources/sweeps.py",
     "watermarks/sweeps.py",
     "videos/orphans.py",

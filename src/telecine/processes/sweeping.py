@@ -18,6 +18,7 @@ from telecine.domains.analytics.store import quality_rollups, rollups
 from telecine.domains.analytics.store import sweeps as analytics
 from telecine.domains.encodings import sweeps as encodings
 from telecine.domains.encodings.operations import forsake
+from telecine.domains.live_streams.sweeps import Abandoned
 from telecine.domains.sources import sweeps as sources
 from telecine.domains.uploads.tus import expiry as tus_expiry
 from telecine.domains.videos import expiry, used_tokens
@@ -48,6 +49,7 @@ def sweeps(settings: Settings, db: Database, store: Store, spool: Spool) -> list
     """Return what is to be swept; what is kept for ever is not among it."""
     place = _Place(settings, db, store, spool)
     orphans = Orphans(db, store, timedelta(hours=settings.keep_orphans_h))
+    abandoned = Abandoned(db, timedelta(seconds=settings.live_grace_s))
     wanted = [
         Sweep("sandbox videos", _MINUTE_S, place.sandbox_videos),
         Sweep("discarded videos", _MINUTE_S, place.discarded_videos),
@@ -58,6 +60,7 @@ def sweeps(settings: Settings, db: Database, store: Store, spool: Spool) -> list
         Sweep("old encodings", _HOUR_S, place.old_encodings),
         Sweep("watermarks", _HOUR_S, place.watermarks),
         Sweep("events", _HOUR_S, place.events),
+        Sweep("abandoned broadcasts", _MINUTE_S, abandoned.sweep),
         Sweep("closed playbacks", _MINUTE_S, place.playbacks),
         Sweep("missing rollups", _MINUTE_S, place.rollups, True),
         Sweep("rollups of the quality", _MINUTE_S, place.quality_rollups, True),

@@ -72,6 +72,7 @@ ENDS_BY_ITSELF = {
     "expired uploads",
     "expired tokens",
     "kept answers",  # after the 24 hours that the API promises
+    "abandoned broadcasts",  # after a lease, and the time that encoders have to come back
     "closed playbacks",  # this and the next ones remove nothing
     "missing rollups",
     "rollups of the quality",

@@ -12,6 +12,7 @@ from telecine.db.engine import Database
 from telecine.domains.live_streams import broadcasting, operations, queries
 from telecine.domains.live_streams.broadcasting import LEASE, REWATCHED, Finished, Owner
 from telecine.domains.live_streams.models import Broadcast, LiveStream
+from telecine.domains.live_streams.sweeps import Abandoned
 from telecine.domains.sources.models import Source, SourceState
 from telecine.domains.videos.models import Video
 from telecine.domains.webhooks.models import Event
@@ -126,6 +127,38 @@ async def test_an_event_of_a_node_that_is_gone_keeps_nobody_from_publishing(
     assert await owner() is None
     started, ended = "live-stream.broadcast.started", "live-stream.broadcast.ended"
     assert await events(db, project.production_id) == [started, ended, started, ended]
+
+
+async def test_an_event_of_a_node_that_is_gone_for_good_ends(
+    db: Database, project: ProjectKeys
+) -> None:
+    grace = timedelta(seconds=60)
+    stream, _ = await make_stream(db, project.production_id)
+    async with db.transaction() as tx:
+        event = await broadcasting.begin(tx, project.production_id, stream.public_id, "gone")
+    assert event is not None
+    worker = Abandoned(db, grace)
+
+    async def broadcasts() -> bool:
+        async with db.transaction() as tx:
+            return (
+                await operations.found(tx, project.production_id, stream.public_id)
+            ).broadcasting
+
+    await aged(db, event.id, LEASE + grace / 2)
+    assert [await worker.sweep(), await worker.sweep()] == [0, 0]  # its encoder may come back
+    await aged(db, event.id, grace)
+    assert await worker.sweep() == 0  # perhaps it was the database that was away
+    async with db.transaction() as tx:
+        await broadcasting.alive(tx, "gone")
+    assert await worker.sweep() == 0
+    await aged(db, event.id, LEASE + 2 * grace)
+    assert await worker.sweep() == 0
+    assert await broadcasts()
+    assert [await worker.sweep(), await worker.sweep()] == [1, 0]
+    assert not await broadcasts()
+    told = ["live-stream.broadcast.started", "live-stream.broadcast.ended"]
+    assert await events(db, project.production_id) == told
 
 
 async def test_completing_reaches_the_owner_of_the_event(
