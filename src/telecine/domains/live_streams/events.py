@@ -255,7 +255,14 @@ class StoredBroadcasts:
             log.warning("recording is damaged", object=row.key, reason=str(error))
             whole = Whole(path.stat().st_size, SHORTEST_RECORDING.total_seconds())
         except OSError as error:
-            await self._lose(row, f"The recording cannot be read: {error.strerror or error}.")
+            # Without its folder the disk may be another one, or not be there today.
+            begun = not isinstance(error, FileNotFoundError) or not path.parent.is_dir()
+            if row.kept and begun:
+                await self._lose(row, f"The recording cannot be read: {error.strerror or error}.")
+                return
+            # Nobody wants it, or it was not begun: rows are written before files.
+            log.warning("recording left nothing", object=row.key, reason=error.strerror)
+            await _insist(lambda: self._drop(row.id))
             return
         if row.kept:
             await self.recording_ended(row.id, row.key, whole.size_bytes, whole.duration_s)

@@ -141,6 +141,46 @@ async def test_a_recording_that_cannot_be_read_is_kept_for_a_person(
         assert path.read_bytes() == b"an hour of somebody's life"
 
 
+@pytest.mark.parametrize("kept", [True, False], ids=["not begun", "not wanted"])
+async def test_what_was_not_begun_or_nobody_wants_makes_no_failed_video(
+    db: Database,
+    project: ProjectKeys,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kept: bool,
+) -> None:
+    store, dead, _, _, event = await begun(db, project, tmp_path)
+    place = await dead.recording_started(event, kept=kept)
+    path = store.local_path(place.key)
+    path.parent.mkdir(parents=True)  # of recordings before
+    if not kept:
+        path.write_bytes(b"a lower quality")
+
+        def broken_disk(_: Path) -> None:
+            raise OSError(errno.EIO, "I/O error")
+
+        monkeypatch.setattr(events, "_salvage", broken_disk)
+    await StoredBroadcasts(db, store, store, "node", SEALER).recover()
+    async with db.transaction() as tx:
+        recording = (await tx.scalars(select(Recording))).one()
+        assert recording.ended_at is not None
+        assert (recording.failure, recording.video_public_id) == (None, None)
+        assert (await tx.scalars(select(Source))).all() == []
+
+
+async def test_where_no_recording_is_left_the_disk_may_be_another_one(
+    db: Database, project: ProjectKeys, tmp_path: Path
+) -> None:
+    _, dead, _, _, event = await begun(db, project, tmp_path)
+    await dead.recording_started(event, kept=True)
+    store = LocalStore(tmp_path / "not the same")
+    await StoredBroadcasts(db, store, store, "node", SEALER).recover()
+    async with db.transaction() as tx:
+        recording = (await tx.scalars(select(Recording))).one()
+    assert recording.failure == "The recording cannot be read: No such file or directory."
+    assert recording.video_public_id is not None
+
+
 async def test_a_damaged_recording_goes_the_way_of_any_other_file(
     db: Database, project: ProjectKeys, tmp_path: Path
 ) -> None:
