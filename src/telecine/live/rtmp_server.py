@@ -26,6 +26,13 @@ log = structlog.get_logger()
 HANDSHAKE_S = 5.0
 PUBLISH_S = 10.0
 IDLE_S = 15.0
+
+MAX_UNREAD_BYTES = 64 << 10
+"""Of answers: an encoder that takes none of them is not worth the memory."""
+
+FAREWELL_S = 5.0
+"""For so long the last answer may wait to be taken."""
+
 APP = "s"
 
 
@@ -40,6 +47,7 @@ class RtmpConnection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._deadline: asyncio.TimerHandle | None = None
+        self._farewell: asyncio.TimerHandle | None = None
         self._admission: asyncio.Task[None] | None = None
         self._broadcast: Broadcast | None = None
         self._media_s = 0.0
@@ -59,6 +67,8 @@ class RtmpConnection(asyncio.Protocol):
         """Tell the studio."""
         del exc
         self._disarm()
+        if self._farewell is not None:
+            self._farewell.cancel()
         self._introduced()
         self._transport = None
         if self._admission is not None:
@@ -86,11 +96,11 @@ class RtmpConnection(asyncio.Protocol):
         self._send()
 
     def close(self, reason: str) -> None:
-        """End the connection; what was said last is still sent."""
+        """End the connection; what was said last is still sent, if it is taken soon."""
         if self._transport is not None and not self._transport.is_closing():
-            stream = self._broadcast.stream.public_id if self._broadcast else None
-            log.info("rtmp closed", peer=self._peer, stream=stream, reason=reason)
+            self._tell_end(reason)
             self._transport.close()
+            self._farewell = self._loop.call_later(FAREWELL_S, self._transport.abort)
 
     def told(self) -> dict[str, Any]:
         """Return which protocol it speaks."""
@@ -146,6 +156,10 @@ class RtmpConnection(asyncio.Protocol):
         self._arm(IDLE_S)
         self._transport.resume_reading()
 
+    def _tell_end(self, reason: str) -> None:
+        stream = self._broadcast.stream.public_id if self._broadcast else None
+        log.info("rtmp closed", peer=self._peer, stream=stream, reason=reason)
+
     def _introduced(self) -> None:
         if self._stranger is not None:
             self._strangers.leave(self._stranger)
@@ -158,8 +172,13 @@ class RtmpConnection(asyncio.Protocol):
 
     def _send(self) -> None:
         waiting = self._session.to_send()
-        if waiting and self._transport is not None:
-            self._transport.write(waiting)
+        transport = self._transport
+        if not waiting or transport is None or transport.is_closing():
+            return
+        transport.write(waiting)
+        if transport.get_write_buffer_size() > MAX_UNREAD_BYTES:
+            self._tell_end("it does not read its answers")
+            transport.abort()
 
     def _arm(self, seconds: float) -> None:
         self._disarm()

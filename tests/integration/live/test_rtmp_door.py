@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Iterable
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from telecine.live.rtmp_server import RtmpConnection
 from telecine.live.strangers import Strangers
 from telecine.live.studio import Studio
 from telecine.protocols.rtmp import messages
+from telecine.protocols.rtmp.chunks import encode
 from telecine.storage.local import LocalStore
 from tests.fixtures.rtmp_wire import C2, OPENING, asking, command, media
 from tests.fixtures.waiting import PATIENCE_S, until
@@ -73,6 +75,24 @@ class Door:
         self.studio = studio
         self._port = server.sockets[0].getsockname()[1]
         self.encoders: list[Encoder] = []
+        self.deaf: list[socket.socket] = []
+
+    async def deaf_encoder(self, key: str) -> socket.socket:
+        """Return one that publishes; it reads nothing, and its system little."""
+        made = socket.socket()
+        self.deaf.append(made)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        made.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(made, ("127.0.0.1", self._port))
+        await loop.sock_sendall(made, OPENING + C2 + asking(key))
+
+        async def published() -> bool:
+            event = self.studio.event(f"li-{key}")
+            return event is not None and event.publisher is not None
+
+        await until(published)
+        return made
 
     async def encoder(self) -> Encoder:
         made = Encoder(*await asyncio.open_connection("127.0.0.1", self._port))
@@ -85,10 +105,13 @@ async def door(tmp_path: Path) -> AsyncIterator[Door]:
     studio = Studio(Streams(), LocalStore(tmp_path), part_ms=200, window_s=60, grace_s=60)
     connect = partial(RtmpConnection, studio, Strangers(MOST_STRANGERS))
     server = await asyncio.get_running_loop().create_server(connect, "127.0.0.1", 0)
+    server.sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # what comes has it
     door = Door(studio, server)
     yield door
     for each in door.encoders:
         each.close()
+    for deaf in door.deaf:
+        deaf.close()
     await studio.close()
     server.close()
 
@@ -102,6 +125,7 @@ def spoken(packets: Iterable[tuple[int, Packet]]) -> bytes:
 
 
 CONFIGS = [(0, VIDEO), (0, AUDIO)]
+PING = encode(messages.user_control(messages.PING_REQUEST, b"time"), 2, 128)
 OVERSIZE = b"\x06\0\0\0\xff\xff\xff\x09\1\0\0\0"
 
 
@@ -148,8 +172,10 @@ async def test_who_sends_what_cannot_be_is_told_and_nobody_else_notices(
         (b"GET / HTTP/1.1\r\nHost: here\r\n\r\n", "version"),
         (OPENING + C2 + OVERSIZE, "bytes"),
         (OPENING + C2 + command("play", 1, None, "good", stream_id=1), "play"),
+        (OPENING + C2 + command("connect", 1, {"app": "s"}) * 65, "more than 64 commands"),
+        (OPENING + C2 + PING * 65, "more than 64 commands"),
     ],
-    ids=["http", "oversize", "player"],
+    ids=["http", "oversize", "player", "many commands", "many pings"],
 )
 async def test_who_does_not_publish_is_shown_the_door(door: Door, sent: bytes, reason: str) -> None:
     encoder = await door.encoder()
@@ -201,6 +227,39 @@ async def test_an_address_has_so_many_strangers_at_a_time(door: Door) -> None:
             return True
 
         await until(let_in)
+
+
+async def until_left(door: Door, stream: str) -> None:
+    async def left() -> bool:
+        event = door.studio.event(stream)
+        return event is None or event.publisher is None
+
+    await until(left)
+
+
+async def test_who_does_not_read_is_not_answered_for_ever(door: Door) -> None:
+    with capture_logs() as lines:
+        deaf = await door.deaf_encoder("good")
+        with contextlib.suppress(ConnectionError):  # is closed before it has sent all of it
+            for _ in range(10_000):
+                await asyncio.get_running_loop().sock_sendall(deaf, PING * 100)
+        await until_left(door, "li-good")
+    (line,) = [each for each in lines if each["event"] == "rtmp closed"]
+    assert "answers" in line["reason"]
+
+
+async def test_the_last_answer_does_not_wait_for_ever(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rtmp_server, "FAREWELL_S", 0.05)
+    loop = asyncio.get_running_loop()
+    deaf = await door.deaf_encoder("good")
+    with capture_logs() as lines:
+        # Less than is too much, but more than the system takes.
+        await loop.sock_sendall(deaf, PING * 2500 + OVERSIZE)
+        await until_left(door, "li-good")
+    (line,) = [each for each in lines if each["event"] == "rtmp closed"]
+    assert "bytes" in line["reason"]
 
 
 def test_an_address_of_ipv6_is_a_network() -> None:

@@ -20,6 +20,10 @@ from telecine.protocols.rtmp.messages import Message
 
 WINDOW_BYTES = 2_500_000
 OUR_CHUNK_BYTES = 65_536
+MAX_ANSWERS_BYTES = 64 << 10
+MAX_COMMANDS = 64
+"""Before media: encoders send five to ten."""
+
 _LEAST_WINDOW_BYTES = 65_536
 _MAX_AGGREGATED = 4096
 _TRACKS = frozenset({messages.AUDIO, messages.VIDEO})
@@ -66,7 +70,8 @@ Event = Publish | Media | Metadata | Unpublish
 class PublishSession:
     """The server's side of one connection; `s1_random` are 1,528 bytes.
 
-    Bounds: those of `chunks` and `amf0`, and what `to_send` has not been asked for.
+    Bounds: those of `chunks` and `amf0`; `MAX_ANSWERS_BYTES` that `to_send` was not asked for,
+    and `MAX_COMMANDS`.
     """
 
     def __init__(self, s1_random: bytes) -> None:
@@ -77,6 +82,7 @@ class PublishSession:
         self._media_stream = 1
         self._asked = False
         self._accepted = False
+        self._answered = 0
         self._received_bytes = 0
         self._acknowledged_bytes = 0
         self._window_bytes = WINDOW_BYTES
@@ -121,6 +127,8 @@ class PublishSession:
                 events.append(Media(video, message.timestamp_ms, message.payload))
             else:
                 events += self._take(message)
+                if len(self._out) > MAX_ANSWERS_BYTES:
+                    raise ProtocolError("more answers are asked for than are read")
         if self._received_bytes - self._acknowledged_bytes >= self._window_bytes // 2:
             self._acknowledged_bytes = self._received_bytes
             read = messages.number(self._received_bytes)
@@ -154,8 +162,14 @@ class PublishSession:
         if kind == messages.WINDOW:
             self._window_bytes = max(_LEAST_WINDOW_BYTES, messages.read_number(payload) or 0)
         elif kind == messages.USER_CONTROL and payload[:2] == _PING and len(payload) >= 6:
+            self._count()
             self._send(messages.user_control(messages.PING_RESPONSE, payload[2:6]))
         return []
+
+    def _count(self) -> None:
+        self._answered += 1
+        if self._answered > MAX_COMMANDS and not self._accepted:
+            raise ProtocolError(f"more than {MAX_COMMANDS} commands before any media")
 
     def _data(self, payload: bytes) -> list[Event]:
         values = amf0.decode(payload)
@@ -183,6 +197,7 @@ class PublishSession:
         return found
 
     def _command(self, message: Message) -> list[Event]:
+        self._count()
         amf3 = message.kind == messages.COMMAND_AMF3
         values = amf0.decode(message.payload[1:] if amf3 else message.payload)
         name = values[0] if values else None
