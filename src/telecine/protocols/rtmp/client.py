@@ -6,6 +6,7 @@ each `send`. Media may be sent once the session is `accepted`.
 
 from collections.abc import Mapping
 from typing import Final
+from urllib.parse import quote
 
 from telecine.protocols.errors import ProtocolError
 from telecine.protocols.rtmp import amf0, messages
@@ -20,6 +21,8 @@ CHUNK_BYTES = 4096
 _PING = messages.PING_REQUEST.to_bytes(2)
 _FORWARD = 4  # FourCcInfoMask.CanForward (E-RTMP v2, "Enhancing onConnect")
 _CONNECT, _RELEASE, _ANNOUNCE, _CREATE, _PUBLISH = range(1, 6)
+_MASK = "***"
+_LONGEST_WORD = 200
 _CHUNK_STREAMS: Final[Mapping[int, int]] = {
     messages.AUDIO: 4,
     messages.DATA: 5,
@@ -122,7 +125,7 @@ class PublishClient:
         name, transaction = (*values, None, None)[:2]
         told = values[3] if len(values) > 3 else None
         if name == "_error" and transaction in (_CONNECT, _CREATE, _PUBLISH):
-            raise Refused(_words(told))
+            raise Refused(self._words(told))
         if name == "_result" and transaction == _CONNECT:
             self.enhanced = isinstance(told, dict) and bool(
                 told.keys() & {"fourCcList", "videoFourCcInfoMap"}
@@ -136,7 +139,7 @@ class PublishClient:
             self._command("publish", _PUBLISH, None, self._key, "live", inside=True)
         elif name == "onStatus" and isinstance(told, dict):
             if told.get("level") == "error":
-                raise Refused(_words(told))
+                raise Refused(self._words(told))
             self.accepted |= told.get("code") == "NetStream.Publish.Start"
 
     def _command(self, name: str, *values: object, inside: bool = False) -> None:
@@ -147,9 +150,18 @@ class PublishClient:
     def _control(self, message: Message) -> None:
         self._out.append(encode(message, 2, self._chunk_bytes))
 
+    def _words(self, told: amf0.Value) -> str:
+        """Return what a server says of its refusal, short enough for a line of a log.
 
-def _words(told: amf0.Value) -> str:
-    """Return what a server says of its refusal, short enough for a line of a log."""
-    values = told if isinstance(told, dict) else {}
-    words = [str(values[name])[:200] for name in ("code", "description") if values.get(name)]
-    return f"the target refuses: {' - '.join(words) or 'no reason given'}"
+        Many of them repeat the name that was asked for, or what is before its query.
+        """
+        values = told if isinstance(told, dict) else {}
+        words = []
+        for name in ("code", "description"):
+            if value := values.get(name):
+                text = str(value)
+                for secret in (self._key, self._key.partition("?")[0]):
+                    for form in (secret, quote(secret, safe="")):
+                        text = text.replace(form, _MASK) if form else text
+                words.append(text[:_LONGEST_WORD])
+        return f"the target refuses: {' - '.join(words) or 'no reason given'}"

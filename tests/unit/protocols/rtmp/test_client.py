@@ -13,6 +13,7 @@ from telecine.protocols.rtmp.messages import Message
 from telecine.protocols.rtmp.session import Event, Media, Metadata, Publish, PublishSession
 from telecine.protocols.rtmp.session import Unpublish as Ended
 
+SECRET = "k/9-secret?token=7"
 HANDSHAKE = bytes([3]) + bytes(2 * PACKET_BYTES)
 
 
@@ -56,6 +57,27 @@ def test_media_arrives_as_it_was_sent(read: int) -> None:
 
 def told(*values: object) -> bytes:
     return encode(Message(messages.COMMAND, 0, 0, amf0.encode(*values)), 3, 128)
+
+
+@pytest.mark.parametrize("said", [SECRET, "k/9-secret", "k%2F9-secret%3Ftoken%3D7"])
+def test_a_server_that_repeats_the_key_in_its_refusal_does_not_tell_it(said: str) -> None:
+    session = PublishClient(bytes(RANDOM_BYTES), "app", "rtmp://there/app", SECRET)
+    session.receive(HANDSHAKE)
+    with pytest.raises(Refused, match=r"BadName - .*no such stream: \*\*\*") as refused:
+        session.receive(
+            told(
+                "onStatus",
+                0,
+                None,
+                {
+                    "level": "error",
+                    "code": "NetStream.Publish.BadName",
+                    "description": f"no such stream: {said}{' ' * 150}{said}",
+                },
+            )
+        )
+    assert "secret" not in str(refused.value)
+    assert "k/9" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
