@@ -10,6 +10,7 @@ from functools import partial
 
 import structlog
 import uvloop
+from sqlalchemy.exc import SQLAlchemyError
 
 from telecine.db.engine import Database
 from telecine.db.notify import Listener
@@ -41,6 +42,7 @@ from telecine.storage.store import Store
 log = structlog.get_logger()
 
 _CONNECTIONS = 5
+_PAUSES_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 
 def recordings(settings: Settings, store: Store) -> LocalStore:
@@ -50,10 +52,11 @@ def recordings(settings: Settings, store: Store) -> LocalStore:
     return LocalStore(settings.data / "recordings", settings.disk_reserve_mib << 20)
 
 
-class _Reviews:
+class Reviews:
     """Ends events whose end somebody asked for, and sends others where they are to go.
 
-    Whoever asks does so in whatever process.
+    Whoever asks does so in whatever process. What the database does not tell for the moment is
+    asked again: nobody who is on the air is to notice.
     """
 
     def __init__(
@@ -63,6 +66,8 @@ class _Reviews:
         self._studio = studio
         self._memory = memory
         self._group = group
+        self._changed: set[str] = set()
+        self._reviewed: set[str] = set()  # there is a task for each
 
     def all(self) -> None:
         """Look at every event: notifications may have been missed."""
@@ -71,9 +76,29 @@ class _Reviews:
 
     def of(self, public_id: str) -> None:
         """Look at the event of a stream that has changed."""
-        if public_id in self._studio.on_air:
+        if public_id not in self._studio.on_air:
+            return
+        self._changed.add(public_id)
+        if public_id not in self._reviewed:
+            self._reviewed.add(public_id)
             group = self._group
-            group.create_task(self._review(public_id))
+            group.create_task(self._keep_up(public_id))
+
+    async def _keep_up(self, public_id: str) -> None:
+        failures = 0
+        while public_id in self._changed and public_id in self._studio.on_air:
+            self._changed.discard(public_id)
+            try:
+                await self._review(public_id)
+            except (SQLAlchemyError, OSError) as error:
+                log.warning("change not seen yet", stream=public_id, reason=type(error).__name__)
+                self._changed.add(public_id)
+                await asyncio.sleep(_PAUSES_S[min(failures, len(_PAUSES_S) - 1)])
+                failures += 1
+            except Exception:  # all the others go on
+                log.exception("change not seen", stream=public_id)
+        self._changed.discard(public_id)
+        self._reviewed.discard(public_id)
 
     async def _review(self, public_id: str) -> None:
         ours = self._studio.event(public_id)
@@ -171,7 +196,7 @@ async def broadcast(child: Child, briefing: Briefing) -> None:
     listener = Listener(briefing.database_url)
     try:
         async with asyncio.TaskGroup() as group:
-            reviews = _Reviews(db, studio, memory, group)
+            reviews = Reviews(db, studio, memory, group)
             listener.subscribe(LIVE_CHANGED, reviews.of)
             listener.watch(reviews.all, lambda: None)
             listening = group.create_task(listener.run())
