@@ -10,6 +10,7 @@ from dataclasses import replace
 from telecine.formats.codecs.live_tracks import (
     TrackFormat,
     audio_format,
+    belongs,
     opus_ticks,
     video_format,
 )
@@ -129,7 +130,7 @@ class Packager:
             return ()  # further tracks are renditions of their own
         if isinstance(packet, Config):
             self._configure(packet)
-        else:
+        elif belongs(packet, self._video if packet.video else self._audio):
             last = self._clock_ms
             if last is not None:
                 time_ms = last + clock_step(last, time_ms)
@@ -196,10 +197,9 @@ class Packager:
                 # Sound without a key frame: what is old is of no use.
                 del self._early[: max(1, len(self._early) // 2)]
             return
-        early = self._early.copy()
+        early, self._early = self._early, []
         first = next((i for i, (_, each, _) in enumerate(early) if each.video), 0)
         self._start(*early[first])
-        self._early.clear()
         for earlier in early:
             self._take(*earlier)
 

@@ -136,10 +136,12 @@ OVERSIZE = b"\x06\0\0\0\xff\xff\xff\x09\1\0\0\0"
         (media([(messages.VIDEO, 0, b"\x12\0\0\0\0picture")]), "video codec 2"),
         (media([(messages.AUDIO, 0, b"\xbf\1sound")]), "audio codec 11"),
         (media([(messages.VIDEO, 0, b"\x90xxxxrecord")]), "xxxx"),
+        (media([(messages.AUDIO, 0, b"\x2fsound")]), "sound as MP3"),
+        (media([(messages.AUDIO, 0, b"\x91ac-3sound")]), "audio codec 'ac-3'"),
         (media([(messages.VIDEO, 0, b"\x17\0\0\0\0\1")]), "avc"),
         (media([(messages.COMMAND, 0, b"\xff\xff")]), "a value of type 255"),
     ],
-    ids=["oversize", "video codec", "audio codec", "fourcc", "record", "amf"],
+    ids=["oversize", "video codec", "audio codec", "fourcc", "mp3", "ac-3", "record", "amf"],
 )
 async def test_who_sends_what_cannot_be_is_told_and_nobody_else_notices(
     door: Door, sent: bytes, reason: str

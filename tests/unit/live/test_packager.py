@@ -199,6 +199,12 @@ def test_another_size_is_another_init_segment() -> None:
     assert window.inits[0].width_px != window.inits[1].width_px
 
 
+def test_sound_of_a_codec_whose_configuration_has_not_come_is_left_out() -> None:
+    sent = [(0, VIDEO), (0, AUDIO), *merged(pictures(30, 4), sounds(4))]
+    other = [(40 * n, Coded(False, 0, "Opus", True, 0, b"\xfcother")) for n in range(100)]
+    assert run(Packager(200), merged(sent, other)) == run(Packager(200), sent)
+
+
 def test_codecs_that_no_player_knows_are_refused() -> None:
     with pytest.raises(FormatError, match="vvc1"):
         run(Packager(200), [(0, Config(True, 0, "vvc1", bytes(30)))])

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 
 from telecine.formats.codecs import aac, av1, h264, hevc
 from telecine.formats.errors import FormatError
+from telecine.formats.flv.packets import Coded
 from telecine.formats.mp4.boxes import box
 
 VIDEO_TIMESCALE = 120_000
 OPUS_HZ = 48_000
 
 _CONFIG_BOX = {"avc1": b"avcC", "hvc1": b"hvcC", "av01": b"av1C", "vp09": b"vpcC"}
+_SOUND = ("mp4a", "Opus")
 _LEAST_RECORD_BYTES = {"avc1": 7, "hvc1": 23, "av01": 4, "vp09": 8}
 _MAX_RECORD_BYTES = 16 << 10
 
@@ -72,6 +74,18 @@ def video_format(codec: str, record: bytes, size_px: tuple[int, int]) -> TrackFo
         width_px=width_px,
         height_px=height_px,
     )
+
+
+def belongs(packet: Coded, track: TrackFormat | None) -> bool:
+    """Tell whether a packet may be of a track; None: its configuration has not come.
+
+    Raises:
+        FormatError: a codec that is not for us, some of which have no configuration at all.
+    """
+    if packet.codec not in (_CONFIG_BOX if packet.video else _SOUND):
+        kind, name = "video" if packet.video else "audio", packet.codec
+        raise FormatError("sound as MP3" if name == ".mp3" else f"{kind} codec {name!r}")
+    return track is None or packet.codec == track.codec
 
 
 def _hevc_size_px(record: bytes) -> tuple[int, int] | None:
