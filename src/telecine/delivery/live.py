@@ -199,8 +199,7 @@ class LiveDelivery:
 
     async def _beginning(self, public_id: str, rendition: str) -> Window | None:
         """Wait for a quality that is offered, and whose first segment is not over."""
-        offered = [each["name"] for each in await self._edge.qualities(public_id)]
-        if rendition not in offered:
+        if not await self._edge.offers(public_id, rendition):
             return None
         return await self._edge.appearance(public_id, _WAITING_ROOM_S, rendition)
 

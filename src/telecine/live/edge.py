@@ -5,6 +5,7 @@ Nothing is asked of an owner for streams that nobody watches.
 
 import asyncio
 import contextlib
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -28,6 +29,12 @@ KEPT_S = 60.0
 """How long viewers keep what there was when its owner died: it may go on with the event."""
 
 ANSWER_S = 3.0
+
+MOST_MIRRORS = 16
+"""Of one stream: its own quality, and what there can be below."""
+
+OFFER_S = 1.0
+"""For so long it is believed what the owner offers."""
 
 QUIET_S = 2.0
 """After so long without a word it is looked whether the owner still is the owner."""
@@ -65,12 +72,22 @@ class Mirror:
         self.there.clear()
 
 
+class Offer:
+    """The names of a stream's lower qualities, when last asked for."""
+
+    def __init__(self) -> None:
+        self.names: frozenset[str] = frozenset()
+        self.asked_s = -math.inf
+        self.asking = asyncio.Lock()
+
+
 class Edge:
     """Follows the `owners` of events; `run` in the background."""
 
     def __init__(self, owners: Owners) -> None:
         self._owners = owners
         self._mirrors: dict[tuple[str, str], Mirror] = {}
+        self._offers: dict[str, Offer] = {}
         self._group: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
@@ -80,11 +97,19 @@ class Edge:
             await asyncio.Event().wait()
 
     async def window(self, public_id: str, rendition: str = SOURCE) -> Window | None:
-        """Return what can be watched of a stream, None if it is not on the air."""
+        """Return what can be watched of a stream, None if it is not on the air.
+
+        Qualities that the owner does not offer are not asked for: names are easily invented.
+        """
         place = public_id, rendition
+        if place not in self._mirrors and rendition != SOURCE:
+            on_air = await self.window(public_id) is not None
+            if not on_air or not await self.offers(public_id, rendition):
+                return None
         mirror = self._mirrors.get(place)
         if mirror is None:
-            if self._group is None:
+            own = sum(stream == public_id for stream, _ in self._mirrors)
+            if self._group is None or own >= MOST_MIRRORS:
                 return None
             mirror = self._mirrors[place] = Mirror()
             self._group.create_task(self._keep(place, mirror))
@@ -93,6 +118,29 @@ class Edge:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(mirror.asked.wait(), ANSWER_S)
         return mirror.window
+
+    async def offers(self, public_id: str, rendition: str) -> bool:
+        """Tell whether a stream has a lower quality of that name, or is about to.
+
+        The owner is asked for all who come at the same time, and not again and again.
+        """
+        if (public_id, SOURCE) not in self._mirrors:
+            return False
+        offer, came_s = self._offers.setdefault(public_id, Offer()), clock.monotonic_s()
+        if rendition in offer.names and came_s - offer.asked_s < OFFER_S:
+            return True
+        async with offer.asking:
+            if offer.asked_s < came_s:
+                await asyncio.sleep(max(0.0, offer.asked_s + ASK_AGAIN_S - clock.monotonic_s()))
+                offer.asked_s = clock.monotonic_s()
+                try:
+                    async with asyncio.timeout(ANSWER_S):
+                        found = await self.qualities(public_id)
+                except (FrameError, TimeoutError) as error:
+                    log.warning("qualities not told", stream=public_id, reason=str(error))
+                    found = []
+                offer.names = frozenset(str(each["name"]) for each in found)
+        return rendition in offer.names
 
     def kept(self, public_id: str, rendition: str) -> Window | None:
         """Return what is mirrored here already, None if the owner would have to be asked."""
@@ -182,6 +230,8 @@ class Edge:
                 await asyncio.sleep(ASK_AGAIN_S)
         finally:
             self._mirrors.pop(place, None)
+            if place[1] == SOURCE:
+                self._offers.pop(place[0], None)
 
     async def _follow(self, place: tuple[str, str], mirror: Mirror) -> None:
         """Take over what the owner says, until it has nothing more to say."""

@@ -127,6 +127,36 @@ async def test_an_owner_that_stays_away_is_forgotten(
     await until(gone)
 
 
+async def test_nobody_is_asked_for_qualities_that_are_invented(edge: Edge, tmp_path: Path) -> None:
+    asked: list[tuple[str, str | None]] = []
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        found = await read_frame(reader)
+        assert found is not None
+        asked.append((found[0]["kind"], found[0].get("rendition")))
+        if found[0]["kind"] == "qualities":
+            writer.write(frame("qualities", found=[{"name": "360p"}]))
+        else:
+            session = "a" * 12
+            head = frame(
+                "event", session=session, length_ms=60_000, discontinuities_gone=0, peak_bps=0
+            )
+            writer.write(head + b"".join(map(pack, outputs())))
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_unix_server(connected, tmp_path / "owner")
+    await until(lambda: _is_there(edge))
+    invented = [edge.window(STREAM, f"{number}p") for number in range(1000, 1200)]
+    assert set(await asyncio.gather(*invented)) == {None}
+    assert await edge.window(STREAM, "360p") is not None
+    assert await edge.window(STREAM, "361p") is None  # those that came later
+    followed = {rendition for kind, rendition in asked if kind == "follow"}
+    assert followed == {"source", "360p"}
+    assert [kind for kind, _ in asked].count("qualities") <= 4
+    server.close()
+
+
 async def test_another_event_is_not_the_same(edge: Edge, tmp_path: Path) -> None:
     made = outputs()
     async with owner(tmp_path / "owner", "a" * 12, made):
