@@ -5,9 +5,11 @@ meanwhile, and whatever is written down twice is written down once.
 """
 
 import asyncio
+import contextlib
+import errno
 import mmap
 import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TypeVar
@@ -28,7 +30,7 @@ from telecine.live.journal import SUFFIX, JournalError, Left
 from telecine.live.ports import Destination, RecordingPlace, Shortfall, Stream
 from telecine.sealing import Sealer, SealError
 from telecine.storage.local import LocalStore
-from telecine.storage.store import Store, StoreError
+from telecine.storage.store import ObjectMissing, Store, StoreError
 
 log = structlog.get_logger()
 
@@ -70,6 +72,7 @@ class StoredBroadcasts:
         self._node = node
         self._address = address
         self._folder = f"{RECORDINGS}{ids.digest(node).hex()[:12]}/"
+        self._lost: set[str] = set()  # files that are kept for a person
 
     async def authorise(self, stream_key: str) -> Stream | None:
         """Return the stream of a key; None: there is none, or nobody can say."""
@@ -162,19 +165,24 @@ class StoredBroadcasts:
             async with self._db.transaction() as tx:
                 return await broadcasting.recorded(tx, finished, video_id, target)
 
-        made = await _insist(make)
+        try:
+            made = await _insist(make)
+        except _UnreadableError as error:
+            await self._lose(recording, key, str(error))
+            return
         if made is not None:
             log.info("recording finished", video=made, seconds=round(duration_s, 1))
 
     async def recording_failed(self, recording: UUID, key: str, why: Shortfall) -> None:
         """Make a video that tells why there is nothing to see."""
         await self._fail(recording, why)
-        await _insist(lambda: self._recordings.delete([key]))
+        await self._delete([key])
 
     async def recording_dropped(self, recording: UUID, key: str) -> None:
         """Delete a file that nobody needs any more, and no video comes of if none has."""
         await _insist(lambda: self._drop(recording))
-        await _insist(lambda: self._recordings.delete([key]))
+        if key not in self._lost:
+            await self._delete([key])
 
     async def stay(self, busy: Callable[[], bool]) -> None:
         """Tell other nodes again and again that this one is there, while it is `busy`."""
@@ -213,7 +221,7 @@ class StoredBroadcasts:
         async with self._db.transaction() as tx:
             # What cannot be read today is all that there is of somebody's event.
             left_keys -= await broadcasting.unreadable(tx, left_keys)
-        await self._recordings.delete(sorted(left_keys))
+        await self._delete(sorted(left_keys))
         return found
 
     async def _left(
@@ -258,7 +266,7 @@ class StoredBroadcasts:
             # Without its folder the disk may be another one, or not be there today.
             begun = not isinstance(error, FileNotFoundError) or not path.parent.is_dir()
             if row.kept and begun:
-                await self._lose(row, f"The recording cannot be read: {error.strerror or error}.")
+                await self._lose(row.id, row.key, error.strerror or str(error))
                 return
             # Nobody wants it, or it was not begun: rows are written before files.
             log.warning("recording left nothing", object=row.key, reason=error.strerror)
@@ -281,19 +289,39 @@ class StoredBroadcasts:
         async with self._db.transaction() as tx:
             await broadcasting.dropped(tx, recording)
 
-    async def _lose(self, row: Recording, reason: str) -> None:
-        video_id = ids.public_id("vi")
-        log.error("recording cannot be read, and is kept", object=row.key, video=video_id)
-        async with self._db.transaction() as tx:
-            await broadcasting.lost(tx, row.id, video_id, reason)
+    async def _lose(self, recording: UUID, key: str, reason: str) -> None:
+        """Tell with a video why it has nothing of a recording, whose file is kept."""
+        video_id, told = ids.public_id("vi"), f"The recording cannot be read: {reason}."
+        self._lost.add(key)
+        log.error("recording cannot be read, and is kept", object=key, video=video_id)
+
+        async def make() -> None:
+            async with self._db.transaction() as tx:
+                await broadcasting.lost(tx, recording, video_id, told)
+
+        await _insist(make)
+
+    async def _delete(self, keys: Sequence[str]) -> None:
+        """Delete files; what cannot be deleted today is found at the next start."""
+        try:
+            await self._recordings.delete(keys)
+        except (StoreError, OSError) as error:
+            log.warning("recordings not deleted", objects=keys, reason=str(error))
 
     async def _publish(self, key: str, target: str) -> None:
+        """Store a finished file. Raises StoreError, _UnreadableError."""
         if isinstance(self._store, LocalStore) and self._store.root == self._recordings.root:
-            await self._store.copy(key, target)  # a second name of the same file
+            with _reading():
+                await self._store.copy(key, target)  # a second name of the same file
             return
         async with self._store.writer(target) as writer:
-            async for piece in self._recordings.stream(key):
+            async for piece in self._pieces(key):
                 await writer.write(piece)
+
+    async def _pieces(self, key: str) -> AsyncIterator[bytes]:
+        with _reading():
+            async for piece in self._recordings.stream(key):
+                yield piece
 
 
 def _shortened(stream: Stream, lasted_s: float) -> Stream:
@@ -332,6 +360,23 @@ def _read(data: memoryview) -> tuple[Whole | None, str]:
         return whole_fragments(data), ""
     except FormatError as error:
         return None, str(error)
+
+
+class _UnreadableError(Exception):
+    """Nobody will read a file of ours, however often it is tried; why."""
+
+
+@contextlib.contextmanager
+def _reading() -> Iterator[None]:
+    """Tell what a file itself is to blame for from what may be over in a moment."""
+    try:
+        yield
+    except StoreError as error:
+        cause = error.__cause__
+        broken = isinstance(cause, OSError) and cause.errno == errno.EIO
+        if not (broken or isinstance(error, ObjectMissing)):
+            raise
+        raise _UnreadableError(getattr(cause, "strerror", None) or str(error)) from error
 
 
 async def _insist(work: Callable[[], Awaitable[T]]) -> T:

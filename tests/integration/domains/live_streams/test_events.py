@@ -26,6 +26,7 @@ from telecine.live.recording_file import File
 from telecine.live.studio import Studio
 from telecine.sealing import Sealer
 from telecine.storage.local import LocalStore
+from telecine.storage.store import StoreError
 from tests.fixtures.application import OPERATOR_KEY, ProjectKeys
 from tests.fixtures.waiting import PATIENCE_S, until
 from tests.unit.live.test_packager import AUDIO, VIDEO, merged, pictures, run, sounds
@@ -179,6 +180,60 @@ async def test_where_no_recording_is_left_the_disk_may_be_another_one(
         recording = (await tx.scalars(select(Recording))).one()
     assert recording.failure == "The recording cannot be read: No such file or directory."
     assert recording.video_public_id is not None
+
+
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["one disk", "another store"])
+@pytest.mark.parametrize("number", [errno.ENOENT, errno.EIO])
+async def test_a_recording_that_cannot_be_read_at_its_end_is_not_tried_for_ever(
+    db: Database,
+    project: ProjectKeys,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    elsewhere: bool,
+    number: int,
+) -> None:
+    recordings, alive, _, _, event = await begun(db, project, tmp_path)
+    if elsewhere:
+        there = LocalStore(tmp_path / "there")
+        alive = StoredBroadcasts(db, there, recordings, "node", SEALER)
+    place = await alive.recording_started(event, kept=True)
+    path = recordings.local_path(place.key)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"an hour of somebody's life")
+
+    def broken_disk(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "link", broken_disk)
+        broken.setattr(LocalStore, "_opened", broken_disk)
+        ended = alive.recording_ended(place.id, place.key, 26, 3600.0)
+        await asyncio.wait_for(ended, PATIENCE_S / 4)
+    async with db.transaction() as tx:
+        recording = (await tx.scalars(select(Recording))).one()
+        source = (await tx.scalars(select(Source))).one()
+    assert recording.failure == source.failure
+    assert recording.failure == f"The recording cannot be read: {os.strerror(number)}."
+    await alive.recording_dropped(place.id, place.key)  # nobody can go back any more
+    assert path.read_bytes() == b"an hour of somebody's life"
+
+
+async def test_a_file_that_cannot_be_deleted_waits_for_the_next_start(
+    db: Database, project: ProjectKeys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, alive, _, _, event = await begun(db, project, tmp_path)
+    place = await alive.recording_started(event, kept=False)
+    File.create(store, place, b"a lower quality").close()
+
+    async def read_only(*_: object) -> None:
+        raise StoreError("Read-only file system")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(LocalStore, "delete", read_only)
+        await asyncio.wait_for(alive.recording_dropped(place.id, place.key), PATIENCE_S / 4)
+    assert store.local_path(place.key).exists()
+    await StoredBroadcasts(db, store, store, "node", SEALER).recover()
+    assert not store.local_path(place.key).exists()
 
 
 async def test_a_damaged_recording_goes_the_way_of_any_other_file(
