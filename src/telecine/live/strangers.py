@@ -1,7 +1,8 @@
 """How many connections of one address may be open that nobody has let in yet."""
 
 from collections import Counter
-from ipaddress import IPv6Address, ip_address
+
+from telecine.protocols.places import place_of
 
 MOST_AN_ADDRESS = 32
 """Encoders are strangers for a moment, and each of them costs memory until it is refused."""
@@ -16,7 +17,7 @@ class Strangers:
 
     def arrive(self, host: str) -> str | None:
         """Count a connection; return what `leave` wants to know, None if it is one too many."""
-        place = _place(host)
+        place = place_of(host)
         if self._counts[place] >= self._most:
             return None
         self._counts[place] += 1
@@ -27,13 +28,3 @@ class Strangers:
         self._counts[place] -= 1
         if self._counts[place] <= 0:
             del self._counts[place]
-
-
-def _place(host: str) -> str:
-    try:
-        found = ip_address(host.partition("%")[0])
-    except ValueError:
-        return host
-    if isinstance(found, IPv6Address) and found.ipv4_mapped is None:
-        return found.packed[:8].hex()
-    return str(found)

@@ -13,6 +13,7 @@ import hmac
 from dataclasses import dataclass, field
 
 from telecine.protocols.errors import ProtocolError
+from telecine.protocols.places import place_of
 from telecine.protocols.srt import handshake, packets
 from telecine.protocols.srt.connection import Connection, Link
 from telecine.protocols.srt.crypto import Keys
@@ -25,7 +26,7 @@ Address = tuple[str, int] | tuple[str, int, int, int]
 
 MAX_ASKING = 256
 MAX_ASKING_OF_ONE = 16
-"""Callers that have not been accepted; of one address. Others are not answered."""
+"""Callers that have not been accepted; of one place (`place_of`). Others are not answered."""
 
 ASKING_S = 10.0
 REFUSED_S = 5.0
@@ -39,11 +40,13 @@ _COOKIE_S = 60.0
 class Caller:
     """One caller, from its conclusion on; to the owner of the listener, a name.
 
-    `answer`: to its conclusion, as often as that comes; `until_s`: how long it is waited for
-    its owner's decision, or remembered that it was refused.
+    `place`: of its address, see `place_of`; `answer`: to its conclusion, as often as that
+    comes; `until_s`: how long it is waited for its owner's decision, or remembered that it
+    was refused.
     """
 
     address: Address
+    place: str
     asked: Handshake
     until_s: float
     want: Wanted | None = None
@@ -202,10 +205,11 @@ class Listener:
                 self._out.append((known.answer, address))
             return []
         waiting = [each for each in self._callers.values() if each.connection is None]
-        of_one = sum(each.address[0] == address[0] for each in waiting)
+        place = place_of(address[0])
+        of_one = sum(each.place == place for each in waiting)
         if len(waiting) >= MAX_ASKING or of_one >= MAX_ASKING_OF_ONE:
             return []
-        return self._meet(Caller(address, shake, now_s + ASKING_S), now_s)
+        return self._meet(Caller(address, place, shake, now_s + ASKING_S), now_s)
 
     def _meet(self, caller: Caller, now_s: float) -> list[Event]:
         try:

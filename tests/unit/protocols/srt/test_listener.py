@@ -145,6 +145,21 @@ def test_few_may_wait_for_a_decision() -> None:
     assert not listener.accept(waiting[0].caller, ASKING_S + 1)
 
 
+def test_a_customer_of_ipv6_is_one_however_many_addresses_there_are() -> None:
+    listener = Listener(SECRET)
+
+    def met(network: str) -> int:
+        told = [
+            asked(listener, SrtCaller(socket_id=each + 1), (f"{network}::{each:x}", 1, 0, 0))
+            for each in range(2 * MAX_ASKING_OF_ONE)
+        ]
+        return sum(map(len, told))
+
+    assert met("2001:db8:0:1") == MAX_ASKING_OF_ONE
+    assert met("2001:db8:0:2") == MAX_ASKING_OF_ONE  # somebody else
+    assert met("2001:db8:0:1") == 0
+
+
 @pytest.mark.parametrize(
     ("change", "code"),
     [
