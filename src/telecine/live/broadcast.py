@@ -34,6 +34,15 @@ SILENCE_S = 3.0
 """After so long without media another publisher may take over."""
 
 
+MOST_BYTES_A_MS = 12_500
+"""100 Mbit/s of the encoder's own clock, which says what is kept in memory for how long."""
+
+MOST_AHEAD_BYTES = 100 << 20
+"""So much may come above that, at once or before there is anything to watch."""
+
+MAX_CONFIG_BYTES = 64 << 10
+
+
 class Publisher(Protocol):
     """The connection of an encoder."""
 
@@ -74,6 +83,7 @@ class Broadcast:
         self.begun_s = clock.monotonic_s() - (0.0 if left is None else left.lasted_s)
         self.interruptions = 0
         self._media_s = 0.0
+        self._ahead_bytes = 0
         self._broadcasts = broadcasts
         self._store = store
         self._part_ms = part_ms
@@ -162,6 +172,7 @@ class Broadcast:
 
     def _receive(self, video: bool, time_ms: int, body: bytes) -> None:
         packets = video_packets(body) if video else audio_packets(body)
+        self._bound(len(body), packets)
         pictures = 0
         for packet in packets:
             if packet.video and not packet.track and isinstance(packet, Coded):
@@ -179,6 +190,14 @@ class Broadcast:
             for packet in packets:
                 self.push(at_ms, packet)
             self._relay.hand_on(video, at_ms, body, packets)
+
+    def _bound(self, size_bytes: int, packets: Iterable[Packet]) -> None:
+        """Refuse what would fill the memory of all. Raises FormatError."""
+        self._ahead_bytes += size_bytes
+        if self._ahead_bytes > MOST_AHEAD_BYTES:
+            raise FormatError(f"more than {MOST_BYTES_A_MS // 125} Mbit/s")
+        if size_bytes > MAX_CONFIG_BYTES and any(isinstance(each, Config) for each in packets):
+            raise FormatError(f"a codec's configuration of {size_bytes} bytes")
 
     def push(self, time_ms: int, packet: Packet) -> None:
         """Take a packet. Raises FormatError."""
@@ -327,6 +346,8 @@ class Broadcast:
             self.source.give((output,))
             if isinstance(output, Part):
                 self._begun.set()
+                covered_bytes = output.duration_ms * MOST_BYTES_A_MS
+                self._ahead_bytes = max(0, self._ahead_bytes - covered_bytes)
             elif isinstance(output, Targets):
                 self._layers.adopt(output)
                 if self._ladder is not None:

@@ -12,6 +12,8 @@ import pytest
 
 from telecine import clock
 from telecine.domains.encodings.explanations import REMARKS
+from telecine.formats.errors import FormatError
+from telecine.formats.flv.bodies import body
 from telecine.formats.flv.packets import Coded, Config
 from telecine.formats.mp4.multitrack import whole_fragments
 from telecine.live import broadcast as broadcasts_module
@@ -24,7 +26,7 @@ from telecine.live.studio import Studio
 from telecine.storage.local import LocalStore
 from telecine.storage.store import OutOfSpace
 from tests.fixtures.waiting import until
-from tests.unit.live.test_packager import ASC, AVCC, merged, pictures, sounds
+from tests.unit.live.test_packager import ASC, AVCC, VIDEO, merged, pictures, sounds
 
 pytestmark = pytest.mark.anyio
 
@@ -185,6 +187,35 @@ async def test_who_comes_back_after_a_pause_continues_at_its_own_time(
     before, after = event.window.segments[3], event.window.segments[4]
     assert after.discontinuity
     assert after.received_ms - before.received_ms >= 5000
+    await studio.close()
+
+
+def picture(key: bool) -> bytes:
+    return body(Coded(True, 0, "avc1", key, 0, bytes(10_000)))
+
+
+async def test_more_than_its_clock_accounts_for_is_refused(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broadcasts_module, "MOST_AHEAD_BYTES", 200_000)
+    event = await admitted(studio, Encoder())
+    event.expect(video=True, audio=False, size_px=(64, 64))
+    event.receive(True, 0, body(VIDEO))
+
+    def send(*times_ms: int) -> None:
+        for each in times_ms:
+            event.receive(True, each, picture(each % 990 == 0))
+
+    send(*range(0, 3300, 33))  # 1 MB, at 2.4 Mbit/s
+    with pytest.raises(FormatError, match="100 Mbit/s"):
+        send(*[3300] * 50)
+    await studio.close()
+
+
+async def test_a_configuration_is_small(studio: Studio) -> None:
+    event = await admitted(studio, Encoder())
+    with pytest.raises(FormatError, match="configuration of"):
+        event.receive(False, 0, body(Config(False, 0, "mp4a", bytes(1 << 17))))
     await studio.close()
 
 
