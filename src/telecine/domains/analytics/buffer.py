@@ -78,7 +78,9 @@ class Buffer:
         try:
             while True:
                 await asyncio.sleep(FLUSH_EVERY_S)
-                await self._try()
+                # A statement that is cut off while it is sent takes its connection with it; what
+                # is being stored is waited for by the last time.
+                await asyncio.shield(self._try())
         finally:
             await asyncio.shield(self._try())
 

@@ -1,5 +1,6 @@
 import asyncio
 import json
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +15,10 @@ from telecine.domains.analytics.buffer import Buffer
 from telecine.domains.analytics.collector import Collector
 from telecine.domains.analytics.models import Playback, PlayEvent, PlayTotal
 from telecine.domains.analytics.shares import Shares
-from telecine.http.app import Api
+from telecine.domains.analytics.store.writes import AnalyticsStore, Arrival
+from telecine.http.app import Api, create_app
+from telecine.http.services import Services
+from telecine.net.countries import Countries
 from tests.fixtures.application import connect
 from tests.integration.domains.analytics.playing import IPHONE, Player, iso
 
@@ -237,6 +241,40 @@ async def test_what_waits_is_stored_when_the_process_ends(
         flushing = group.create_task(pings.run())
         await asyncio.sleep(0)
         flushing.cancel()
+    async with db.transaction() as tx:
+        [row] = await tx.scalars(select(Playback))
+    assert row.watched_ms == pytest.approx(6000, abs=50)
+
+
+class Slow(AnalyticsStore):
+    """Stores when it is let."""
+
+    def __init__(self, db: Database) -> None:
+        super().__init__(db)
+        self.begun, self.let = asyncio.Event(), asyncio.Event()
+        self.asked = 0
+
+    async def add(self, arrivals: Sequence[Arrival]) -> tuple[int, int]:
+        self.asked += 1
+        self.begun.set()
+        await self.let.wait()
+        return await super().add(arrivals)
+
+
+async def test_what_is_being_stored_is_not_cut_off_when_the_process_ends(
+    services: Services, db: Database, video_id: str
+) -> None:
+    pings = Buffer(store := Slow(db))
+    collector = Collector(pings, services.token_key, Countries())
+    async with connect(create_app([], collector.routes(), services)) as client:
+        await Player(client, video_id).watch(10, 6)
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        flushing = group.create_task(pings.run())
+        await store.begun.wait()
+        flushing.cancel()
+        await asyncio.sleep(0)
+        store.let.set()
+    assert store.asked == 1
     async with db.transaction() as tx:
         [row] = await tx.scalars(select(Playback))
     assert row.watched_ms == pytest.approx(6000, abs=50)
