@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, Integer, SmallInteger, text
-from sqlalchemy.dialects.postgresql import JSONB, TSTZMULTIRANGE
+from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, Integer, SmallInteger, String, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSTZMULTIRANGE
 from sqlalchemy.orm import Mapped, mapped_column
 
 from telecine import ids
@@ -161,6 +161,44 @@ class PlayRollup(Base):
     viewers_us: Mapped[int] = mapped_column(BigInteger)
     peak: Mapped[int] = mapped_column(Integer)
     viewers_peak: Mapped[int] = mapped_column(Integer)
+
+
+class PlayChange(Base):
+    """When the number of viewers of a value changed within an hour or a day.
+
+    `moments` are microseconds since 1970, doubled: odd, one more watches from then on, even, one
+    less. They are in order, so whoever goes does so before another one comes at the same moment.
+    Who watches in two hours goes at the end of the first one and comes again.
+    """
+
+    __tablename__ = "play_change"
+
+    project_id: Mapped[UUID] = mapped_column(primary_key=True)
+    dimension: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    start_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), primary_key=True)
+    value: Mapped[str] = mapped_column(primary_key=True)
+    moments: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+
+
+class PlayPair(Base):
+    """What was watched on a day by the viewers of one value of `rollups.AUDIENCE`.
+
+    `dimension` is the number of what `others` are: media or pages. What they sum up to is in the
+    other arrays, in the same order.
+    """
+
+    __tablename__ = "play_pair"
+
+    project_id: Mapped[UUID] = mapped_column(primary_key=True)
+    dimension: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    start_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), primary_key=True)
+    value: Mapped[str] = mapped_column(primary_key=True)
+    others: Mapped[list[str]] = mapped_column(ARRAY(String))
+    plays: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+    ends: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+    impressions: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+    loads: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+    load_ms: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
 
 
 class PlayPresence(Base):

@@ -41,6 +41,7 @@ pytestmark = pytest.mark.anyio
 
 NOW = datetime(2026, 3, 5, 14, 20, tzinfo=UTC)
 DAYS = 4
+_PAIRED = ("play", "end", "impression", "play-rate", "impression-time-average")
 BREAKDOWN_METRICS = [each for each in BREAKDOWNS if each != "play-total"]
 
 
@@ -133,6 +134,47 @@ def question(draw: random.Random, media: list[str]) -> Question:
     )
 
 
+def peak(draw: random.Random, media: list[str], kind: str) -> tuple[Question, str, str, str]:
+    """Of several values of what is filtered by, some by one that it is not."""
+    filters: dict[str, list[str]] = draw.choice(
+        (
+            {"country": ["FR", "DE", "BR"]},
+            {"country": ["FR", "BR"], "deviceType": ["phone"]},
+            {"deviceType": ["phone", "tv"]},
+            {"browser": ["chrome"], "continent": ["EU"]},
+            {"mediaId": media},
+            {"mediaId": media[1:], "mediaType": ["video"]},
+            {"tag": ["told"]},
+            {"referrer": ["", "https://b.example/"]},
+        )
+    )
+    own = draw.choice(("country", "device-type", "browser", "media-id", "referrer"))
+    of_all = replace(question(draw, media), filters=filters, unique=False)
+    return of_all, kind, "ccv-peak", own if kind == "breakdown" else ""
+
+
+def pair(draw: random.Random, media: list[str]) -> tuple[Question, str, str, str]:
+    """Of media or pages, and of what else viewers are told apart by."""
+    filters: dict[str, list[str]]
+    own, filters = draw.choice(
+        (
+            ("media-id", {"country": ["FR", "BR"]}),
+            ("media-id", {"deviceType": ["tv"], "continent": ["EU"]}),
+            ("media-id", {"tag": ["told"], "browser": ["chrome"]}),
+            ("media-id", {"mediaType": ["video"], "country": ["DE"]}),
+            ("referrer", {"country": ["DE"]}),
+            ("referrer", {"mediaType": ["video"], "referrer": [""]}),
+            ("country", {"referrer": ["", "https://a.example/"]}),
+            ("continent", {"tag": ["told"]}),
+            ("device-type", {"referrer": ["https://a.example/"], "country": ["FR"]}),
+            ("", {"tag": ["told"], "country": ["FR", "DE"]}),
+        )
+    )
+    metric = draw.choice([each for each in _PAIRED if each in BREAKDOWNS])
+    kind = "breakdown" if own else draw.choice(("number", "series"))
+    return replace(question(draw, media), filters=filters), kind, metric, own
+
+
 async def answers(
     db: Database, project_id: UUID, asked: list[tuple[Question, str, str, str]]
 ) -> list[Any]:
@@ -159,6 +201,8 @@ def questions(draw: random.Random, media: list[str]) -> list[tuple[Question, str
         *((replace(question(draw, media), filters=of_one), "series", each, "") for each in QUALITY),
         *((question(draw, media), "number", each, "") for _ in range(6) for each in numbers),
         *((question(draw, media), "series", each, "") for _ in range(6) for each in SERIES),
+        *(peak(draw, media, kind) for _ in range(8) for kind in ("number", "series", "breakdown")),
+        *(pair(draw, media) for _ in range(20)),
         *(
             (question(draw, media), "breakdown", each, draw.choice(dimensions))
             for _ in range(10)

@@ -6,12 +6,13 @@ summed up: that is for what adds up, so not for viewers, who may be in two of th
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
 
 from telecine.domains.analytics.questions import RENDITION, Question
-from telecine.domains.analytics.store import quality
+from telecine.domains.analytics.store import pairs, quality
 from telecine.domains.analytics.store.measures import meant
-from telecine.domains.analytics.store.rollups import AUDIENCE, PARTS, part
+from telecine.domains.analytics.store.rollups import AUDIENCE, CHANGED, PARTS, part
 
 _OF_FILTERS = {
     "mediaId": "media-id",
@@ -25,10 +26,11 @@ _OF_FILTERS = {
     RENDITION: RENDITION,
     "tag": "media-id",
 }
-# As the filter of the same name in `measures`, of rollups of media.
+# As the filter of the same name in `measures`, of rollups of media. Rows are looked up in the index
+# by an array; pairs are in none, and compared with a hash of all.
 _TAGGED = """
-    value IN (SELECT v.public_id FROM video v WHERE v.project_id = :rolled_project
-                 AND v.tags @> :rolled_tag AND v.deleted_at IS NULL)
+    SELECT v.public_id FROM video v WHERE v.project_id = :rolled_project
+       AND v.tags @> :rolled_tag AND v.deleted_at IS NULL
 """
 _OF_MEDIA = frozenset({"media-id", "media-type"})
 _PREFIXES = {"video": "vi", "live-stream": "li"}
@@ -37,12 +39,19 @@ _PREFIXES = {"video": "vi", "live-stream": "li"}
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """Rollups of a dimension. `group` is what they are told apart by."""
+    """Rollups of a dimension. `group` is what they are told apart by.
+
+    `changes` are those whose moments tell of a peak, if it is not the highest one of these.
+    `of_pairs`: they are those of `pairs`, with the conditions on what is paired in `others`.
+    """
 
     dimension: str
     group: str
     conditions: tuple[str, ...] = ()
     values: Mapping[str, list[str]] = field(default_factory=dict)
+    changes: "Cells | None" = None
+    of_pairs: bool = False
+    others: tuple[str, ...] = ()
 
     @property
     def number(self) -> int:
@@ -66,21 +75,61 @@ def cells_of(question: Question, own: str, metric: str) -> Cells | None:
     elif involved <= set(PARTS):
         dimension = AUDIENCE
     else:
+        return _pairs(own, metric, wanted, involved - set(PARTS))
+    cells = _cells(dimension, own, wanted)
+    if own == dimension or _is_one(dimension, wanted):
+        return cells
+    if question.unique:
         return None
-    adds_up = metric != "ccv-peak" and not question.unique
-    if not adds_up and own != dimension and not _is_one(dimension, wanted):
-        return None
+    if metric == "ccv-peak":
+        changed = dimension if dimension in CHANGED else AUDIENCE
+        return replace(cells, changes=_cells(changed, own, wanted))
+    return cells
+
+
+def _cells(dimension: str, own: str, wanted: Mapping[str, list[str]]) -> Cells:
     conditions = [_condition(name, dimension) for name in wanted]
     group = "''"
     if own:
         group = "value" if own == dimension else part(own)
-    if dimension == AUDIENCE and own in ("continent", "country"):  # without a code
-        conditions.append(f"{group} <> ''")
-    values = {
+    if dimension == AUDIENCE:
+        conditions += _known(own)
+    return Cells(dimension, group, tuple(conditions), _values(wanted, dimension))
+
+
+def _pairs(
+    own: str, metric: str, wanted: Mapping[str, list[str]], watched: AbstractSet[str]
+) -> Cells | None:
+    """Return the rollups of pairs, if there are some of what was watched.
+
+    Playbacks of some media are found by an index, which is quicker.
+    """
+    if metric not in pairs.METRICS or "mediaId" in wanted:
+        return None
+    dimension = next(iter(watched))
+    if len(watched) > 1 or dimension not in pairs.WATCHED:
+        return None
+    of_others = {name for name in wanted if _OF_FILTERS[name] == dimension}
+    return Cells(
+        dimension,
+        "other" if own == dimension else part(own) if own else "''",
+        (*(_condition(each, AUDIENCE) for each in wanted.keys() - of_others), *_known(own)),
+        _values(wanted, AUDIENCE),
+        of_pairs=True,
+        others=tuple(_condition(each, dimension, "other") for each in of_others),
+    )
+
+
+def _known(own: str) -> list[str]:
+    """Return the condition that leaves out who is without a code, where these are told apart."""
+    return [f"{part(own)} <> ''"] if own in ("continent", "country") else []
+
+
+def _values(wanted: Mapping[str, list[str]], dimension: str) -> dict[str, list[str]]:
+    return {
         f"rolled_{name}": [_PREFIXES[each] for each in of] if _by_prefix(name, dimension) else of
         for name, of in wanted.items()
     }
-    return Cells(dimension, group, tuple(conditions), values)
 
 
 def _is_one(dimension: str, wanted: Mapping[str, list[str]]) -> bool:
@@ -95,10 +144,10 @@ def _by_prefix(name: str, dimension: str) -> bool:
     return name == "mediaType" and dimension == "media-id"
 
 
-def _condition(name: str, dimension: str) -> str:
+def _condition(name: str, dimension: str, column: str = "value") -> str:
     if name == "tag":
-        return _TAGGED
-    value = "value" if dimension == _OF_FILTERS[name] else part(_OF_FILTERS[name])
+        return f"other IN ({_TAGGED})" if column == "other" else f"value = ANY (ARRAY({_TAGGED}))"
+    value = column if dimension == _OF_FILTERS[name] else part(_OF_FILTERS[name])
     if _by_prefix(name, dimension):
         value = "left(value, 2)"
     return f"{value} = ANY (:rolled_{name})"

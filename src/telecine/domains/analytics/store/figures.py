@@ -16,7 +16,7 @@ from sqlalchemy import text
 
 from telecine.db.engine import Transaction
 from telecine.domains.analytics.questions import INTERVALS, QUALITY, Question
-from telecine.domains.analytics.store import quality, quality_rollups
+from telecine.domains.analytics.store import pairs, peaks, quality, quality_rollups
 from telecine.domains.analytics.store.cells import Cells, cells_of
 from telecine.domains.analytics.store.measures import EPOCH, Measure
 from telecine.domains.analytics.store.rollups import DIMENSIONS, SIZES
@@ -145,7 +145,7 @@ class Figures:
             self._roll(cells, middle)
             group, rows = self._rows(cells)
             sums = quality.parts(metric, rolled=True)
-            pieces = [f"SELECT {group} AS g, {sums} FROM play_quality {rows}"]  # noqa: S608
+            pieces = [f"SELECT {group} AS g, {sums} FROM play_quality WHERE {rows} GROUP BY 1"]  # noqa: S608
             edges = self._outside(middle)
             pieces += [self._piece(metric, *edge, by_time=by_time) for edge in edges]
             pieces.append(self._piece(metric, *middle, closed_since=until))
@@ -173,15 +173,15 @@ class Figures:
             "rolled_step": INTERVALS[self._question.interval],
         }
 
-    def _rows(self, cells: Cells) -> tuple[str, str]:
+    def _rows(self, cells: Cells, dimension: str = ":rolled_dimension") -> tuple[str, str]:
         """Return what rollups are grouped by, and which of them."""
         group = f"date_bin(:rolled_step, start_at, {EPOCH})" if self._series else cells.group
         conditions = (
-            "project_id = :rolled_project AND dimension = :rolled_dimension",
+            f"project_id = :rolled_project AND dimension = {dimension}",
             "start_at >= :rolled_begin AND start_at < :rolled_end",
             *cells.conditions,
         )
-        return group, f"WHERE {' AND '.join(conditions)} GROUP BY 1"
+        return group, " AND ".join(conditions)
 
     def _length_s(self) -> str:
         """Return the seconds of the time, or of an interval as far as it is within it."""
@@ -253,10 +253,16 @@ class Figures:
         return piece
 
     def _rolled(self, metric: str, cells: Cells) -> list[str]:
+        if cells.changes:
+            self._values["changed_dimension"] = cells.changes.number
+            changes = self._rows(cells.changes, ":changed_dimension")
+            apart = self._series or self._dimension != ""
+            return [peaks.highest(self._rows(cells), changes, apart=apart)]
         group, rows = self._rows(cells)
         first = group if self._series else ":rolled_begin"
         who = "viewers" if self._question.unique else "view"
-        presence = f"FROM play_presence WHERE since_at < {first} AND {rows.removeprefix('WHERE ')}"
+        presence = f"FROM play_presence WHERE since_at < {first} AND {rows} GROUP BY 1"
+        grouped = f"WHERE {rows} GROUP BY 1"
         match metric:
             case "view":
                 column = f"{who}_{self._question.view_s}"
@@ -264,7 +270,7 @@ class Figures:
             case "watch-time-parts":
                 seconds = "(sum(watched_us) / 1e6)::float8"
                 return [
-                    f"SELECT {group} AS g, {seconds} AS a, 0 AS b FROM play_rollup {rows}",  # noqa: S608
+                    f"SELECT {group} AS g, {seconds} AS a, 0 AS b FROM play_rollup {grouped}",  # noqa: S608
                     f"SELECT {group} AS g, 0, sum(watched)::float8 {presence}",
                 ]
             case "ccv-average":
@@ -272,9 +278,15 @@ class Figures:
                 sums = f"(sum({column}) / 1e6)"
             case "ccv-peak" if self._question.unique:
                 sums = "max(viewers_peak)"
+            case _ if cells.of_pairs:
+                unfolded = pairs.unfolded(rows, _SUMS[metric])
+                where = " AND ".join(("true", *cells.others))
+                return [
+                    f"SELECT {group} AS g, {_SUMS[metric]} FROM {unfolded} WHERE {where} GROUP BY 1"  # noqa: S608
+                ]
             case _:
-                return [f"SELECT {group} AS g, {_SUMS[metric]} FROM play_rollup {rows}"]  # noqa: S608
-        return [f"SELECT {group} AS g, {sums}::float8 AS v FROM play_rollup {rows}"]  # noqa: S608
+                return [f"SELECT {group} AS g, {_SUMS[metric]} FROM play_rollup {grouped}"]  # noqa: S608
+        return [f"SELECT {group} AS g, {sums}::float8 AS v FROM play_rollup {grouped}"]  # noqa: S608
 
     def _edges(self, counted: str, middle: tuple[datetime, datetime]) -> str:
         """Count who watched outside the middle and not in it."""

@@ -194,16 +194,14 @@ class Measure:
                 {spans} SELECT g, sum(extract(epoch FROM high - low))::float8 AS v
                   FROM ({present}) AS present GROUP BY g
             """  # noqa: S608  (no values inside)
-        # All changes of a moment together: that is one thing to sort by.
+        # Without ROWS, all changes of a moment count together.
+        by_group = "g" if self._series else 'g COLLATE "C"'
         return f"""
             {spans}, present AS MATERIALIZED ({present})
             SELECT g, max(n)::float8 AS v FROM (
-                SELECT g, sum(change) OVER (
-                           PARTITION BY g ORDER BY moment ROWS UNBOUNDED PRECEDING) AS n FROM (
-                    SELECT g, moment, sum(change) AS change FROM (
-                        SELECT g, low AS moment, 1 AS change FROM present UNION ALL
-                        SELECT g, high, -1 FROM present) AS change
-                     GROUP BY g, moment) AS changed) AS running
+                SELECT g, sum(change) OVER (PARTITION BY {by_group} ORDER BY moment) AS n FROM (
+                    SELECT g, low AS moment, 1 AS change FROM present UNION ALL
+                    SELECT g, high, -1 FROM present) AS change) AS running
              GROUP BY g
         """  # noqa: S608  (no values inside)
 

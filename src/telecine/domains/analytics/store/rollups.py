@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import text
 
 from telecine.db.engine import Database, Transaction
+from telecine.domains.analytics.store import pairs, peaks
 
 DIMENSIONS = {
     "": (0, False, "''"),
@@ -42,6 +43,9 @@ _BETWEEN = "chr(31)"
 _ALL_PARTS = ", ".join(f"coalesce({DIMENSIONS[each][2]}, '')" for each in PARTS)
 ROLLED = {**DIMENSIONS, AUDIENCE: (10, False, f"concat_ws({_BETWEEN}, {_ALL_PARTS})")}
 """All that is rolled up, in the same form."""
+
+CHANGED = (AUDIENCE, "media-id", "referrer")
+"""Those whose moments are kept, see `peaks`. Those of any of the PARTS are the ones of AUDIENCE."""
 
 SIZES = {False: timedelta(hours=1), True: timedelta(days=1)}
 NEVER = "TIMESTAMPTZ '0001-01-01 UTC'"
@@ -90,13 +94,13 @@ _CLEAR = [
     text(
         f"DELETE FROM {table} WHERE start_at = :begin AND dimension = ANY (:dimensions)"  # noqa: S608
     )
-    for table in ("play_rollup", "play_presence")
+    for table in ("play_rollup", "play_presence", "play_change", "play_pair")
 ]
 _ROLLED = text("SELECT true FROM play_rolled WHERE daily = :daily AND start_at = :begin")
 _MARK = text("INSERT INTO play_rolled (daily, start_at) VALUES (:daily, :begin)")
 _FORGET = [
     text(f"DELETE FROM {table} WHERE start_at < :before")  # noqa: S608
-    for table in ("play_rollup", "play_presence", "play_rolled")
+    for table in ("play_rollup", "play_presence", "play_change", "play_pair", "play_rolled")
 ]
 
 
@@ -114,7 +118,8 @@ def _near(*, daily: bool) -> str:
         if by_days is daily
     )
     columns = sorted(
-        {each for _, by_days, each in DIMENSIONS.values() if by_days is daily} - {"''"}
+        # Days have pairs, of all parts.
+        {each for _, by_days, each in DIMENSIONS.values() if daily or not by_days} - {"''"}
     )
     return f"""
         near AS MATERIALIZED (
@@ -157,6 +162,18 @@ def _sums(*, daily: bool) -> str:
         (SELECT coalesce(sum({_US}), 0)
            FROM unnest(watched * tstzmultirange(tstzrange(:begin, :end))) AS r)
     """  # noqa: S608  (no values inside)
+    told = f"""
+        count(*) FILTER (WHERE {_within("started_at")}) AS plays,
+        count(*) FILTER (WHERE {_within("ended_at")}) AS ends,
+        count(*) FILTER (WHERE {_within("impression_at")}) AS impressions,
+        count(load_ms) FILTER (WHERE {_within("impression_at")}) AS loads,
+        coalesce(sum(load_ms) FILTER (WHERE {_within("impression_at")}), 0) AS load_ms
+    """
+    changed = [ROLLED[each][0] for each in CHANGED if ROLLED[each][1] is daily]
+    kept = [f"changed AS ({peaks.keep('span', changed)})"]
+    if daily:
+        others = {ROLLED[each][0]: ROLLED[each][2] for each in pairs.WATCHED}
+        kept.append(f"paired AS ({pairs.keep('near', ROLLED[AUDIENCE][2], others, told)})")
     return f"""
         WITH {_near(daily=daily)},
         span AS MATERIALIZED (
@@ -169,13 +186,10 @@ def _sums(*, daily: bool) -> str:
             SELECT project_id, d, v, unnest(range_agg(r)) AS r FROM span
              GROUP BY project_id, d, v, viewer),
         counted AS (
-            SELECT project_id, d, v, count(*) FILTER (WHERE {_within("started_at")}) AS plays,
-                   count(*) FILTER (WHERE {_within("ended_at")}) AS ends,
-                   count(*) FILTER (WHERE {_within("impression_at")}) AS impressions,
-                   count(load_ms) FILTER (WHERE {_within("impression_at")}) AS loads,
-                   coalesce(sum(load_ms) FILTER (WHERE {_within("impression_at")}), 0) AS load_ms,
+            SELECT project_id, d, v, {told},
                    sum({watched}) AS watched_us
-              FROM cell GROUP BY project_id, d, v)
+              FROM cell GROUP BY project_id, d, v),
+        {", ".join(kept)}
         INSERT INTO play_rollup (project_id, dimension, start_at, value, plays, ends,
                impressions, loads, load_ms, watched_us, present_us, viewers_us, peak,
                viewers_peak)
