@@ -124,8 +124,9 @@ class Target:
 
     def describe(self, values: Mapping[str, object]) -> None:
         """Tell the target what the encoder says of its tracks."""
-        if self._outlet is not None:
-            self._outlet.describe(values)
+        outlet = self._outlet
+        if outlet is not None and outlet.waiting_bytes <= BACKLOG_BYTES:
+            outlet.describe(values)
 
     def _give_up_if_stalled(self, outlet: Outlet) -> None:
         if self._full_s is not None and clock.monotonic_s() - self._full_s > STALL_S:

@@ -200,6 +200,24 @@ async def test_a_slow_target_loses_pictures_up_to_a_key_frame(relay: Relay) -> N
         assert resumed[:3] == [CONFIG, KEY, KEY]  # no picture that needs a dropped one
 
 
+async def test_a_slow_target_is_not_described_to_without_end(relay: Relay) -> None:
+    async with rtmp_target() as target, sending(relay, to(target)) as restreams:
+        await is_in(restreams, "live")
+        target.reading.clear()
+        words = {"encoder": "a" * 60_000}
+        for number in range(1000):  # 60 MB
+            relay.describe({**words, "number": float(number)})
+        target.reading.set()
+
+        async def heard_again() -> bool:
+            relay.describe({"number": -1.0})
+            return Metadata({"number": -1.0}) in target.events
+
+        await until(heard_again, 30)
+        heard = [each for each in target.events if isinstance(each, Metadata)]
+        assert len([each for each in heard if "encoder" in each.values]) < 200
+
+
 async def test_a_target_that_takes_nothing_is_given_up(
     relay: Relay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
