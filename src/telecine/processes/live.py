@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from telecine.db.engine import Database
 from telecine.db.notify import Listener
+from telecine.domains.accounts.operations import PROJECT_CHANGED
 from telecine.domains.live_streams import broadcasting
 from telecine.domains.live_streams.events import StoredBroadcasts
 from telecine.domains.live_streams.operations import LIVE_CHANGED
@@ -112,7 +113,7 @@ class Reviews:
         if stream is not None and not runs:  # another node did not hear of this one for long
             log.warning("broadcast lost", stream=public_id)
         if stream is None or event is None or not runs or event.completed_at is not None:
-            log.info("broadcast completed", stream=public_id, deleted=stream is None)
+            log.info("broadcast completed", stream=public_id, closed=stream is None)
             self._studio.complete(public_id)
         else:
             ours.restreams.change(self._memory.destinations(stream))
@@ -198,6 +199,7 @@ async def broadcast(child: Child, briefing: Briefing) -> None:
         async with asyncio.TaskGroup() as group:
             reviews = Reviews(db, studio, memory, group)
             listener.subscribe(LIVE_CHANGED, reviews.of)
+            listener.subscribe(PROJECT_CHANGED, lambda _: reviews.all())  # it may be suspended
             listener.watch(reviews.all, lambda: None)
             listening = group.create_task(listener.run())
             staying = group.create_task(memory.stay(lambda: bool(studio.on_air)))

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -42,6 +43,36 @@ class Customer:
 
     async def is_idle(self) -> bool:
         return not await self.is_broadcasting()
+
+
+async def test_an_event_of_a_project_that_is_suspended_ends(
+    viewer: httpx.AsyncClient, telecine_server: TelecineServer
+) -> None:
+    operator = {"Authorization": f"Bearer {telecine_server.operator_key}"}
+    made = await viewer.post("/_/projects", json={"name": "Late payers"}, headers=operator)
+    path = f"/_/projects/{made.json()['projectId']}"
+    made = await viewer.post(f"{path}/keys", json={}, headers=operator)
+    server = replace(telecine_server, production_key=made.json()["apiKey"])
+    stream = await make_live_stream(server)
+
+    async def watched() -> bool:
+        return (await viewer.get(stream.playlist_url)).status_code == 200
+
+    async def refused() -> bool:
+        return (await viewer.get(stream.playlist_url)).status_code == 404
+
+    async def over() -> bool:
+        health = f"/_/live-streams/{stream.public_id}/health"
+        return not (await viewer.get(health, headers=operator)).json()["onAir"]
+
+    async with publishing(stream.publish_url, live_clip()):
+        await until(watched)
+        assert not await over()
+        await viewer.patch(path, json={"suspended": True}, headers=operator)
+        await until(refused)
+        await until(over)
+        await viewer.patch(path, json={"suspended": False}, headers=operator)
+        await until(Customer(viewer, stream).is_idle)
 
 
 async def test_an_event_from_begin_to_end_and_the_next_one(

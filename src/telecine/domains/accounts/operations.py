@@ -145,6 +145,8 @@ async def update_project(
         changes["suspended_at"] = clock.now() if suspended else None
     if changes:
         await tx.execute(update(Project).where(Project.public_id == public_id).values(changes))
+    if suspended is not None:
+        await notify(tx, PROJECT_CHANGED, public_id)
     found = await queries.project(tx, public_id)
     if found is None:
         raise not_found("projectId")

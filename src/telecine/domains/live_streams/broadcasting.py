@@ -75,6 +75,7 @@ async def continuable(tx: Transaction, event: Broadcast) -> tuple[LiveStream, st
 
 
 async def _usable(tx: Transaction, condition: ColumnElement[bool]) -> tuple[LiveStream, str] | None:
+    """Return a stream and its environment; None: it was deleted, or its project is suspended."""
     rows = (
         select(LiveStream, Project.environment)
         .join(Project, Project.id == LiveStream.project_id)
@@ -291,12 +292,11 @@ async def unreadable(tx: Transaction, keys: Collection[str]) -> set[str]:
 
 
 async def wanted(tx: Transaction, public_id: str) -> tuple[LiveStream | None, Broadcast | None]:
-    """Return a stream, None if it was deleted, and its running event."""
-    stream = await tx.scalar(
-        select(LiveStream).where(LiveStream.public_id == public_id, LiveStream.deleted_at.is_(None))
-    )
-    if stream is None:
+    """Return a stream, None if it may not go on (see `_usable`), and its running event."""
+    found = await _usable(tx, LiveStream.public_id == public_id)
+    if found is None:
         return None, None
+    stream, _ = found
     return stream, await queries.running(tx, stream.project_id, stream.id)
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from telecine import ids
 from telecine.db.engine import Database
+from telecine.domains.accounts import operations as accounts
 from telecine.domains.live_streams import broadcasting, operations, queries
 from telecine.domains.live_streams.broadcasting import LEASE, REWATCHED, Finished, Owner
 from telecine.domains.live_streams.models import Broadcast, LiveStream
@@ -49,6 +50,21 @@ async def test_only_the_key_of_a_stream_that_exists_opens_it(
         await operations.delete(tx, project.production_id, stream.public_id)
     async with db.transaction() as tx:
         assert await broadcasting.authorised(tx, key) is None
+
+
+async def test_streams_of_a_suspended_project_are_closed(
+    db: Database, project: ProjectKeys
+) -> None:
+    stream, key = await make_stream(db, project.production_id)
+    async with db.transaction() as tx:
+        await broadcasting.begin(tx, project.production_id, stream.public_id, "here")
+    for suspended in (True, False):
+        async with db.transaction() as tx:
+            await accounts.update_project(tx, project.public_id, suspended=suspended)
+        async with db.transaction() as tx:
+            assert (await broadcasting.authorised(tx, key) is None) is suspended
+            found, event = await broadcasting.wanted(tx, stream.public_id)
+            assert ((found, event) == (None, None)) is suspended
 
 
 async def test_one_event_at_a_time_runs_on_a_stream(db: Database, project: ProjectKeys) -> None:
