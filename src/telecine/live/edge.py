@@ -29,6 +29,8 @@ KEPT_S = 60.0
 """How long viewers keep what there was when its owner died: it may go on with the event."""
 
 ANSWER_S = 3.0
+SEGMENT_S = 10.0
+"""How long an old segment may take from its owner's storage."""
 
 MOST_MIRRORS = 16
 """Of one stream: its own quality, and what there can be below."""
@@ -133,12 +135,7 @@ class Edge:
             if offer.asked_s < came_s:
                 await asyncio.sleep(max(0.0, offer.asked_s + ASK_AGAIN_S - clock.monotonic_s()))
                 offer.asked_s = clock.monotonic_s()
-                try:
-                    async with asyncio.timeout(ANSWER_S):
-                        found = await self.qualities(public_id)
-                except (FrameError, TimeoutError) as error:
-                    log.warning("qualities not told", stream=public_id, reason=str(error))
-                    found = []
+                found = await self.qualities(public_id)
                 offer.names = frozenset(str(each["name"]) for each in found)
         return rendition in offer.names
 
@@ -181,20 +178,17 @@ class Edge:
             session=window.session,
             msn=segment.msn,
         )
-        async with self._asking(public_id, asked) as reader:
-            answer = await read_frame(reader) if reader is not None else None
+        answer = await self._answer(public_id, asked, SEGMENT_S)
         return answer[1] if answer is not None and answer[0]["kind"] == "data" else None
 
     async def picture(self, public_id: str) -> bytes | None:
         """Return the newest key frame of a stream as a JPEG, None if it has none."""
-        async with self._asking(public_id, frame("picture", stream=public_id)) as reader:
-            answer = await read_frame(reader) if reader is not None else None
+        answer = await self._answer(public_id, frame("picture", stream=public_id))
         return answer[1] if answer is not None and answer[0]["kind"] == "data" else None
 
     async def status(self, public_id: str) -> dict[str, Any]:
         """Return how the event of a stream is doing; `on_air` is false if there is none."""
-        async with self._asking(public_id, frame("status", stream=public_id)) as reader:
-            answer = await read_frame(reader) if reader is not None else None
+        answer = await self._answer(public_id, frame("status", stream=public_id))
         return answer[0] if answer is not None else {"on_air": False}
 
     @contextlib.asynccontextmanager
@@ -214,9 +208,20 @@ class Edge:
 
     async def qualities(self, public_id: str) -> list[dict[str, Any]]:
         """Return the lower qualities of a stream: name, peak_bps, codecs and size of each."""
-        async with self._asking(public_id, frame("qualities", stream=public_id)) as reader:
-            answer = await read_frame(reader) if reader is not None else None
+        answer = await self._answer(public_id, frame("qualities", stream=public_id))
         return answer[0]["found"] if answer is not None else []
+
+    async def _answer(
+        self, public_id: str, question: bytes, within_s: float | None = None
+    ) -> tuple[dict[str, Any], bytes] | None:
+        """Ask the owner once; None where it says nothing in time that can be understood."""
+        try:
+            async with asyncio.timeout(within_s or ANSWER_S):
+                async with self._asking(public_id, question) as reader:
+                    return None if reader is None else await read_frame(reader)
+        except (FrameError, TimeoutError) as error:
+            log.warning("owner does not answer", stream=public_id, reason=repr(error))
+            return None
 
     async def _keep(self, place: tuple[str, str], mirror: Mirror) -> None:
         """Mirror a stream for as long as viewers ask for it."""

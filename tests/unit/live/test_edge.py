@@ -169,3 +169,23 @@ async def test_another_event_is_not_the_same(edge: Edge, tmp_path: Path) -> None
 
         await until(changed)
     assert before.newest is before
+
+
+@pytest.mark.parametrize("told", [b"", b"\xff\xff\xff\xff nonsense"])
+async def test_an_owner_that_says_nothing_is_not_waited_for(
+    edge: Edge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: bytes
+) -> None:
+    monkeypatch.setattr(edges, "ANSWER_S", 0.1)
+    over = asyncio.Event()
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_frame(reader)
+        writer.write(told)
+        await over.wait()
+        writer.close()
+
+    async with await asyncio.start_unix_server(connected, tmp_path / "owner"), asyncio.timeout(30):
+        assert await edge.status(STREAM) == {"on_air": False}
+        assert await edge.picture(STREAM) is None
+        assert await edge.qualities(STREAM) == []
+        over.set()
