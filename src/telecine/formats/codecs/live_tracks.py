@@ -56,6 +56,7 @@ def video_format(codec: str, record: bytes, size_px: tuple[int, int]) -> TrackFo
         width_px, height_px = _hevc_size_px(record) or size_px
     elif codec == "av01":
         name = av1.codecs_string(record)
+        width_px, height_px = _av1_size_px(record) or size_px
     else:
         if len(record) == _LEAST_RECORD_BYTES["vp09"]:
             record = b"\x01\0\0\0" + record  # version and flags of the box
@@ -95,6 +96,15 @@ def _hevc_size_px(record: bytes) -> tuple[int, int] | None:
     except FormatError:
         return None
     return sps.width_px, sps.height_px
+
+
+def _av1_size_px(record: bytes) -> tuple[int, int] | None:
+    """Return what the sequence header of a record says; None: it comes with the pictures."""
+    try:
+        header = av1.parse_av1c(record)
+    except FormatError:
+        return None
+    return header.width_px, header.height_px
 
 
 def audio_format(codec: str, record: bytes) -> TrackFormat:
