@@ -38,7 +38,12 @@ _NEXT_ON_DEMAND = (
     "It is tried again when somebody asks for it after half a minute, and with the ladder."
 )
 
+# What no retry is for, which looks after qualities.
 _ASK_AGAIN = {
+    "thumbnail": "Nothing more happens by itself. PATCH /videos/{videoId}/thumbnail takes another "
+    "moment, POST /videos/{videoId}/thumbnail a picture.",
+    "storyboard": "Nothing more happens: viewers see no previews above the bar.",
+    "report": "Nothing more happens by itself. POST /_/videos/{videoId}/report asks for it again.",
     "transcript": "Nothing more happens by itself. PATCH /videos/{videoId} with "
     '{"transcript": true} asks for it again.',
     "summary": "Nothing more happens by itself. Delete the summary and create another one.",

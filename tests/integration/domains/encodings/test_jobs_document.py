@@ -5,11 +5,13 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import update
 
 from telecine.domains.encodings import wants
 from telecine.domains.encodings.handlers import bench as bench_module
 from telecine.domains.encodings.handlers.ladder import encode_chunk
 from telecine.domains.encodings.jobs import EncodeChunk
+from telecine.domains.encodings.models import Step
 from telecine.ffmpeg.meter import note_run, note_trouble
 from telecine.ffmpeg.progress import Progress
 from telecine.ffmpeg.runner import MediaError, RunnerError
@@ -74,6 +76,25 @@ async def test_a_running_step_tells_how_far_it_is_and_a_failed_one_why(
     assert failed["log"] == ["[h264] a.mp4: error while decoding MB 3 7"]
     assert failed["next"] == "It is tried again in a few seconds."
     assert failed["detail"]["troubles"] == ["stalled: in one: nothing came"]
+
+
+async def test_what_no_retry_is_for_says_what_helps(
+    house: House, anonymous: httpx.AsyncClient
+) -> None:
+    found = await house.bench.asset(house.asset.id)
+    assert found is not None
+    helps = {"thumbnail": "/thumbnail", "storyboard": "no previews", "report": "/report"}
+    for name in helps:
+        with pytest.raises(RunnerError):
+            async with house.bench.step(found[0], name):
+                raise RunnerError("stalled", "nothing came")
+    async with house.bench.db.transaction() as tx:
+        await tx.execute(update(Step).values(state="failed"))
+    for name, what in helps.items():
+        told = await step(anonymous, house.video_id, name)
+        assert told is not None
+        assert what in told["next"]
+        assert "retry" not in told["next"]
 
 
 async def failing(work: Any) -> None:
