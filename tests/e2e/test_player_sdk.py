@@ -385,9 +385,10 @@ async def test_a_theme_without_api_refuses_also_what_is_loaded_later(
     forbidden = upload(barcode_mp4(), "Leave it alone")
     api.patch(f"/videos/{forbidden}", json={"playerId": theme}).raise_for_status()
     async with page_with(browser, sdk(NEWEST)) as page:
-        playing: dict[str, Any] = {"autoplay": True, "muted": True}
+        playing: dict[str, Any] = {"autoplay": True, "muted": True, "loop": True}
         player = await embed(page, **options, **playing)
-        await player.hears("firstplay")
+        for name in ("ready", "firstplay"):  # in whatever order
+            await player.hears(name)
         await player.call("loadConfig", {**options, **playing, "id": forbidden})
         is_there = f"window.telecinePlayer.media.id === '{forbidden}'"
         await player.becomes(f"{is_there} && window.telecinePlayer.video.currentTime > 0.5")
