@@ -19,6 +19,8 @@ import psycopg
 from measure import RawFfmpeg, make_source, percentile
 from serving import Telecine, folder, machine, serving
 
+PART_BYTES = 64 << 20
+
 
 @dataclass
 class Times:
@@ -45,8 +47,11 @@ class Film:
         with self.client() as client, self.path.open("rb") as file:
             video = client.post("/videos", json={"title": self.path.name}).raise_for_status().json()
             self.id = video["videoId"]
-            url = f"/videos/{self.id}/source"
-            client.post(url, files={"file": file}).raise_for_status()
+            url, parts = f"/videos/{self.id}/source", -(-self.path.stat().st_size // PART_BYTES)
+            for part in range(1, parts + 1):  # a film of hours is more than one request may have
+                told = {"Content-Range": f"part {part}/{parts}"}
+                files = {"file": (self.path.name, file.read(PART_BYTES))}
+                client.post(url, files=files, headers=told).raise_for_status()
             while client.get(f"/vod/{self.id}/hls/manifest.m3u8").status_code == 202:
                 time.sleep(0.05)
             playlist = client.get(f"/vod/{self.id}/hls/720p/manifest.m3u8").raise_for_status().text
