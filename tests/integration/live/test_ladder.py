@@ -2,7 +2,7 @@
 
 import re
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 import httpx
@@ -10,7 +10,6 @@ import pytest
 
 from tests.chaos.killing import descendants, kill, words
 from tests.fixtures.broadcasting import OnAir, live_clip, make_live_stream, publishing
-from tests.fixtures.live_rules import observed
 from tests.fixtures.media import FFMPEG, make_clip
 from tests.fixtures.rtmp_encoder import encoding
 from tests.fixtures.server import TelecineServer, running_telecine
@@ -32,12 +31,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TelecineServer]
     }
     with running_telecine(data, settings) as (_, server):
         yield server
-
-
-@pytest.fixture
-async def client() -> AsyncIterator[httpx.AsyncClient]:
-    async with observed() as client:
-        yield client
 
 
 def segments(text: str) -> dict[int, tuple[str, bool]]:

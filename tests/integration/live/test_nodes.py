@@ -1,7 +1,7 @@
 """Viewers at one node watch what encoders publish at another: its media comes by TCP."""
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -13,7 +13,6 @@ from telecine import ids
 from telecine.processes.exits import Exit
 from tests.chaos.killing import child, frozen, is_live, kill_family
 from tests.fixtures.broadcasting import OnAir, live_clip, publishing
-from tests.fixtures.live_rules import observed
 from tests.fixtures.rtmp_encoder import encoding
 from tests.fixtures.server import TelecineProcess, TelecineServer
 from tests.fixtures.waiting import until
@@ -90,12 +89,6 @@ def nodes(empty_database_url: str, tmp_path: Path) -> Iterator[Nodes]:
             assert found.live.stop() == Exit.DONE
     finally:
         assert api.stop() == Exit.DONE
-
-
-@pytest.fixture
-async def client() -> AsyncIterator[httpx.AsyncClient]:
-    async with observed() as client:
-        yield client
 
 
 def node_port(nodes: Nodes) -> int:

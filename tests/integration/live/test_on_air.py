@@ -4,7 +4,6 @@ import asyncio
 import re
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -15,7 +14,6 @@ from telecine import ids
 from telecine.domains.webhooks.models import Event
 from telecine.formats.hls.check_live import check_live, check_live_update
 from tests.fixtures.broadcasting import OnAir, live_clip, make_live_stream, publishing
-from tests.fixtures.live_rules import observed
 from tests.fixtures.media import FFMPEG, make_clip
 from tests.fixtures.server import TelecineServer
 from tests.fixtures.waiting import PATIENCE_S, until
@@ -78,17 +76,6 @@ class Viewer:
             hint = re.search(r'PRELOAD-HINT:TYPE=PART,URI="\w+-(\d+)\.(\d+)\.m4s"', self.text)
             assert hint is not None
             await self.reload(_HLS_msn=hint[1], _HLS_part=hint[2])
-
-
-@pytest.fixture
-async def client() -> AsyncIterator[httpx.AsyncClient]:
-    async with observed() as client:
-        yield client
-
-
-@pytest.fixture
-async def stream(telecine_server: TelecineServer) -> OnAir:
-    return await make_live_stream(telecine_server)
 
 
 def streams_of(data: bytes) -> str:

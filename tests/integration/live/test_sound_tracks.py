@@ -2,16 +2,13 @@
 
 import re
 import subprocess
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.fixtures.broadcasting import OnAir, live_clip, make_live_stream, publishing
-from tests.fixtures.live_rules import observed
+from tests.fixtures.broadcasting import OnAir, live_clip, publishing
 from tests.fixtures.media import FFMPEG, make_clip
-from tests.fixtures.server import TelecineServer
 from tests.fixtures.waiting import until
 from tests.integration.live.test_on_air import Viewer, recordings
 from tests.integration.live.test_srt import srt_url
@@ -19,17 +16,6 @@ from tests.integration.live.test_srt import srt_url
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 BOTH = ("-map", "0", "-c", "copy")
-
-
-@pytest.fixture
-async def client() -> AsyncIterator[httpx.AsyncClient]:
-    async with observed() as client:
-        yield client
-
-
-@pytest.fixture
-async def stream(telecine_server: TelecineServer) -> OnAir:
-    return await make_live_stream(telecine_server)
 
 
 def clip() -> Path:

@@ -14,25 +14,12 @@ import pytest
 
 from telecine import ids
 from tests.fixtures.broadcasting import ENDLESS, OnAir, live_clip, make_live_stream, publishing
-from tests.fixtures.live_rules import observed
 from tests.fixtures.lossy import lossy_way
 from tests.fixtures.media import FFMPEG, make_clip
-from tests.fixtures.server import TelecineServer
 from tests.fixtures.waiting import until
 from tests.integration.live.test_on_air import Viewer, recordings, streams_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
-
-
-@pytest.fixture
-async def client() -> AsyncIterator[httpx.AsyncClient]:
-    async with observed() as client:
-        yield client
-
-
-@pytest.fixture
-async def stream(telecine_server: TelecineServer) -> OnAir:
-    return await make_live_stream(telecine_server)
 
 
 def srt_url(stream: OnAir, form: str = "{}", port: int | None = None) -> str:

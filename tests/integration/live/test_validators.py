@@ -1,14 +1,12 @@
 """What caches and browsers keep of live streams is asked about, and never shown when stale."""
 
 import re
-from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 
 from tests.fixtures.broadcasting import OnAir, live_clip, make_live_stream, publishing
 from tests.fixtures.customer import ASKED_TIMES
-from tests.fixtures.live_rules import observed
 from tests.fixtures.server import TelecineServer
 from tests.fixtures.waiting import until
 
@@ -16,12 +14,6 @@ pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 CODINGS = ("identity", "gzip", "zstd")
 SAME_IN_BOTH = ("content-length", "content-type", "etag", "cache-control", "vary")
-
-
-@pytest.fixture
-async def client() -> AsyncIterator[httpx.AsyncClient]:
-    async with observed() as client:
-        yield client
 
 
 async def there(client: httpx.AsyncClient, url: str) -> None:
