@@ -79,7 +79,8 @@ def record_range(row: bytes) -> tuple[int, int]:
 def read_record(row: bytes, record: bytes | memoryview) -> CopiedSegment:
     """Return a segment from the bytes of `row_range` and `record_range`."""
     _, _, payload_bytes, end, _ = _ONE_ROW.unpack(row)
-    table = np.frombuffer(record, "<i8", offset=end).reshape(-1, 2)
+    # A copy: what is kept of a segment must not hold the whole index in memory.
+    table = np.frombuffer(record, "<i8", offset=end).reshape(-1, 2).copy()
     return CopiedSegment(bytes(record[:end]), table, payload_bytes)
 
 
