@@ -1,6 +1,8 @@
 """Processes die at random while many videos are encoded: all finish, little is done twice."""
 
+import json
 import random
+import signal
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -91,6 +93,7 @@ class Studio:
 
         async def now() -> bool:
             nonlocal looks, left
+            self.victim.revive()
             looks -= self.done() > before
             left = self.left()
             return looks < 0 or not left
@@ -102,6 +105,7 @@ class Studio:
         """Kill a process of a kind, as soon as there is one."""
 
         async def hit() -> bool:
+            self.victim.revive()
             found = [pid for pid in killing.descendants(self.victim.supervisor) if KINDS[kind](pid)]
             if found:
                 killing.kill(self.chance.choice(found))
@@ -140,4 +144,7 @@ async def test_all_finish_and_little_is_done_twice(
     assert given_up <= {("on demand", wants.ATTEMPTS)}
     again = sum(step.attempt - 1 for step in steps)
     assert again <= sum(studio.deaths[kind] for kind in COSTING), (again, studio.deaths)
+    # Nobody dies of the death of another.
+    died = [json.loads(line) for line in victim.log.splitlines() if '"child_died"' in line]
+    assert {death["status"] for death in died} == {-signal.SIGKILL}
     victim.fsck()

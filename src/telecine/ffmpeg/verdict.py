@@ -22,7 +22,7 @@ def _status(error_number: int) -> int:
 
 _OURS = {
     _status(errno.ENOSPC): "out-of-space",
-    _status(errno.EAGAIN): "killed",  # the machine has no thread left
+    _status(errno.EAGAIN): "killed",  # no thread is left, or no room for the stack of one
 }
 
 
@@ -49,7 +49,10 @@ def judge(
     if starved or end.returncode == _status(errno.ENOMEM):
         return MediaError("too-complex", f"more than {limits.memory_bytes >> 20} MiB: {said}")
     if end.returncode in _CRASHES:
-        return MediaError("crashes-decoder", f"{signal.Signals(-end.returncode).name}: {said}")
+        # Memory that is refused to a library that does not look ends the same way.
+        used = f"{end.peak_memory_bytes >> 20} MiB used, address space {limits.memory_bytes >> 20}"
+        crash = f"{signal.Signals(-end.returncode).name} ({used} MiB at most)"
+        return MediaError("crashes-decoder", f"{crash}: {said}")
     if end.returncode < 0:
         return RunnerError("killed", said)
     if end.returncode in _OURS:

@@ -25,7 +25,8 @@ _WORDS: Mapping[str, str] = {
     "audio-too-complex": "The sound has more than 8 channels or 192 kHz.",
     "undecodable": "No picture of this part of the video can be decoded.",
     "too-complex": "The file needs more memory or time than one encode may use.",
-    "crashes-decoder": "The file makes the decoder crash. It may be damaged, or made to harm.",
+    "crashes-decoder": "The file makes the decoder crash. It may be damaged, made to harm, or "
+    "need more memory than one encode may use.",
     "audio-incomplete": "The sound cannot be decoded to its end.",
     "no-picture": "No picture can be taken from the video.",
     "stalled": "The encoder gave no sign of life and was stopped.",

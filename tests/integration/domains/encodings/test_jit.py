@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
-from telecine.domains.encodings import wants
+from telecine.domains.encodings import recording, wants
+from telecine.domains.encodings.handlers import jit
 from telecine.domains.encodings.models import Want
 from telecine.ffmpeg import sharing
 from telecine.ffmpeg.runner import Limits, MediaError
@@ -94,6 +96,23 @@ async def test_background_work_stands_still_while_a_viewer_waits(
         async with asyncio.timeout(PATIENCE_S):
             await running
     assert not brake.held
+
+
+async def test_a_database_that_goes_away_meanwhile_costs_one_encode(
+    cinema: Cinema, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What serves viewers is still there when the database is back."""
+    monkeypatch.setattr(wants, "LEASE_S", 1)
+    record, away = recording.record_runs, [OperationalError("SELECT 1", None, Exception("gone"))]
+
+    async def recorded(*given: Any) -> Any:
+        if away:
+            raise away.pop()
+        return await record(*given)
+
+    monkeypatch.setattr(jit, "record_runs", recorded)
+    assert frame_numbers(await cinema.init() + await cinema.segment(1))
+    assert not away
 
 
 async def test_a_long_queue_turns_newcomers_away(

@@ -126,3 +126,21 @@ async def test_what_is_never_done_in_its_time_fails_and_says_so(
     (step,) = [step for step in chunks if step["state"] == "failed"]
     assert (step["reason"], step["progress"]) == (low["reason"], None)
     assert "retry" in step["next"]
+
+
+@pytest.mark.parametrize("memory_bytes", [96 << 20, 224 << 20])
+async def test_want_of_memory_ends_with_a_reason_that_says_so(
+    house: House, anonymous: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, memory_bytes: int
+) -> None:
+    """The one crashes a library that asks for memory, the other refuses a thread its stack."""
+    with monkeypatch.context() as patched:
+        patched.setattr(encode, "memory_limit_bytes", lambda *_: memory_bytes)
+        async with working(house):
+            work = await becomes(house, anonymous, _240p="failed")
+    assert work["state"] == "planned"  # what is copied plays
+    (low,) = [row for row in work["renditions"] if row["name"] == "240p"]
+    assert "memory" in low["reason"], low
+    url = f"/_/videos/{house.video_id}/retry"
+    assert (await anonymous.post(url, headers=OPERATOR)).status_code == 202
+    async with working(house):
+        await becomes(house, anonymous, _240p="encoded")

@@ -84,11 +84,11 @@ class JitEncoder:
     async def _serve(self, number: int) -> None:
         pause_s = _LOOK_EVERY_S
         while True:
+            served = False
             try:
                 served = await self._serve_one()
-            except (SQLAlchemyError, StoreError, OSError) as error:
-                log.warning("viewers' encodes paused", slot=number, reason=repr(error))
-                served = False
+            except* (SQLAlchemyError, StoreError, OSError) as errors:  # of its tasks, too
+                log.warning("viewers' encodes paused", slot=number, reason=_told(errors))
             if not served:
                 self._wake.clear()
                 try:
