@@ -2,8 +2,9 @@
 
 The same sockets are read without doing anything in the same run, which is what no server can do
 without, and the same publishers publish to nginx with libnginx-mod-rtmp, which writes HLS, where
-that is installed. Publishers and targets are processes of their own, over loopback; the CPU is that
-of the process under test alone.
+that is installed. What a target costs is compared with a child of ffmpeg's that sends a file on
+without encoding it, which is spared the half of the work that is to receive. Publishers and targets
+are processes of their own, over loopback; the CPU is that of the process under test alone.
 """
 
 import argparse
@@ -22,7 +23,9 @@ from uuid import UUID, uuid4
 
 import uvloop
 
+from measure import make_source
 from serving import cpu_s, family, free_port, machine
+from telecine.ffmpeg.binary import find_ffmpeg
 from telecine.live.ports import Destination, RecordingPlace, Shortfall, Stream
 from telecine.live.rtmp_server import RtmpConnection
 from telecine.live.strangers import Strangers
@@ -236,6 +239,28 @@ def measured_nginx(program: str, publishers: int, seconds: float) -> float:
     return used
 
 
+def measured_children(url: str, targets: int, seconds: float) -> float:
+    """Return the CPU of ffmpeg children that send 5 Mbps on, in percent of a core for each."""
+    clip = make_source(60, "1280x720", gop=GOP, bit_rate="5M")
+    arguments = ["-v", "error", "-nostdin", "-re", "-stream_loop", "-1", "-i", str(clip),
+                 "-c", "copy", "-f", "flv"]  # fmt: skip
+    children = [
+        subprocess.Popen([str(find_ffmpeg(None)), *arguments, f"{url}/child{number}"])
+        for number in range(targets)
+    ]
+    time.sleep(SETTLE_S)
+    pids = [child.pid for child in children]
+    used_s, clock_s = cpu_s(pids), time.monotonic()
+    time.sleep(seconds)
+    used = 100 * (cpu_s(pids) - used_s) / (time.monotonic() - clock_s)
+    if any(child.poll() is not None for child in children):
+        raise SystemExit("a child of ffmpeg's ended")
+    for child in children:
+        child.kill()
+        child.wait()
+    return used / targets
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--publishers", type=int, default=10)
@@ -252,6 +277,7 @@ def main() -> None:
     least = uvloop.run(measured(given.publishers, (), given.seconds, Discarding))
     alone = uvloop.run(measured(given.publishers, (), given.seconds))
     sent_on = uvloop.run(measured(given.publishers, targets, given.seconds))
+    child = measured_children(url, given.targets, given.seconds)
     sink.terminate()
     print(
         f"sockets alone {least / given.publishers:.3f} %, {alone / least:.2f} times that with all:"
@@ -266,6 +292,7 @@ def main() -> None:
             f"nginx, writing HLS: {peer / given.publishers:.3f} %; ours is {alone / peer:.2f} times"
         )
     print(f"targets {given.targets} of each: {each:.3f} % of a core for each target")
+    print(f"ffmpeg -c copy, a child for each: {child:.3f} %; ours is {each / child:.2f} times that")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 Processor time decides how long one takes that lies far behind a key frame: out of the source
 against out of a stored piece. The source is 1080p with a key frame every 250 frames; the piece
 is of its 720p rendition. Then a whole Telecine is asked over HTTP: the time from the request
-until `thumbnail.jpg` has another ETag, at random times of the video.
+until `thumbnail.jpg` has another ETag, at random times of the video; with its ladder complete,
+and while the ladder is made, of times that it has not come to.
 """
 
 import argparse
@@ -26,6 +27,9 @@ from telecine.pipeline.probe import probe
 from telecine.pipeline.sample_index import SampleIndex
 from telecine.pipeline.thumbnail import decoding_pixels, still, still_of_piece
 from telecine.storage.spool import LocalFile
+
+WHILE_S = 120
+"""Length of what is being encoded; pictures are of its second half."""
 
 
 async def costs() -> None:
@@ -75,9 +79,13 @@ class Video:
 
     def _is_ready(self, *, to_the_end: bool) -> bool:
         encoding = self._client.get(f"/videos/{self._id}/status").json()["encoding"]
-        states = {quality["status"] for quality in encoding["qualities"]}
-        done = states == {"encoded"} if to_the_end else encoding["playable"]
+        done = self.is_complete() if to_the_end else encoding["playable"]
         return bool(done and self._etag())
+
+    def is_complete(self) -> bool:
+        """Tell whether the ladder is."""
+        encoding = self._client.get(f"/videos/{self._id}/status").json()["encoding"]
+        return {quality["status"] for quality in encoding["qualities"]} == {"encoded"}
 
     def _etag(self) -> str | None:
         answer = self._client.get(f"/vod/{self._id}/thumbnail.jpg")
@@ -86,7 +94,7 @@ class Video:
     def pick_s(self, at_s: float) -> float:
         """Ask for the picture of a time; return the seconds until it is served."""
         before, begun_s = self._etag(), time.perf_counter()
-        wish = {"timecode": f"00:00:{at_s:06.3f}"}
+        wish = {"timecode": f"00:{int(at_s // 60):02}:{at_s % 60:06.3f}"}
         self._client.patch(f"/videos/{self._id}/thumbnail", json=wish).raise_for_status()
         while self._etag() in (before, None):
             time.sleep(0.01)
@@ -105,6 +113,14 @@ def over_http(picks: int, seed: int) -> None:
             taken_s = [video.pick_s(times.uniform(0, 20)) for _ in range(picks)]
             p50, p95 = (percentile(taken_s, share) for share in (0.5, 0.95))
             print(f"1080p, a key frame every {gop}: p50 {p50:.2f} s  p95 {p95:.2f} s  "
+                  f"longest {max(taken_s):.2f} s")  # fmt: skip
+            video = Video(client, make_source(WHILE_S, "1920x1080", gop=gop))
+            video.upload(to_the_end=False)
+            taken_s = [video.pick_s(times.uniform(WHILE_S / 2, WHILE_S)) for _ in range(picks)]
+            if video.is_complete():
+                raise SystemExit("the ladder was complete before the last picture")
+            p50, p95 = (percentile(taken_s, share) for share in (0.5, 0.95))
+            print(f"the same while the ladder is made: p50 {p50:.2f} s  p95 {p95:.2f} s  "
                   f"longest {max(taken_s):.2f} s")  # fmt: skip
 
 
