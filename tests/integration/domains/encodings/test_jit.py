@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
 
 from telecine.domains.encodings import recording, wants
 from telecine.domains.encodings.handlers import jit
@@ -113,6 +114,25 @@ async def test_a_database_that_goes_away_meanwhile_costs_one_encode(
     monkeypatch.setattr(jit, "record_runs", recorded)
     assert frame_numbers(await cinema.init() + await cinema.segment(1))
     assert not away
+
+
+async def test_what_nobody_foresaw_costs_one_want(
+    cinema: Cinema, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A video that breaks an encode each time it is asked for stops nobody else's."""
+
+    async def fail(*_: Any, **__: Any) -> None:
+        raise KeyError("nobody foresaw it")
+
+    with monkeypatch.context() as patched, capture_logs() as told:
+        patched.setattr(encode, "encode_chunk", fail)
+        await refused(cinema.segment(1))
+        async with cinema.bench.db.transaction() as tx:
+            assert await tx.scalar(select(Want.failure)) == "KeyError: 'nobody foresaw it'"
+    assert [each["event"] for each in told if each["log_level"] == "error"] == [
+        "viewers' encode broke"
+    ] * wants.ATTEMPTS
+    assert frame_numbers(await cinema.init() + await cinema.segment(2))
 
 
 async def test_a_long_queue_turns_newcomers_away(

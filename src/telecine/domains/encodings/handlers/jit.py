@@ -129,6 +129,13 @@ class JitEncoder:
             except* (RunnerError, StoreError, OSError, InitMismatch) as errors:
                 outcome.reason = _told(errors)
                 failure = outcome.reason if lease.attempt >= wants.ATTEMPTS else None
+            except* SQLAlchemyError:
+                raise
+            except* Exception as errors:  # all other videos go on
+                log.exception("viewers' encode broke", asset=str(lease.asset_id), n=lease.segment)
+                error = _first(errors)
+                outcome.reason = f"{type(error).__name__}: {error}"
+                failure = outcome.reason if lease.attempt >= wants.ATTEMPTS else None
         if task is not None and outcome.reason is not None and await self._is_removed(task):
             log.info("video removed", video=task.asset.public_id, n=lease.segment)
             failure, task = "gone", None
@@ -311,8 +318,12 @@ class JitEncoder:
                 log.warning("wants not forgotten", reason=str(error))
 
 
-def _told(errors: BaseExceptionGroup[Exception]) -> str:
+def _first(errors: BaseExceptionGroup[Exception]) -> BaseException:
     error: BaseException = errors
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    return str(error)
+    return error
+
+
+def _told(errors: BaseExceptionGroup[Exception]) -> str:
+    return str(_first(errors))
