@@ -132,7 +132,11 @@ class Deliverer:
 
     async def _outcome(self, claimed: Claim) -> Outcome:
         began_s = clock.monotonic_s()
-        said = await self._send(claimed)
+        try:
+            said = await self._send(claimed)
+        except Exception as error:  # all others go on
+            log.exception("webhook broke", delivery=str(claimed.delivery_id))
+            said = _Said(None, None, f"{type(error).__name__} in the server")
         duration_ms = round((clock.monotonic_s() - began_s) * 1000)
         state, next_at = DeliveryState.DELIVERED, clock.now()
         if not said.accepted:

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select, text
 
 from telecine.db.engine import Database
-from telecine.domains.webhooks import operations, outbox
+from telecine.domains.webhooks import operations, outbox, signing
 from telecine.domains.webhooks.events import QUALITY_COMPLETED, DeliveryState
 from telecine.domains.webhooks.models import Webhook
 from tests.fixtures.application import ProjectKeys
@@ -129,6 +129,34 @@ async def test_private_addresses_are_not_asked_and_the_log_says_so(
         assert row.state == DeliveryState.WAITING
         assert "127.0.0.1" in (row.error or "")
         assert receiver.origin.asked == []
+
+
+async def test_what_nobody_foresaw_costs_one_attempt(
+    db: Database, project: ProjectKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One webhook that breaks each time stops nobody else's."""
+
+    def fail(_: Any) -> bytes:
+        raise KeyError("nobody foresaw it")
+
+    async with receiving() as receiver, delivering(db):
+        await subscribe(db, project.production_id, receiver.origin.url())
+        with monkeypatch.context() as patched:
+            patched.setattr(signing, "body_of", fail)
+            await announce(db, project.production_id, "vi1", 1)
+
+            async def tried() -> bool:
+                return any(row.error for row in await deliveries(db))
+
+            await until(tried)
+            (row,) = await deliveries(db)
+            assert (row.state, row.error) == (DeliveryState.WAITING, "KeyError in the server")
+
+        async def told() -> bool:
+            await hurry(db)
+            return await states(db) == [DeliveryState.DELIVERED]
+
+        await until(told)
 
 
 async def test_no_reader_misses_an_event_of_a_long_transaction(
