@@ -22,6 +22,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--publishers", type=int, default=2, help="live at the same time in a soak")
     group.addoption("--live-minutes", type=float, default=1.25, help="of media of each of them")
     group.addoption("--every-input", action="store_true", help="whose segments are made apart")
+    group.addoption("--obs", action="store_true", help="Studio streams, which has to be installed")
     group.addoption("--minutes", type=float, default=5.5, help="of sound that must not drift")
     group.addoption(
         "--idle", action="store_true", help="the machine is: hold browsers to what it allows"

@@ -31,6 +31,8 @@ PACKAGES = {
     "gst-launch-1.0": "gstreamer1.0-tools gstreamer1.0-plugins-{base,good,bad}",
     "srt-live-transmit": "srt-tools",
     "ffmpeg": "ffmpeg",
+    "obs": "obs-studio",
+    "Xvfb": "xvfb",
 }
 
 
