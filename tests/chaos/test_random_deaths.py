@@ -138,12 +138,13 @@ async def test_all_finish_and_little_is_done_twice(
         for quality in shown.qualities:
             assert frame_numbers(shown.stream(quality).media) == list(range(FRAMES))
     steps = studio.encodes()
-    assert len(steps) >= count
     # What was wanted ahead and was hit as often as it may be tried, the chunk did.
     given_up = {(step.name[:9], step.attempt) for step in steps if step.state != "done"}
     assert given_up <= {("on demand", wants.ATTEMPTS)}
     again = sum(step.attempt - 1 for step in steps)
-    assert again <= sum(studio.deaths[kind] for kind in COSTING), (again, studio.deaths)
+    untold = max(0, count - len(steps))  # who had encoded it died before it was written down
+    dead = sum(studio.deaths[kind] for kind in COSTING)
+    assert again + untold <= dead, (again, untold, studio.deaths)
     # Nobody dies of the death of another.
     died = [json.loads(line) for line in victim.log.splitlines() if '"child_died"' in line]
     assert {death["status"] for death in died} == {-signal.SIGKILL}
