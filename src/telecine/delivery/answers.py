@@ -9,14 +9,14 @@ import hashlib
 import json
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import quote
 
 from starlette.types import Scope, Send
 
 from telecine import clock
 from telecine.delivery import packing
-from telecine.delivery.body import stream_parts
+from telecine.delivery.body import MESSAGE_BYTES, stream_parts
 from telecine.delivery.parts import Part, body_size
 from telecine.delivery.ranges import NothingOfIt, partial
 from telecine.problems import Problem
@@ -107,6 +107,16 @@ def text(
     return Answer(200, content_type, [data], cache_control, etag, headers=headers)
 
 
+async def at_hand(store: Store, parts: Sequence[Part]) -> Sequence[Part]:
+    """Return a small body as its bytes, which cannot go away while they are sent.
+
+    A larger one is returned as it is. Raises ObjectMissing.
+    """
+    if body_size(parts) > MESSAGE_BYTES:
+        return parts
+    return [bytes(message) async for message in stream_parts(store, parts)]
+
+
 async def stored_text(
     scope: Scope,
     store: Store,
@@ -123,7 +133,7 @@ async def stored_text(
     in_part = any(name == b"range" for name, _ in scope["headers"])
     coding = packing.coding_for(scope)
     if coding is None or in_part or body_size(parts) < packing.WORTH_BYTES:
-        return answer
+        return replace(answer, parts=await at_hand(store, parts))
     etag, headers = _coded(etag, (VARY,), coding)
     data = b"" if _not_modified(scope, etag) else _packed.get(etag)
     if data is None:

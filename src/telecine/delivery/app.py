@@ -8,7 +8,7 @@ It stands in front of the framework and could run on a host of its own.
 import json
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from starlette.types import Receive, Scope, Send
@@ -154,13 +154,8 @@ class Delivery:
             answer = Answer(204, headers=answers.PREFLIGHT_HEADERS[len(answers.SHARED_HEADERS) :])
         elif scope["method"] not in ("GET", "HEAD"):
             title = "Method is not allowed for this route."
-            answer = answers.refusal(problem(405, "method-not-allowed", title))
-            answer = Answer(
-                answer.status,
-                answer.content_type,
-                answer.parts,
-                headers=((b"allow", b"GET, HEAD, OPTIONS"),),
-            )
+            refused = answers.refusal(problem(405, "method-not-allowed", title))
+            answer = replace(refused, headers=((b"allow", b"GET, HEAD, OPTIONS"),))
         else:
             answer = await self._answer(scope, receive)
         await answers.send_answer(scope, send, self._store, answer)
@@ -199,7 +194,13 @@ class Delivery:
     ) -> Answer | None:
         video_id = request.media.video.public_id
         try:
-            return await handler(request, found)
+            try:
+                return await handler(request, found)
+            except ObjectMissing:  # it may have been replaced, and we not have heard of it
+                self._cache.forget(video_id)
+                media = await self._cache.get(video_id)
+                again = None if media is None else replace(request, media=media)
+                return None if again is None else await handler(again, found)
         except NotStoredYet:
             return Answer(503, headers=((b"retry-after", b"1"),))
         except ObjectMissing as error:
@@ -315,12 +316,13 @@ class Delivery:
 
     async def _thumbnail(self, request: Request, _: re.Match[str]) -> Answer | None:
         key = request.media.thumbnail_key
-        size = None if key is None else await self._store.size(key)
-        if key is None or size is None:
+        if key is None:
             return None
+        if (size := await self._store.size(key)) is None:
+            raise ObjectMissing(key)
         etag = b'"%s"' % key.rsplit("/", 1)[-1].encode()
         cache = request.cache_scope or b"public, max-age=60"
-        parts = [StoredRange(key, 0, size)]
+        parts = await answers.at_hand(self._store, [StoredRange(key, 0, size)])
         return Answer(200, b"image/jpeg", parts, cache, etag, ranges=True)
 
     async def _descriptor(self, request: Request, _: re.Match[str]) -> Answer | None:

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from telecine import ids
 from telecine.db.engine import Database
 from telecine.domains.encodings.handlers import still
 from telecine.domains.encodings.handlers.bench import Bench
 from telecine.domains.encodings.handlers.ladder import encode_chunk
 from telecine.domains.encodings.handlers.still import take_still
 from telecine.domains.encodings.jobs import EncodeChunk, TakeStill
+from telecine.domains.encodings.models import Asset
 from telecine.domains.encodings.queries import steps_of
 from telecine.ffmpeg.binary import find_ffmpeg
 from telecine.ffmpeg.runner import Runner
@@ -20,7 +22,7 @@ from telecine.pipeline.probe import Prober
 from telecine.storage.local import LocalStore
 from telecine.storage.spool import Spool
 from tests.fixtures.media import barcode_mp4, read_numbers
-from tests.integration.domains.encodings.cinema import planned
+from tests.integration.domains.encodings.cinema import Cinema, Connect, front, planned
 
 pytestmark = pytest.mark.anyio
 
@@ -55,3 +57,30 @@ async def test_long_decodes_are_saved_where_pieces_are_stored(
     assert await taken(900) == (27, "rendition")
     assert await taken(400) == (12, "source")
     await prober.close()
+
+
+async def test_one_that_was_just_replaced_is_the_new_one(cinema: Cinema) -> None:
+    """Whoever asks before the process has heard of it gets neither half a picture nor none."""
+    bench, asset = cinema.bench, cinema.asset
+    async with front(cinema) as connect:
+        await take_still(bench, TakeStill(asset_id=asset.id, at_ms=0))
+        before = await picture(connect, cinema)
+        async with bench.db.transaction() as tx:
+            row = await tx.get_one(Asset, asset.id)
+            old, new = row.still_key, f"{asset.prefix}still-{ids.nonce()}.jpg"
+            assert old is not None
+            await bench.store.put(new, (await bench.store.read(old))[:-1])
+            row.still_key = new  # nobody is told
+        await bench.store.delete([old])
+        assert await picture(connect, cinema) == before[:-1]
+
+
+async def picture(connect: Connect, cinema: Cinema) -> bytes:
+    client = await connect()
+    client.send(
+        f"GET /vod/{cinema.video_id}/thumbnail.jpg HTTP/1.1\r\nhost: x\r\n"
+        "connection: close\r\n\r\n".encode()
+    )
+    head, _, body = (await client.until_end()).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 "), head
+    return body
