@@ -1,6 +1,6 @@
 """Last byte of an upload → first segment served, through a running server.
 
-Uploads with one request (the last byte is the last of the body), then asks for the
+Uploads with one request (the last byte is the last of its body), or in parts, then asks for the
 master, a variant and its first segment until they are there.
 """
 
@@ -23,38 +23,51 @@ _PAUSE_S = 1.0
 BOUNDARY = "----measured"
 
 
-class Body:
-    """A multipart body that remembers when its last byte was given away."""
+WHOLE_BYTES, PART_BYTES = 200 << 20, 100 << 20
+"""The largest file that comes in one request; a larger one comes in parts of this size."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+
+class Body:
+    """A multipart body of a part of a file; remembers when its last byte was given away."""
+
+    def __init__(self, path: Path, offset: int = 0, most_bytes: int = WHOLE_BYTES) -> None:
+        self.path, self.offset = path, offset
+        self.length = min(most_bytes, path.stat().st_size - offset)
         self.ended_s = 0.0
         self.head = (
             f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; '
             f'filename="{path.name}"\r\nContent-Type: video/mp4\r\n\r\n'
         ).encode()
         self.tail = f"\r\n--{BOUNDARY}--\r\n".encode()
-        self.size = len(self.head) + path.stat().st_size + len(self.tail)
+        self.size = len(self.head) + self.length + len(self.tail)
 
     def __iter__(self) -> Iterator[bytes]:
         yield self.head
         with self.path.open("rb") as file:
-            while piece := file.read(1 << 20):
+            file.seek(self.offset)
+            left = self.length
+            while piece := file.read(min(left, 1 << 20)):
+                left -= len(piece)
                 yield piece
         yield self.tail
         self.ended_s = time.perf_counter()
 
 
 def run(client: httpx.Client, path: Path) -> float:
-    """Upload once; return seconds from the last byte to the first segment's last."""
+    """Upload one file; return seconds from the last byte to the first segment's last."""
     video = client.post("/videos", json={"title": path.name}).raise_for_status().json()
-    body = Body(path)
-    headers = {
-        "Content-Type": f"multipart/form-data; boundary={BOUNDARY}",
-        "Content-Length": str(body.size),
-    }
-    url = f"/videos/{video['videoId']}/source"
-    client.post(url, content=iter(body), headers=headers).raise_for_status()
+    size = path.stat().st_size
+    step = WHOLE_BYTES if size <= WHOLE_BYTES else PART_BYTES
+    bodies = [Body(path, offset, step) for offset in range(0, size, step)]
+    for number, body in enumerate(bodies, 1):
+        headers = {
+            "Content-Type": f"multipart/form-data; boundary={BOUNDARY}",
+            "Content-Length": str(body.size),
+        }
+        if len(bodies) > 1:
+            headers["Content-Range"] = f"part {number}/{len(bodies)}"
+        url = f"/videos/{video['videoId']}/source"
+        client.post(url, content=iter(body), headers=headers).raise_for_status()
     base = f"/vod/{video['videoId']}/hls/"
     while (master := client.get(base + "manifest.m3u8")).status_code == 202:
         time.sleep(0.005)
@@ -67,7 +80,7 @@ def run(client: httpx.Client, path: Path) -> float:
         raise SystemExit("the playlist has no init segment")
     client.get(folder + init[1]).raise_for_status()
     client.get(folder + first).raise_for_status()
-    elapsed_s = time.perf_counter() - body.ended_s
+    elapsed_s = time.perf_counter() - bodies[-1].ended_s
     client.delete(f"/videos/{video['videoId']}").raise_for_status()
     return elapsed_s
 
