@@ -2,8 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from typing import Any, Protocol, TypeVarTuple
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVarTuple
 from uuid import UUID
 
 import structlog
@@ -16,8 +16,9 @@ from telecine.live.ladder import Ladder, Rung, Transcoder
 from telecine.live.layers import Layers
 from telecine.live.meter import Meter
 from telecine.live.model import SOURCE, Boundary, Ended, Output, Part, Place, Position, Targets
+from telecine.live.mp3 import WAIT_MS, AacFromMp3, is_mp3
 from telecine.live.packager import CONFIG_WAIT_MS, Packager
-from telecine.live.ports import Broadcasts, Stream
+from telecine.live.ports import Broadcasts, Publisher, Stream
 from telecine.live.record import Recorder
 from telecine.live.relay import Relay
 from telecine.live.rendition import Rendition
@@ -41,16 +42,6 @@ MOST_AHEAD_BYTES = 100 << 20
 """So much may come above that, at once or before there is anything to watch."""
 
 MAX_CONFIG_BYTES = 64 << 10
-
-
-class Publisher(Protocol):
-    """The connection of an encoder."""
-
-    def close(self, reason: str) -> None:
-        """End it."""
-
-    def told(self) -> Mapping[str, Any]:
-        """Return which protocol it speaks, and how its connection is doing."""
 
 
 class Broadcast:
@@ -105,6 +96,9 @@ class Broadcast:
         )
         self._meter = Meter()
         self._relay = Relay()
+        self._mp3: AacFromMp3 | None = None
+        if transcoder is not None:
+            self._mp3 = AacFromMp3(stream.public_id, transcoder.runner, self._sound, self._refuse)
         self.restreams = Restreams(stream.public_id, self._relay, policy)
         self.restreams.change(stream.destinations)
         self.source.add(self._recorder.take)
@@ -181,12 +175,25 @@ class Broadcast:
                 pictures += 1
         now_s = clock.monotonic_s()
         self._meter.take(now_s, len(body), pictures=pictures)
+        if self._mp3 is not None and is_mp3(packets):
+            self._media_s = now_s
+            self._packager.wait_ms = WAIT_MS
+            self._mp3.take(time_ms, packets)
+        else:
+            self._place(video, time_ms, body, packets)
+
+    def _sound(self, time_ms: int, body: bytes) -> None:
+        """Take sound that was made of the encoder's. Raises FormatError."""
+        if not self.over.is_set():
+            self._place(False, time_ms, body, audio_packets(body))
+
+    def _place(self, video: bool, time_ms: int, body: bytes, packets: Sequence[Packet]) -> None:
         at_ms, jumped = self._relay.place(video, time_ms, packets)
         if jumped:
             self.interruptions += 1
             self._give(self._packager.interrupt())
         if packets:
-            self._media_s = now_s
+            self._media_s = clock.monotonic_s()
             for packet in packets:
                 self.push(at_ms, packet)
             self._relay.hand_on(video, at_ms, body, packets)
@@ -273,7 +280,11 @@ class Broadcast:
 
         What nobody foresaw ends the event as anything else does: its key is free again.
         """
-        await self._guarded("event", self._run)
+        async with asyncio.TaskGroup() as group:
+            converting = self._mp3 and group.create_task(self._guarded("sound", self._mp3.run))
+            await self._guarded("event", self._run)
+            if converting:
+                converting.cancel()
 
     async def _run(self) -> None:
         await self._begun.wait()
@@ -283,8 +294,7 @@ class Broadcast:
             self.event = await self._broadcasts.started(self.stream)
         if self.event is None:
             self.end()
-            if self.publisher is not None:
-                self.publisher.close("the stream is gone, or on the air elsewhere")
+            self._refuse("the stream is gone, or on the air elsewhere")
             return
         log.info("broadcast started", stream=self.stream.public_id)
         async with asyncio.TaskGroup() as group:
@@ -321,6 +331,12 @@ class Broadcast:
         with self._unforeseen("interruption"):
             self._give(self._packager.interrupt())
             self._relay.interrupt()
+            if self._mp3 is not None:
+                self._mp3.interrupt()
+
+    def _refuse(self, reason: str) -> None:
+        if self.publisher is not None:
+            self.publisher.close(reason)
 
     async def _guarded(
         self, part: str, work: Callable[[*Given], Awaitable[None]], *given: *Given
@@ -338,8 +354,7 @@ class Broadcast:
         except Exception:
             log.exception("broadcast failed", stream=self.stream.public_id, part=part)
             self.end()
-            if self.publisher is not None:
-                self.publisher.close("the server failed")
+            self._refuse("the server failed")
 
     def _give(self, outputs: Iterable[Output]) -> None:
         for output in outputs:

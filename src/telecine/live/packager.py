@@ -68,7 +68,7 @@ class Packager:
         self._audio: TrackFormat | None = None
         self._expects_video = self._expects_audio = True
         self._size_px = (0, 0)
-        self._wait_ms = CONFIG_WAIT_MS
+        self.wait_ms = CONFIG_WAIT_MS  # how far the second track may be behind the first
         self._early: list[_Entry] = []
         self._running = False
         self._init, self._inits = begin.init, begin.inits
@@ -118,7 +118,7 @@ class Packager:
         `wait_ms`: how far the second track may be behind the first.
         """
         self._expects_video, self._expects_audio, self._size_px = video, audio, size_px
-        self._wait_ms = wait_ms
+        self.wait_ms = wait_ms
 
     def push(self, time_ms: int, packet: Packet, received_ms: int) -> Sequence[Output]:
         """Take a packet; return what it completes.
@@ -188,7 +188,7 @@ class Packager:
         elif self._audio is None:
             return
         self._early.append((time_ms, packet, received_ms))
-        waited = abs(time_ms - self._early[0][0]) >= self._wait_ms
+        waited = abs(time_ms - self._early[0][0]) >= self.wait_ms
         ready = (self._audio is not None or not self._expects_audio or waited) and (
             self._has_key() or (self._video is None and (not self._expects_video or waited))
         )

@@ -1,8 +1,9 @@
 """What live asks of those above it: may they publish, and what is to be remembered."""
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 
@@ -80,3 +81,13 @@ class Broadcasts(Protocol):
 
     async def recording_dropped(self, recording: UUID, key: str) -> None:
         """Delete a file that is no longer needed under its key."""
+
+
+class Publisher(Protocol):
+    """The connection of an encoder."""
+
+    def close(self, reason: str) -> None:
+        """End it."""
+
+    def told(self) -> Mapping[str, Any]:
+        """Return which protocol it speaks, and how its connection is doing."""

@@ -4,10 +4,10 @@ import asyncio
 
 import structlog
 
-from telecine.live.broadcast import Broadcast, Publisher
+from telecine.live.broadcast import Broadcast
 from telecine.live.journal import Left
 from telecine.live.ladder import Transcoder
-from telecine.live.ports import Broadcasts, Stream
+from telecine.live.ports import Broadcasts, Publisher, Stream
 from telecine.net.policy import RTMP_PORTS, OutboundPolicy
 from telecine.storage.local import LocalStore
 

@@ -191,7 +191,7 @@ async def broadcast(child: Child, briefing: Briefing) -> None:
         part_ms=settings.live_part_ms,
         window_s=settings.live_rewind_s,
         grace_s=settings.live_grace_s,
-        transcoder=Transcoder(runner, settings.live_ladder) if settings.live_ladder else None,
+        transcoder=Transcoder(runner, settings.live_ladder),
         policy=replace(outbound_policy(settings), ports=RTMP_PORTS),
     )
     listener = Listener(briefing.database_url)
