@@ -16,8 +16,7 @@ from telecine.formats.hls.lowlatency import (
     render_live,
 )
 from telecine.formats.hls.playlist import Master, Variant, render_master
-from telecine.live.edge import Edge
-from telecine.live.model import SOURCE
+from telecine.live.model import SOURCE, Beside
 from telecine.live.window import Segment, Window
 
 PLAYLIST_NAME = "index.m3u8"
@@ -58,21 +57,19 @@ def master(public_id: str, window: Window, lower: Sequence[Mapping[str, Any]] = 
 
 
 class LivePlaylists:
-    """Renders what viewers of all streams ask for; `edge` knows what else they may change to."""
+    """Renders what viewers of all streams ask for.
 
-    def __init__(self, edge: Edge) -> None:
-        self._edge = edge
+    A playlist depends on its window alone, which the owner tells every process of: so it has
+    the same bytes and the same validator everywhere.
+    """
+
+    def __init__(self) -> None:
         self._rendered: WeakKeyDictionary[Window, Rendered] = WeakKeyDictionary()
 
     def body(self, public_id: str, window: Window, *, skip: bool, coding: str | None) -> bytes:
         """Return the playlist of a window as it is now, in a content coding."""
         rendered = self._rendered.setdefault(window, Rendered())
-        others = [
-            (f"../{folder(public_id, name)}/{PLAYLIST_NAME}", other)
-            for name, other in self._edge.mirrored(public_id).items()
-            if other is not window and other.session == window.session
-        ]
-        return rendered.body(window, skip=skip, coding=coding, others=others)
+        return rendered.body(window, skip=skip, coding=coding, public_id=public_id)
 
 
 @dataclass(slots=True)
@@ -83,18 +80,8 @@ class Rendered:
     bodies: dict[tuple[bool, str | None], bytes] = field(default_factory=dict)
     finished: dict[int, LiveSegment] = field(default_factory=dict)
 
-    def body(
-        self,
-        window: Window,
-        *,
-        skip: bool,
-        coding: str | None,
-        others: Sequence[tuple[str, Window]] = (),
-    ) -> bytes:
-        """Return a playlist of the window as it is now.
-
-        `others`: addresses and windows of the renditions that players may change to.
-        """
+    def body(self, window: Window, *, skip: bool, coding: str | None, public_id: str) -> bytes:
+        """Return a playlist of the window as it is now."""
         if self.version != window.version:
             self.version = window.version
             self.bodies.clear()
@@ -102,14 +89,14 @@ class Rendered:
         if found is None:
             if coding is not None:
                 # The level that costs least: a part is a fifth of a second old already.
-                plain = self.body(window, skip=skip, coding=None, others=others)
+                plain = self.body(window, skip=skip, coding=None, public_id=public_id)
                 found = packing.pack(plain, coding)
             else:
-                found = render_live(self._playlist(window, others), skip=skip).encode()
+                found = render_live(self._playlist(window, public_id), skip=skip).encode()
             self.bodies[skip, coding] = found
         return found
 
-    def _playlist(self, window: Window, others: Sequence[tuple[str, Window]]) -> LivePlaylist:
+    def _playlist(self, window: Window, public_id: str) -> LivePlaylist:
         targets = window.targets
         assert targets is not None  # noqa: S101 - a playable window has them
         with_parts_ms = (PARTS_TARGETS + 1) * targets.segment_s * 1000
@@ -128,7 +115,7 @@ class Rendered:
             media_sequence=first,
             discontinuity_sequence=window.discontinuities_gone,
             segments=segments[::-1],
-            reports=[_report(uri, other) for uri, other in others if other.segments],
+            reports=[_report(public_id, other) for other in window.beside],
             hint_uri=None if window.ended else f"{window.session}-{msn}.{part}.m4s",
         )
 
@@ -159,6 +146,6 @@ class Rendered:
         return made
 
 
-def _report(uri: str, window: Window) -> Report:
-    last = window.segments[-1]
-    return Report(uri=uri, last_msn=last.msn, last_part=max(0, len(last.parts) - 1))
+def _report(public_id: str, other: Beside) -> Report:
+    uri = f"../{folder(public_id, other.name)}/{PLAYLIST_NAME}"
+    return Report(uri=uri, last_msn=other.msn, last_part=other.part)

@@ -66,8 +66,8 @@ class Broadcast:
         history = None if left is None else left.history
         window = Window(ids.nonce(), window_ms) if history is None else history.window(window_ms)
         self.session = window.session
-        self.source = Rendition(SOURCE, window)
-        self.renditions: dict[str, Rendition] = {SOURCE: self.source}
+        self.renditions: dict[str, Rendition] = {}
+        self.source = self.renditions[SOURCE] = Rendition(SOURCE, window, self.renditions)
         self.publisher: Publisher | None = None
         self.event: UUID | None = None if left is None else left.event
         self.over = asyncio.Event()
@@ -375,7 +375,7 @@ class Broadcast:
             return None  # layers: the encoder has made the qualities itself
         heights = self._transcoder.rungs(picture.height_px)
         tracks = self._packager.formats
-        rungs = [Rung(each, self._part_ms, self.source, tracks) for each in heights]
+        rungs = [Rung(each, self._part_ms, self.renditions, tracks) for each in heights]
         if not rungs:
             return None
         for rung in rungs:

@@ -159,14 +159,6 @@ class Edge:
             await asyncio.wait_for(mirror.there.wait(), within_s)
         return mirror.window
 
-    def mirrored(self, public_id: str) -> dict[str, Window]:
-        """Return the windows of a stream that are watched here, by rendition."""
-        return {
-            name: mirror.window
-            for (stream, name), mirror in self._mirrors.items()
-            if stream == public_id and mirror.window is not None
-        }
-
     async def old_segment(
         self, public_id: str, rendition: str, window: Window, segment: Segment
     ) -> bytes | None:
@@ -242,6 +234,7 @@ class Edge:
         """Take over what the owner says, until it has nothing more to say."""
         known = mirror.window.session if mirror.window and mirror.window.ended else None
         fresh: Window | None = None
+        held = 0  # so much of it is only half of what the owner has
         question = frame("follow", stream=place[0], rendition=place[1], known=known)
         address = await self._owners.address(place[0])
 
@@ -259,6 +252,7 @@ class Edge:
                     fresh = Window(head["session"], head["length_ms"], mirrored=True)
                     fresh.discontinuities_gone = head["discontinuities_gone"]
                     fresh.peak_bps = head["peak_bps"]
+                    held = head.get("held", 0)
                     continue
                 if fresh is None:
                     raise FrameError(f"{head['kind']} before its event")
@@ -267,7 +261,8 @@ class Edge:
                     fresh.restore(told)
                 else:
                     fresh.take(told)
-                if fresh is not mirror.window and fresh.playable:
+                held -= 1
+                if fresh is not mirror.window and fresh.playable and held <= 0:
                     mirror.replace(fresh)
         if fresh is None or not fresh.ended:
             mirror.lose()

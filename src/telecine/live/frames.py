@@ -10,7 +10,7 @@ import struct
 from dataclasses import asdict
 from typing import Any
 
-from telecine.live.model import Ended, Init, Output, Part, Place, SegmentEnd, Targets
+from telecine.live.model import Beside, Ended, Init, Output, Part, Place, SegmentEnd, Targets
 from telecine.live.window import Segment
 
 _SIZES = struct.Struct(">II")
@@ -74,7 +74,8 @@ def _unpacked(head: dict[str, Any], data: bytes) -> Output | Segment:
         place = told.pop("place")
         return Segment(**told, ended=True, place=Place(**place) if place else None)
     if kind == "Part":
-        return Part(**told, data=data)
+        beside = tuple(Beside(**each) for each in told.pop("beside", ()))
+        return Part(**told, beside=beside, data=data)
     if kind == "Init":
         return Init(**told, data=data)
     kinds = {"SegmentEnd": SegmentEnd, "Targets": Targets, "Ended": Ended}

@@ -20,7 +20,7 @@ from telecine.formats.errors import FormatError
 from telecine.formats.flv import tags
 from telecine.formats.flv.packets import audio_packets, video_packets
 from telecine.live.follower import Follower
-from telecine.live.model import Boundary, Targets
+from telecine.live.model import SOURCE, Boundary, Targets
 from telecine.live.record import Recorder
 from telecine.live.relay import Relay, Tag
 from telecine.live.rendition import Rendition
@@ -56,9 +56,13 @@ class Rung(Rendition):
     """One quality that the child makes."""
 
     def __init__(
-        self, height_px: int, part_ms: int, like: Rendition, of: Sequence[TrackFormat]
+        self,
+        height_px: int,
+        part_ms: int,
+        among: Mapping[str, Rendition],
+        of: Sequence[TrackFormat],
     ) -> None:
-        super().__init__(f"{height_px}p", like.window.sibling())
+        super().__init__(f"{height_px}p", among[SOURCE].window.sibling(), among)
         self.height_px = height_px
         self.width_px = 0
         self.codecs = [_CODEC]

@@ -6,7 +6,7 @@ has to be transcoded.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -36,10 +36,11 @@ class Layer(Rendition):
         self,
         track: int,
         part_ms: int,
-        like: Rendition,
+        among: Mapping[str, Rendition],
         recorder: Callable[[Rendition], Recorder],
     ) -> None:
-        super().__init__(f"track{track}", like.window.sibling())
+        like = among[SOURCE]
+        super().__init__(f"track{track}", like.window.sibling(), among)
         self.packager = Follower(part_ms, _LATE_MS)
         self.recorder = recorder(self)
         self.add(self.recorder.take)
@@ -168,7 +169,7 @@ class Layers:
         layer.give(layer.packager.push(0, replace(packet, track=0), 0))
 
     def _begin(self, track: int) -> Layer:
-        layer = Layer(track, self._part_ms, self._renditions[SOURCE], self._make_recorder)
+        layer = Layer(track, self._part_ms, self._renditions, self._make_recorder)
         self.by_track[track] = self._renditions[layer.name] = layer
         audio = self._expects_sound or self._sound is not None
         layer.packager.expect(video=True, audio=audio, size_px=(0, 0))

@@ -25,13 +25,23 @@ class Init:
     height_px: int
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """How far another rendition of the same event is: the last part it has."""
+
+    name: str
+    msn: int
+    part: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """A partial segment: whole fragments of MP4.
 
     `number` counts within segment `msn`. The first part of a segment tells what is true of
     all of it: its init segment, whether the timeline breaks before it, and when its first
-    sample was received (Unix time). `ends`: it is the last one of its segment.
+    sample was received (Unix time). `ends`: it is the last one of its segment. `beside`: how
+    far other renditions were when it was made, which its owner alone can tell.
     """
 
     msn: int
@@ -43,13 +53,18 @@ class Part:
     received_ms: int
     data: bytes
     ends: bool = False
+    beside: tuple[Beside, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentEnd:
-    """The segment has all its parts; also told by its last part, if that was known."""
+    """The segment has all its parts; also told by its last part, if that was known.
+
+    `first`: the oldest segment that the owner still has, for those who mirror it.
+    """
 
     msn: int
+    first: int = 0
 
 
 @dataclass(frozen=True, slots=True)

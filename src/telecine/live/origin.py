@@ -7,6 +7,7 @@ is added; for a segment that nobody holds in memory any more; or how an event is
 import asyncio
 import contextlib
 import socket
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import structlog
 
 from telecine.live.broadcast import Broadcast
 from telecine.live.frames import FrameError, frame, pack, read_frame
-from telecine.live.model import SOURCE, Ended, Output
+from telecine.live.model import SOURCE, Ended, Output, SegmentEnd
 from telecine.live.nodes import HELLO_S, Door
 from telecine.live.rendition import Rendition
 from telecine.live.studio import Studio
@@ -128,9 +129,12 @@ async def _follow(
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
 ) -> None:
-    over = asyncio.Event()
+    over, window = asyncio.Event(), rendition.window
 
     def sink(output: Output) -> None:
+        if isinstance(output, SegmentEnd):
+            # What nobody records is soon gone, of which a mirror knows nothing by itself.
+            output = replace(output, first=window.segments[0].msn)
         writer.write(pack(output))
         if isinstance(output, Ended):
             over.set()
@@ -139,7 +143,7 @@ async def _follow(
             writer.transport.abort()
             over.set()
 
-    window = rendition.window
+    held = list(window.snapshot())
     writer.write(
         frame(
             "event",
@@ -147,9 +151,10 @@ async def _follow(
             length_ms=window.length_ms,
             discontinuities_gone=window.discontinuities_gone,
             peak_bps=window.peak_bps,
+            held=len(held),
         )
     )
-    for output in window.snapshot():
+    for output in held:
         writer.write(pack(output))
     if window.ended:
         return

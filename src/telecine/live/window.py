@@ -5,10 +5,10 @@ The owner of an event and the edges that mirror it hold the same window.
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from telecine.live.model import Ended, Init, Output, Part, Place, SegmentEnd, Targets
+from telecine.live.model import Beside, Ended, Init, Output, Part, Place, SegmentEnd, Targets
 
 PARTS_KEPT_TARGETS = 3
 """Parts are named in playlists for so many target durations, and served for as long again."""
@@ -77,6 +77,8 @@ class Window:
         elif isinstance(output, SegmentEnd):
             if not self.segments[-1].ended:
                 self._take_end()
+            while self.segments[0].msn < output.first:
+                self._drop_first()
         elif isinstance(output, Targets):
             self.targets = output
         else:
@@ -94,6 +96,12 @@ class Window:
             return 0, 0
         last = self.segments[-1]
         return (last.msn + 1, 0) if last.ended else (last.msn, len(last.parts))
+
+    @property
+    def beside(self) -> Sequence[Beside]:
+        """Return how far the other renditions were when the newest part was made."""
+        newest = self.segments[-1].parts[-1:] if self.segments else ()
+        return newest[0].beside if newest else ()
 
     def segment(self, msn: int) -> Segment | None:
         """Return a segment of the window, None if it is not there."""

@@ -147,6 +147,6 @@ def build_live_delivery(
     listener.subscribe(PLAYER_CHANGED, cache.forget_player)
     listener.subscribe(PROJECT_CHANGED, lambda _: cache.forget_all())
     listener.watch(connected, lost)
-    playlists = LivePlaylists(edge)
+    playlists = LivePlaylists()
     application = LiveDelivery(cache, edge, store, LivePages(urls, gate), gate, playlists)
     return application, LiveMediaShortcut(cache, edge, playlists)

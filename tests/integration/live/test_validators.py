@@ -103,6 +103,7 @@ async def test_a_validator_is_of_one_text_in_one_coding(
         await there(client, stream.playlist_url)
         await ended(client, stream)
     tags = dict[str, set[tuple[str, str | None]]]()
+    found = dict[tuple[str, str], set[str]]()
     for url in (stream.master_url, stream.playlist_url, f"{stream.playlist_url}?_HLS_skip=YES"):
         for coding in CODINGS:
             accepted = {"Accept-Encoding": coding}
@@ -121,8 +122,10 @@ async def test_a_validator_is_of_one_text_in_one_coding(
                 assert (other.status_code, other.content) == (200, whole.content)
                 sent = (whole.text, whole.headers.get("content-encoding"))
                 tags.setdefault(etag, set()).add(sent)
-    # Whichever process answers: another one may report of other qualities beside this.
+                found.setdefault((url, coding), set()).add(etag)
+    # Whichever process answers.
     assert {len(sent) for sent in tags.values()} == {1}
+    assert {len(each) for each in found.values()} == {1}
     assert len(set.union(*tags.values())) == len(tags) > len(CODINGS)
 
 

@@ -1,7 +1,6 @@
 """Requests for what is not there yet (RFC 8216bis, 6.2.5.2): waited for, but not for ever."""
 
 import asyncio
-from collections.abc import Mapping
 from typing import Any, cast
 from uuid import uuid4
 
@@ -47,10 +46,6 @@ class One:
     async def admit(self, *_: object) -> Admission:
         return Admission()
 
-    def mirrored(self, public_id: str) -> Mapping[str, Window]:
-        del public_id
-        return {}
-
 
 @pytest.fixture
 def one() -> One:
@@ -60,7 +55,7 @@ def one() -> One:
 async def asked(one: One, name: str, query: str = "") -> tuple[int, bytes]:
     """Return status and body."""
     anything = cast("Any", one)
-    playlists = LivePlaylists(anything)
+    playlists = LivePlaylists()
     delivery = LiveDelivery(anything, anything, anything, anything, anything, playlists)
     status, body = 0, b""
 

@@ -57,9 +57,6 @@ class Mirrored:
     async def get(self, public_id: str) -> Any:
         return self.kept(public_id)
 
-    def mirrored(self, _: str) -> dict[str, Window]:
-        return {}
-
     async def admit(self, *_: Any) -> Any:
         return SimpleNamespace(session=None)
 
@@ -74,7 +71,7 @@ class OnAir:
         for msn in (0, 1):
             self.take(part(msn, 0), part(msn, 1), SegmentEnd(msn))
         self.mirrored = cast("Any", Mirrored(self.window))
-        playlists = LivePlaylists(self.mirrored)
+        playlists = LivePlaylists()
         self.shortcut = LiveMediaShortcut(self.mirrored, self.mirrored, playlists)
         pages = store = cast("Any", None)
         self.application = LiveDelivery(

@@ -103,6 +103,46 @@ async def _is_there(edge: Edge) -> bool:
     return await edge.window(STREAM) is not None
 
 
+async def test_nobody_sees_half_of_what_an_owner_has(edge: Edge, tmp_path: Path) -> None:
+    made, told = outputs(), asyncio.Event()
+    half, sent = len(made) - 9, 0
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        await read_frame(reader)
+        head = frame(
+            "event",
+            session="a" * 12,
+            length_ms=60_000,
+            discontinuities_gone=0,
+            peak_bps=0,
+            held=len(made),
+        )
+        writer.write(head + b"".join(map(pack, made[:half])))
+        sent = half
+        await told.wait()
+        writer.write(b"".join(map(pack, made[half:])))
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_unix_server(connected, tmp_path / "owner"):
+        watching = asyncio.ensure_future(edge.window(STREAM))
+
+        async def half_is_sent() -> bool:
+            return sent == half
+
+        await until(half_is_sent)
+        done, _ = await asyncio.wait({watching}, timeout=0.3)
+        assert not done  # there are four segments that could be played
+        told.set()
+        window = await asyncio.wait_for(watching, 30)
+    assert window is not None
+    whole = Window("a" * 12, 60_000)
+    for output in made:
+        whole.take(output)
+    assert window.edge == whole.edge
+
+
 async def test_an_owner_that_has_no_event_is_believed(edge: Edge, tmp_path: Path) -> None:
     async with owner(tmp_path / "owner", "a" * 12, outputs()):
         await until(lambda: _is_there(edge))

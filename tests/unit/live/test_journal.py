@@ -67,7 +67,7 @@ def seen(outputs: Sequence[Output]) -> Window:
 
 
 def playlist(window: Window) -> str:
-    text = Rendered().body(window, skip=False, coding=None).decode()
+    text = Rendered().body(window, skip=False, coding=None, public_id="li1").decode()
     assert check_live(text) == [], text
     return text
 

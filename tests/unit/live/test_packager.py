@@ -72,9 +72,12 @@ def checked(outputs: Iterable[Output]) -> Window:
         window.take(output)
         if not window.playable or isinstance(output, Init | Targets):
             continue
-        text = rendered.body(window, skip=False, coding=None).decode()
+        text = rendered.body(window, skip=False, coding=None, public_id="li1").decode()
         assert check_live(text) == []
-        assert check_live(rendered.body(window, skip=True, coding=None).decode()) == []
+        assert (
+            check_live(rendered.body(window, skip=True, coding=None, public_id="li1").decode())
+            == []
+        )
         assert before is None or check_live_update(before, text) == []
         before = text
     assert before is not None, "nothing could be played"
