@@ -37,6 +37,8 @@ class Follower(Packager):
         """Take a packet; return what it completes. Raises FormatError."""
         if isinstance(packet, Coded):
             shown_ms = time_ms + packet.offset_ms
+            if packet.video and packet.key:
+                self._measure(packet)  # which may be a break
             if not self._running:
                 if not self._may_begin(shown_ms, packet):
                     return ()

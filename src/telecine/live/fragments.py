@@ -1,8 +1,8 @@
-"""Init segments, which players need before the parts of a rendition, and sounds of parts."""
+"""Init segments, which players need before the parts of a rendition, and what parts are of."""
 
 from telecine.formats.codecs.live_tracks import TrackFormat
 from telecine.formats.mp4.headers import TrackHeader
-from telecine.formats.mp4.multitrack import Sample, Track, movie_init
+from telecine.formats.mp4.multitrack import Run, Sample, Track, movie_fragment, movie_init
 
 VIDEO_ID, AUDIO_ID = 1, 2
 
@@ -22,6 +22,21 @@ def init_of(video: TrackFormat | None, audio: TrackFormat | None) -> tuple[bytes
             tracks.append(Track(header, each.stsd))
             codecs.append(each.codecs)
     return movie_init(tracks), ",".join(codecs)
+
+
+def part_of(
+    sequence: int, pictures: list[Sample], shown: int, sounds: list[Sample], heard: int
+) -> bytes:
+    """Return the fragment of a part; `shown`, `heard`: where its media begins, in ticks.
+
+    One without any media has a run of no pictures.
+    """
+    runs = []
+    if pictures or not sounds:
+        runs.append(Run(VIDEO_ID, shown, pictures))
+    if sounds:
+        runs.append(Run(AUDIO_ID, heard, sounds))
+    return movie_fragment(sequence, runs)
 
 
 def split_off(sounds: list[Sample], at: int, until: int) -> tuple[list[Sample], int]:

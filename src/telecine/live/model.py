@@ -8,6 +8,10 @@ MS = 1000
 TOLERANCE_MS = 3
 """Encoders' milliseconds make six frames of 30 Hz last 199 to 201 ms."""
 
+LEAST_PART = 0.85
+"""Of the part target: how short a part may be that neither begins nor ends something."""
+
+_LEAST_FIRST_PART = 0.75
 SHORTEST_TARGET_S = 2
 
 SOURCE = "source"
@@ -79,6 +83,19 @@ def first_targets(longest_part_ms: int, segment_ms: int) -> Targets:
     """Return what an event promises whose first segment lasts `segment_ms`."""
     longest_s = max(SHORTEST_TARGET_S, -(-segment_ms // 1000))
     return Targets(longest_part_ms + TOLERANCE_MS, longest_s)
+
+
+def first_limit_ms(part_ms: int, shortest_part_ms: int) -> int:
+    """Return how long a part of the first segment may be, so that one target fits all."""
+    limit = part_ms + TOLERANCE_MS
+    if shortest_part_ms:
+        limit = min(limit, int(shortest_part_ms / LEAST_PART) - TOLERANCE_MS)
+    return limit
+
+
+def first_least_ms(part_ms: int, longest_part_ms: int) -> float:
+    """Return how long a part of the first segment must be, for the same reason."""
+    return max(LEAST_PART * (longest_part_ms + TOLERANCE_MS), _LEAST_FIRST_PART * part_ms)
 
 
 @dataclass(frozen=True, slots=True)

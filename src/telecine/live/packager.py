@@ -11,14 +11,15 @@ from telecine.formats.codecs.live_tracks import (
     TrackFormat,
     audio_format,
     belongs,
+    measured,
     opus_ticks,
     video_format,
 )
 from telecine.formats.flv.packets import Coded, Config, Packet
-from telecine.formats.mp4.multitrack import Run, Sample, movie_fragment
-from telecine.live.fragments import AUDIO_ID, VIDEO_ID, init_of, split_off
+from telecine.formats.mp4.multitrack import Sample
+from telecine.live.fragments import init_of, part_of, split_off
 from telecine.live.model import (
-    TOLERANCE_MS,
+    LEAST_PART,
     Boundary,
     Ended,
     Init,
@@ -27,6 +28,8 @@ from telecine.live.model import (
     Position,
     SegmentEnd,
     clock_step,
+    first_least_ms,
+    first_limit_ms,
     first_targets,
 )
 
@@ -36,15 +39,11 @@ CONFIG_WAIT_MS = 500
 JUMP_MS = 2000
 """A step between neighbours above which the encoder's clock jumped, or backward."""
 
-LEAST_PART = 0.85
-"""Of the part target: how short a part may be that neither begins nor ends something."""
-
 SEGMENT_MS = 1000
 """A key frame begins a segment if the last one has lasted so long."""
 
 AUDIO_SEGMENT_MS = 2000
 LONGEST_SEGMENT_MS = 10_000
-_LEAST_FIRST_PART = 0.75
 _DRIFT_MS = 200
 _MAX_EARLY = 2000
 _USUAL_FRAME_MS = 33
@@ -64,6 +63,7 @@ class Packager:
     def __init__(self, part_ms: int, begin: Position = _BEGIN) -> None:
         self._part_ms = part_ms
         self._targets = begin.targets
+        self._told: dict[bool, Config] = {}  # what an encoder says of pictures (True) and sound
         self._video: TrackFormat | None = None
         self._audio: TrackFormat | None = None
         self._expects_video = self._expects_audio = True
@@ -94,9 +94,7 @@ class Packager:
         self._sounds: list[Sample] = []
         self._sounds_at = 0
         self._next_sound: int | None = None
-        self._part_length_ms = 0
-        self._part_number = 0
-        self._segment_ms = 0
+        self._part_length_ms = self._part_number = self._segment_ms = 0
         self._received_ms = 0
         self._early.clear()
 
@@ -135,6 +133,8 @@ class Packager:
             if last is not None:
                 time_ms = last + clock_step(last, time_ms)
             self._clock_ms = time_ms
+            if packet.video and packet.key:
+                self._measure(packet)
             if self._running:
                 self._take(time_ms, packet, received_ms)
             else:
@@ -166,8 +166,7 @@ class Packager:
         self._reset_clock()
 
     def _configure(self, packet: Config) -> None:
-        known = self._video if packet.video else self._audio
-        if known is not None and known.codec == packet.codec and known.record == packet.record:
+        if packet == self._told.get(packet.video):
             return
         if packet.video:
             found = video_format(packet.codec, packet.record, self._size_px)
@@ -175,10 +174,21 @@ class Packager:
             found = audio_format(packet.codec, packet.record)
         if self._running:
             self._break()
+        self._told[packet.video] = packet
         if packet.video:
             self._video = found
         else:
             self._audio = found
+
+    def _measure(self, packet: Coded) -> None:
+        """Learn from a key frame how large the pictures are, which may change with it."""
+        found = self._video
+        if found is not None and packet.codec == found.codec:
+            found = measured(found, packet.data)
+        if found is not self._video:
+            if self._running:
+                self._break()
+            self._video = found
 
     def _wait(self, time_ms: int, packet: Coded, received_ms: int) -> None:
         """Keep what comes until both tracks are known, or one has not come in time."""
@@ -268,20 +278,16 @@ class Packager:
         return self._targets.segment_s * 1000 + 400
 
     def _limit_ms(self) -> int:
-        """Return how long a part may be; before there is a target, so that one fits all."""
+        """Return how long a part may be."""
         if self._targets is not None:
             return self._targets.part_ms
-        limit = self._part_ms + TOLERANCE_MS
-        if self._shortest_part_ms:
-            limit = min(limit, int(self._shortest_part_ms / LEAST_PART) - TOLERANCE_MS)
-        return limit
+        return first_limit_ms(self._part_ms, self._shortest_part_ms)
 
     def _least_ms(self) -> float:
         """Return how long a part must be that does not end its segment (4.4.4.9)."""
         if self._targets is not None:
             return LEAST_PART * self._targets.part_ms
-        longest = LEAST_PART * (self._longest_part_ms + TOLERANCE_MS)
-        return max(longest, _LEAST_FIRST_PART * self._part_ms)
+        return first_least_ms(self._part_ms, self._longest_part_ms)
 
     def _cut_overhang(self) -> None:
         """Cut parts off that are long enough, though their last picture is shown for longer.
@@ -353,20 +359,14 @@ class Packager:
 
     def _end_part(self, *, ends: bool = False, until_ms: int | None = None) -> None:
         """End a part; sound that begins at or behind `until_ms` belongs to the next one."""
-        runs, later, later_at = [], list[Sample](), 0
+        later, later_at = list[Sample](), 0
         if until_ms is not None:
             until = until_ms * self._audio.timescale // 1000 if self._audio else 0
             later, later_at = split_off(self._sounds, self._sounds_at, until)
-        if self._pictures:
-            first = self._pictures_at_ms * _TICKS_MS
-            runs.append(Run(VIDEO_ID, first, self._pictures))
-        if self._sounds:
-            runs.append(Run(AUDIO_ID, self._sounds_at, self._sounds))
         if not self._part_length_ms:
             return
-        if not runs:
-            now = self._end_ms if until_ms is None else until_ms
-            runs.append(Run(VIDEO_ID, now * _TICKS_MS, []))
+        now_ms = self._end_ms if until_ms is None else until_ms
+        shown = (self._pictures_at_ms if self._pictures else now_ms) * _TICKS_MS
         self._sequence += 1
         part = Part(
             msn=self._msn,
@@ -376,7 +376,7 @@ class Packager:
             init=self._inits - 1,
             discontinuity=self._discontinuity,
             received_ms=self._received_ms,
-            data=movie_fragment(self._sequence, runs),
+            data=part_of(self._sequence, self._pictures, shown, self._sounds, self._sounds_at),
             ends=ends,
         )
         self._made.append(part)

@@ -246,3 +246,22 @@ async def test_an_encoder_changes_its_pictures_and_its_clock(
         assert size in streams_of(data)
     assert "160x90" in streams_of(await viewer.media(viewer.text))
     assert len(await recordings(client, stream, count=2)) == 2  # one of each size
+
+
+async def test_only_key_frames_tell_how_large_pictures_are(
+    client: httpx.AsyncClient, server: TelecineServer
+) -> None:
+    stream = await make_live_stream(server)
+    vp9 = ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-g", "30")
+    source = str(live_clip("source.flv", 8))
+    clip = make_clip("vp9.flv", "-i", source, *vp9, "-lag-in-frames", "0", "-c:a", "copy")
+    async with encoding(stream.publish_url) as encoder:  # which describes nothing
+        await encoder.send(clip, 0)
+
+        async def sized() -> bool:
+            master = (await client.get(stream.master_url)).text
+            found = re.findall(r"RESOLUTION=(\w+),CODECS=\"(\w+)", master)
+            return found == [("320x180", "vp09"), ("160x90", "avc1")]
+
+        await until(sized)
+    await stream.complete()

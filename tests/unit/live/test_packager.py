@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -261,3 +262,32 @@ def test_sound_may_come_as_late_as_was_told() -> None:
     ]
     inits = [each for each in run(packager, sent) if isinstance(each, Init)]
     assert [each.codecs for each in inits] == ["avc1.42c00d,mp4a.40.2"]
+
+
+def test_pictures_of_vp9_are_as_large_as_their_key_frames_say() -> None:
+    packager = Packager(200)
+    config = Config(True, 0, "vp09", bytes.fromhex("0014810202020000"))
+    packager.expect(video=True, audio=True, size_px=(0, 0))
+
+    def shown(from_ms: int, key: str) -> list[Sent]:
+        head = bytes.fromhex(key)
+        return [
+            (at, replace(each, codec="vp09", data=head if each.key else b"p"))
+            for at, each in pictures(30, 3, gop_s=1, from_ms=from_ms)
+            if isinstance(each, Coded)
+        ]
+
+    small, large = "824983420013f00b360438241c", "824983420027f016760438241c"
+    sent = [
+        (0, config),
+        (0, AUDIO),
+        *merged(shown(0, small), sounds(3)),
+        (3000, config),  # once more, of which nothing comes
+        *merged(shown(3000, large), sounds(3, from_ms=3000)),
+    ]
+    outputs = [*run(packager, sent), *packager.end()]
+    inits = [(each.width_px, each.height_px) for each in outputs if isinstance(each, Init)]
+    assert inits == [(320, 180), (640, 360)]
+    breaks = [part.msn for part in parts(outputs) if part.discontinuity and not part.number]
+    assert breaks == [3]
+    checked(outputs)

@@ -3,7 +3,7 @@
 import struct
 from dataclasses import dataclass
 
-from telecine.formats.codecs import aac, av1, h264, hevc
+from telecine.formats.codecs import aac, av1, h264, hevc, vp9
 from telecine.formats.errors import FormatError
 from telecine.formats.flv.packets import Coded
 from telecine.formats.mp4.boxes import box
@@ -87,6 +87,22 @@ def belongs(packet: Coded, track: TrackFormat | None) -> bool:
         kind, name = "video" if packet.video else "audio", packet.codec
         raise FormatError("sound as MP3" if name == ".mp3" else f"{kind} codec {name!r}")
     return track is None or packet.codec == track.codec
+
+
+def measured(track: TrackFormat, key_frame: bytes) -> TrackFormat:
+    """Describe pictures by a key frame of theirs, where that alone tells their size.
+
+    VP9's record has none, and what an encoder says of it may be missing or wrong; an AV1
+    encoder may leave the sequence header out of its record.
+    """
+    found = None
+    if track.codec == "vp09":
+        found = vp9.key_frame_size_px(key_frame)
+    elif track.codec == "av01" and not track.height_px:
+        found = _av1_size_px(track.record + key_frame)
+    if found is None or found == (track.width_px, track.height_px):
+        return track
+    return video_format(track.codec, track.record, found)
 
 
 def _hevc_size_px(record: bytes) -> tuple[int, int] | None:
