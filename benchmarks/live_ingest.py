@@ -26,6 +26,7 @@ import uvloop
 from measure import make_source
 from serving import cpu_s, family, free_port, machine
 from telecine.ffmpeg.binary import find_ffmpeg
+from telecine.live.broadcast import Broadcast
 from telecine.live.ports import Destination, RecordingPlace, Shortfall, Stream
 from telecine.live.rtmp_server import RtmpConnection
 from telecine.live.strangers import Strangers
@@ -161,7 +162,7 @@ class Discarding(RtmpConnection):
     def data_received(self, data: bytes) -> None:
         """Take what was read, until there is media."""
         self._media_s = self._loop.time()
-        if self._broadcast is None or not self._broadcast.begun:
+        if not isinstance(self._broadcast, Broadcast) or not self._broadcast.begun:
             super().data_received(data)
 
 

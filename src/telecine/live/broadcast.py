@@ -11,13 +11,14 @@ import structlog
 from telecine import clock, ids
 from telecine.formats.errors import FormatError
 from telecine.formats.flv.packets import Coded, Config, Packet, audio_packets, video_packets
+from telecine.live.intake import CONFIG_WAIT_MS
 from telecine.live.journal import Journal, Left
 from telecine.live.ladder import Ladder, Rung, Transcoder
 from telecine.live.layers import Layers
 from telecine.live.meter import Meter
 from telecine.live.model import SOURCE, Boundary, Ended, Output, Part, Place, Position, Targets
 from telecine.live.mp3 import WAIT_MS, AacFromMp3, is_mp3
-from telecine.live.packager import CONFIG_WAIT_MS, Packager
+from telecine.live.packager import Packager
 from telecine.live.ports import Broadcasts, Publisher, Stream
 from telecine.live.record import Recorder
 from telecine.live.relay import Relay
@@ -33,7 +34,6 @@ Given = TypeVarTuple("Given")
 
 SILENCE_S = 3.0
 """After so long without media another publisher may take over."""
-
 
 MOST_BYTES_A_MS = 12_500
 """100 Mbit/s of the encoder's own clock, which says what is kept in memory for how long."""

@@ -75,31 +75,18 @@ class Door:
         return False
 
 
-Locate = Callable[[str], Awaitable[str | None]]
-"""Returns where the owner of a stream's event listens, None: on this machine, or nowhere."""
+class Dialer:
+    """How the doors of other machines are come in by. `key` is the same on all nodes."""
 
-
-class Owners:
-    """How edges reach the owner of an event: the one behind `path`, or on another machine."""
-
-    def __init__(self, path: Path, locate: Locate | None = None, key: bytes = b"") -> None:
-        self._path = path
-        self._locate = locate
+    def __init__(self, key: bytes) -> None:
         self._key = key
         self._context = ssl.create_default_context()
         self._context.check_hostname = False
         # It is not a name that is trusted, but whoever has the secret.
         self._context.verify_mode = ssl.CERT_NONE
 
-    async def address(self, public_id: str) -> str | None:
-        """Return where the owner of a stream's event is, None: on this machine, or nowhere."""
-        return None if self._locate is None else await self._locate(public_id)
-
-    async def reach(self, public_id: str) -> Ends:
-        """Return a connection to the owner of a stream's event. Raises OSError."""
-        address = await self.address(public_id)
-        if address is None:
-            return await asyncio.open_unix_connection(self._path, limit=_LIMIT_BYTES)
+    async def dial(self, address: str) -> Ends:
+        """Return a connection to the owner that listens at an address. Raises OSError."""
         try:
             async with asyncio.timeout(HELLO_S):
                 return await self._dial(address)
@@ -125,6 +112,30 @@ class Owners:
             raise ConnectionError(f"{address} has another secret")
         writer.write(_proof(self._key, b"edge", shown))
         return reader, writer
+
+
+Locate = Callable[[str], Awaitable[str | None]]
+"""Returns where the owner of a stream's event listens, None: on this machine, or nowhere."""
+
+
+class Owners:
+    """How edges reach the owner of an event: the one behind `path`, or on another machine."""
+
+    def __init__(self, path: Path, locate: Locate | None = None, key: bytes = b"") -> None:
+        self._path = path
+        self._locate = locate
+        self._dialer = Dialer(key)
+
+    async def address(self, public_id: str) -> str | None:
+        """Return where the owner of a stream's event is, None: on this machine, or nowhere."""
+        return None if self._locate is None else await self._locate(public_id)
+
+    async def reach(self, public_id: str) -> Ends:
+        """Return a connection to the owner of a stream's event. Raises OSError."""
+        address = await self.address(public_id)
+        if address is None:
+            return await asyncio.open_unix_connection(self._path, limit=_LIMIT_BYTES)
+        return await self._dialer.dial(address)
 
 
 def _proof(key: bytes, role: bytes, certificate: bytes) -> bytes:

@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 
 from telecine.live.broadcast import Broadcast
+from telecine.live.forwarding import InUse, Visitor
 from telecine.live.frames import FrameError, frame, pack, read_frame
 from telecine.live.model import SOURCE, Ended, Output, SegmentEnd
 from telecine.live.nodes import HELLO_S, Door
@@ -73,6 +74,9 @@ class Origin:
         self, head: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         event = self._studio.event(str(head.get("stream")))
+        if head["kind"] == "publish":
+            await self._publish(event, Visitor(writer, head["told"]), reader, writer)
+            return
         if head["kind"] == "status":
             writer.write(frame("status", **_status(event)))
             await writer.drain()
@@ -97,6 +101,29 @@ class Origin:
         else:
             await _follow(event, found, reader, writer)
         await writer.drain()
+
+    async def _publish(
+        self,
+        event: Broadcast | None,
+        visitor: Visitor,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        """Let an encoder publish that came to another node."""
+        if event is None or event.over.is_set():
+            writer.write(frame("none"))
+            return
+        try:
+            self._studio.attach(event, visitor)
+        except InUse:
+            writer.write(frame("refused"))
+            return
+        log.info("publishes through another node", stream=event.stream.public_id)
+        writer.write(frame("accepted"))
+        try:
+            await visitor.publish(event, reader)
+        finally:
+            self._studio.gone(event, visitor)
 
     async def _picture(self, event: Broadcast | None) -> bytes:
         if self._thumbnails is None or event is None or event.over.is_set():

@@ -18,6 +18,7 @@ from telecine.formats.codecs.live_tracks import (
 from telecine.formats.flv.packets import Coded, Config, Packet
 from telecine.formats.mp4.multitrack import Sample
 from telecine.live.fragments import init_of, part_of, split_off
+from telecine.live.intake import CONFIG_WAIT_MS
 from telecine.live.model import (
     LEAST_PART,
     Boundary,
@@ -32,9 +33,6 @@ from telecine.live.model import (
     first_limit_ms,
     first_targets,
 )
-
-CONFIG_WAIT_MS = 500
-"""How long the configuration of a second track is waited for."""
 
 JUMP_MS = 2000
 """A step between neighbours above which the encoder's clock jumped, or backward."""

@@ -17,11 +17,20 @@ class Destination:
 
 
 @dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Another node, which is heard of, has the event; `address`: its own, None: it has none."""
+
+    node: str
+    address: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Stream:
     """A live stream that somebody may publish to.
 
     `record`: whether its events become videos. `longest_s`: when they end by themselves,
-    `longest_restream_s`: when they are no longer sent on to `destinations`.
+    `longest_restream_s`: when they are no longer sent on to `destinations`. `elsewhere`: who
+    had its event when that was asked.
     """
 
     project_id: UUID
@@ -30,6 +39,7 @@ class Stream:
     longest_s: float | None = None
     longest_restream_s: float | None = None
     destinations: tuple[Destination, ...] = ()
+    elsewhere: Elsewhere | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import structlog
 
 from telecine import ids
 from telecine.formats.errors import FormatError
-from telecine.live.broadcast import Broadcast
+from telecine.live.intake import Intake
 from telecine.live.strangers import Strangers
 from telecine.live.studio import Studio
 from telecine.protocols.errors import ProtocolError
@@ -49,7 +49,7 @@ class RtmpConnection(asyncio.Protocol):
         self._deadline: asyncio.TimerHandle | None = None
         self._farewell: asyncio.TimerHandle | None = None
         self._admission: asyncio.Task[None] | None = None
-        self._broadcast: Broadcast | None = None
+        self._broadcast: Intake | None = None
         self._media_s = 0.0
         self._peer = ""
 
@@ -122,7 +122,7 @@ class RtmpConnection(asyncio.Protocol):
         elif isinstance(event, Unpublish):
             self._leave()
 
-    def _expect(self, broadcast: Broadcast, told: Metadata) -> None:
+    def _expect(self, broadcast: Intake, told: Metadata) -> None:
         size = told.values.get("width"), told.values.get("height")
         width, height = (
             int(each) if isinstance(each, float) and 0 < each < 1 << 15 else 0 for each in size

@@ -9,7 +9,7 @@ from telecine import ids
 from telecine.formats.errors import FormatError
 from telecine.formats.flv.bodies import body
 from telecine.formats.mpegts.demuxer import Demuxer, Frame, Program
-from telecine.live.broadcast import Broadcast
+from telecine.live.intake import Intake
 from telecine.live.studio import Studio
 from telecine.protocols.srt.connection import ACK_S
 from telecine.protocols.srt.listener import (
@@ -39,7 +39,7 @@ class SrtEncoder:
     def __init__(self, door: "SrtDoor", caller: Caller, now_s: float) -> None:
         self.caller = caller
         self.admission: asyncio.Task[None] | None = None
-        self.broadcast: Broadcast | None = None
+        self.broadcast: Intake | None = None
         self.media_s = now_s
         self._door = door
         self._demuxer = Demuxer()
@@ -78,7 +78,7 @@ class SrtEncoder:
         if self.broadcast is not None and not self.broadcast.over.is_set():
             self._give(self.broadcast, self._demuxer.flush(), now_s)
 
-    def _give(self, broadcast: Broadcast, found: list[Program | Frame], now_s: float) -> None:
+    def _give(self, broadcast: Intake, found: list[Program | Frame], now_s: float) -> None:
         for each in found:
             if isinstance(each, Program):
                 broadcast.expect(

@@ -1,10 +1,14 @@
 """All events of a process: who may publish, who continues, what ends by itself."""
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 import structlog
 
 from telecine.live.broadcast import Broadcast
+from telecine.live.forwarding import Dial, Forwarded, InUse, ask
+from telecine.live.intake import Intake
 from telecine.live.journal import Left
 from telecine.live.ladder import Transcoder
 from telecine.live.ports import Broadcasts, Publisher, Stream
@@ -24,7 +28,8 @@ class Studio:
     """Keeps one `Broadcast` for every stream that is or was on the air.
 
     `part_ms`, `window_s`: of its events; `grace_s`: how long one waits for its encoder;
-    `policy`: which servers they may be sent on to; `transcoder` makes lower qualities.
+    `policy`: which servers they may be sent on to; `transcoder` makes lower qualities; `dial`
+    reaches other nodes, for encoders of events that those have.
     """
 
     def __init__(
@@ -37,8 +42,10 @@ class Studio:
         grace_s: float = GRACE_S,
         policy: OutboundPolicy | None = None,
         transcoder: Transcoder | None = None,
+        dial: Dial | None = None,
     ) -> None:
         self._broadcasts = broadcasts
+        self._dial = dial
         self._store = store
         self._part_ms = part_ms
         self._window_s = window_s
@@ -46,6 +53,7 @@ class Studio:
         self._transcoder = transcoder
         self._policy = policy or OutboundPolicy(ports=RTMP_PORTS)
         self._events: dict[str, Broadcast] = {}
+        self._forwarded: set[Forwarded] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._expiries: dict[Broadcast, asyncio.TimerHandle] = {}
 
@@ -58,25 +66,62 @@ class Studio:
         """Return the public ids of the streams whose events are not over."""
         return [name for name, event in self._events.items() if not event.over.is_set()]
 
-    async def admit(self, stream_key: str, publisher: Publisher) -> Broadcast | None:
+    async def admit(self, stream_key: str, publisher: Publisher) -> Intake | None:
         """Let a connection publish, None to refuse it; the same for every reason."""
         stream = await self._broadcasts.authorise(stream_key)
         if stream is None:
             await asyncio.sleep(_REFUSAL_DELAY_S)  # guessing costs time
             return None
-        event = self._events.get(stream.public_id)
-        if event is not None and not event.over.is_set():
-            if event.publisher is not None and not event.silent:
-                log.info("publisher refused", stream=stream.public_id, reason="on the air")
-                await asyncio.sleep(_REFUSAL_DELAY_S)  # as if nobody had that key
-                return None
-            self._cancel_expiry(event)
-            event.attach(publisher)
+        try:
+            forwarded = await self._forward(stream, publisher)
+            return forwarded or self._welcome(stream, publisher)
+        except InUse as error:
+            log.info("publisher refused", stream=stream.public_id, reason=str(error))
+            await asyncio.sleep(_REFUSAL_DELAY_S)  # as if nobody had that key
+            return None
+
+    async def _forward(self, stream: Stream, publisher: Publisher) -> Forwarded | None:
+        """Let a connection publish to the event of another node; None: there is none.
+
+        Raises:
+            InUse: it may not.
+        """
+        there = stream.elsewhere
+        if there is None or self._running(stream.public_id) is not None:
+            return None
+        if self._dial is None or there.address is None:
+            raise InUse("on the air at a node that others do not reach")
+        found = await ask(self._dial, there.address, stream, publisher)
+        if found is not None:
+            self._forwarded.add(found)
+            self._keep(self._listen(found))
+        return found
+
+    async def _listen(self, forwarded: Forwarded) -> None:
+        await forwarded.run()
+        self._forwarded.discard(forwarded)
+
+    def _welcome(self, stream: Stream, publisher: Publisher) -> Broadcast:
+        """Let a connection publish here. Raises InUse."""
+        event = self._running(stream.public_id)
+        if event is not None:
+            self.attach(event, publisher)
             return event
         event = self._begin(stream)
         event.attach(publisher)
-        self._spawn(event)
+        self._keep(self._run(event))
         return event
+
+    def attach(self, event: Broadcast, publisher: Publisher) -> None:
+        """Let a connection publish to an event that goes on. Raises InUse."""
+        if event.publisher is not None and not event.silent:
+            raise InUse("on the air")
+        self._cancel_expiry(event)
+        event.attach(publisher)
+
+    def _running(self, public_id: str) -> Broadcast | None:
+        event = self._events.get(public_id)
+        return None if event is None or event.over.is_set() else event
 
     def resume(self, left: Left) -> None:
         """Go on with an event whose process was killed, if its encoder comes back in time."""
@@ -84,7 +129,7 @@ class Studio:
         wait_s = max(0.0, self._grace_s - left.quiet_s)
         log.info("broadcast resumed", stream=left.stream.public_id, waits_s=round(wait_s, 1))
         self._await(event, wait_s)
-        self._spawn(event)
+        self._keep(self._run(event))
 
     def _begin(self, stream: Stream, left: Left | None = None) -> Broadcast:
         event = self._events[stream.public_id] = Broadcast(
@@ -99,9 +144,11 @@ class Studio:
         )
         return event
 
-    def gone(self, event: Broadcast, publisher: Publisher) -> None:
+    def gone(self, event: Intake, publisher: Publisher) -> None:
         """Note that a connection was lost or ended its stream: it may come back."""
-        if event.detach(publisher) and not event.over.is_set():
+        if isinstance(event, Forwarded):
+            event.leave()
+        elif isinstance(event, Broadcast) and event.detach(publisher) and not event.over.is_set():
             # It is media that is waited for: a connection may have been silent for long.
             left_s = max(0.0, self._grace_s - event.silent_s)
             self._await(event, left_s if event.begun else 0.0)
@@ -125,10 +172,12 @@ class Studio:
             event.end()
             if event.publisher is not None:
                 event.publisher.close("the server stops")
+        for forwarded in tuple(self._forwarded):
+            forwarded.turn_away("the server stops")
         await asyncio.gather(*(asyncio.shield(task) for task in self._tasks))
 
-    def _spawn(self, event: Broadcast) -> None:
-        task = asyncio.get_running_loop().create_task(self._run(event))
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -161,6 +210,4 @@ class Studio:
     def _forget(self, event: Broadcast) -> None:
         if self._events.get(event.stream.public_id) is event:
             del self._events[event.stream.public_id]
-        task = asyncio.get_running_loop().create_task(event.forget())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._keep(event.forget())

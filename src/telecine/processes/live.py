@@ -21,7 +21,7 @@ from telecine.domains.live_streams.operations import LIVE_CHANGED
 from telecine.ffmpeg.binary import find_ffmpeg
 from telecine.ffmpeg.runner import Runner
 from telecine.live.ladder import Transcoder
-from telecine.live.nodes import split_address
+from telecine.live.nodes import Dialer, split_address
 from telecine.live.origin import Origin
 from telecine.live.rtmp_server import HANDSHAKE_S, RtmpConnection
 from telecine.live.srt_server import SrtDoor
@@ -193,6 +193,7 @@ async def broadcast(child: Child, briefing: Briefing) -> None:
         grace_s=settings.live_grace_s,
         transcoder=Transcoder(runner, settings.live_ladder),
         policy=replace(outbound_policy(settings), ports=RTMP_PORTS),
+        dial=Dialer(nodes_key(briefing.secret_key)).dial,
     )
     listener = Listener(briefing.database_url)
     try:

@@ -1,5 +1,6 @@
 """Viewers at one node watch what encoders publish at another: its media comes by TCP."""
 
+import asyncio
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from tests.chaos.killing import child, frozen, is_live, kill_family
 from tests.fixtures.broadcasting import OnAir, live_clip, publishing
 from tests.fixtures.rtmp_encoder import encoding
 from tests.fixtures.server import TelecineProcess, TelecineServer
-from tests.fixtures.waiting import until
+from tests.fixtures.waiting import PATIENCE_S, until
 from tests.integration.live.test_on_air import Viewer
 from tests.integration.live.test_srt import health_of
 
@@ -210,6 +211,58 @@ async def test_viewers_elsewhere_do_not_lose_an_event_whose_node_dies(
         assert session_of(viewer) == session
         await viewer.follow(4)
     await nodes.complete(client, stream)
+
+
+async def refused(url: str) -> bool:
+    """Try to publish as encoders do; tell whether that was refused."""
+    async with publishing(url, live_clip()) as encoder, asyncio.timeout(PATIENCE_S):
+        assert encoder.stderr is not None
+        told = await encoder.stderr.read()
+        return await encoder.wait() != 0 and b"refused" in told
+
+
+async def test_an_event_goes_on_whichever_node_its_encoder_comes_to(
+    nodes: Nodes, client: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    stream = await nodes.stream(client)
+    viewer = Viewer(client, stream)
+    other = live_node(tmp_path / "other", nodes.settings)
+    url = f"{other.rtmp_url}/{stream.key}"
+
+    async def goes_on() -> bool:
+        return "#EXT-X-DISCONTINUITY\n" in await viewer.reload()
+
+    async with publishing(nodes.publish_url(stream), live_clip()) as first:
+        await until(viewer.playable)
+        await viewer.reload()
+        session = session_of(viewer)
+        assert await refused(url)
+        await viewer.follow(4)  # and nobody noticed
+        with frozen(first.pid):  # without a word, as a network that is gone
+
+            async def taken() -> bool:
+                async with publishing(url, live_clip()) as second:
+                    while second.returncode is None:
+                        if await goes_on():
+                            assert await refused(nodes.publish_url(stream))
+                            assert (await health_of(client, stream))["publishing"] is True
+                            await viewer.follow(4)
+                            return True
+                return False
+
+            await until(taken)
+    assert session_of(viewer) == session
+    log = other.log.read_text()
+    assert "broadcast started" not in log
+    await nodes.complete(client, stream)
+    videos = f"{stream.server.base_url}/videos?liveStreamId={stream.public_id}"
+
+    async def recorded() -> bool:
+        found = (await client.get(videos, auth=nodes.auth)).json()["data"]
+        return len(found) == 1
+
+    await until(recorded)
+    assert other.stop() == Exit.DONE
 
 
 async def test_another_node_takes_encoders_whose_node_does_not_answer(

@@ -15,7 +15,7 @@ from telecine.live.studio import Studio
 from telecine.storage.local import LocalStore
 from tests.fixtures.waiting import until
 from tests.unit.live.test_packager import ASC, AVCC
-from tests.unit.live.test_studio import KEY, Encoder, Memory
+from tests.unit.live.test_studio import Encoder, Memory, admitted
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -59,8 +59,7 @@ async def test_a_stream_keeps_twelve_megabytes_and_no_more(
     events = []
     for number in range(count):
         memory.stream = Stream(uuid4(), f"li{number}", record=True)
-        event = await studio.admit(KEY, Encoder())
-        assert event is not None
+        event = await admitted(studio, Encoder())
         event.push(0, Config(True, 0, "avc1", AVCC))
         event.push(0, Config(False, 0, "mp4a", ASC))
         events.append(event)

@@ -105,7 +105,7 @@ def studio(memory: Memory, tmp_path: Path) -> Studio:
 
 async def admitted(studio: Studio, encoder: Encoder) -> Broadcast:
     event = await studio.admit(KEY, encoder)
-    assert event is not None
+    assert isinstance(event, Broadcast)
     return event
 
 

@@ -36,6 +36,8 @@ LEASE = timedelta(seconds=20)
 RENEW_S = 5.0
 """How often an owner is heard of."""
 
+_LATE = func.coalesce(Broadcast.alive_at, func.now()) < func.now() - LEASE
+
 REWATCHED = timedelta(hours=1)
 """How long at most an owner keeps what can be watched of an event that is over."""
 
@@ -60,6 +62,18 @@ class Owner:
     node: str
     address: str | None
     running: bool
+
+
+async def elsewhere(tx: Transaction, stream_id: UUID, node: str) -> Owner | None:
+    """Return which other node has an event of a stream that runs, and is heard of."""
+    rows = select(Broadcast.node, Broadcast.address).where(
+        Broadcast.live_stream_id == stream_id,
+        Broadcast.node != node,
+        Broadcast.ended_at.is_(None),
+        ~_LATE,
+    )
+    found = (await tx.execute(rows)).one_or_none()
+    return None if found is None else Owner(found.node, found.address, running=True)
 
 
 async def authorised(tx: Transaction, stream_key: str) -> tuple[LiveStream, str] | None:
@@ -229,8 +243,7 @@ async def dropped(tx: Transaction, recording_id: UUID) -> None:
 
 async def _abandoned(tx: Transaction, event: Broadcast) -> bool:
     """Tell whether nothing was heard of the owner of an event for too long."""
-    late = Broadcast.alive_at < func.now() - LEASE
-    return await tx.scalar(select(Broadcast.id).where(Broadcast.id == event.id, late)) is not None
+    return await tx.scalar(select(Broadcast.id).where(Broadcast.id == event.id, _LATE)) is not None
 
 
 async def owner(tx: Transaction, public_id: str) -> Owner | None:

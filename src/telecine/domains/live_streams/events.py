@@ -27,7 +27,7 @@ from telecine.formats.errors import FormatError
 from telecine.formats.mp4.multitrack import Whole, whole_fragments
 from telecine.live import journal
 from telecine.live.journal import SUFFIX, JournalError, Left
-from telecine.live.ports import Destination, RecordingPlace, Shortfall, Stream
+from telecine.live.ports import Destination, Elsewhere, RecordingPlace, Shortfall, Stream
 from telecine.sealing import Sealer, SealError
 from telecine.storage.local import LocalStore
 from telecine.storage.store import ObjectMissing, Store, StoreError
@@ -79,12 +79,18 @@ class StoredBroadcasts:
         try:
             async with self._db.transaction() as tx:
                 found = await broadcasting.authorised(tx, stream_key)
+                there = None
+                if found is not None:
+                    there = await broadcasting.elsewhere(tx, found[0].id, self._node)
         except (SQLAlchemyError, OSError) as error:
             log.warning("publisher refused", reason=type(error).__name__)
             return None
         if found is None:
             return None
-        return self._stream(*found)
+        stream = self._stream(*found)
+        if there is None:
+            return stream
+        return replace(stream, elsewhere=Elsewhere(there.node, there.address))
 
     def _stream(self, row: LiveStream, environment: str) -> Stream:
         sandbox = broadcasting.is_sandbox(environment)

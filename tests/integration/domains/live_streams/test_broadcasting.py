@@ -111,11 +111,19 @@ async def test_an_event_of_a_node_that_is_gone_keeps_nobody_from_publishing(
         async with db.transaction() as tx:
             return await broadcasting.owner(tx, stream.public_id)
 
+    async def elsewhere(node: str) -> Owner | None:
+        async with db.transaction() as tx:
+            return await broadcasting.elsewhere(tx, stream.id, node)
+
     assert await owner() is None
+    assert await elsewhere("second") is None
     first = await begun("first")
     assert first is not None
     assert await owner() == Owner("first", "first:1937", running=True)
+    assert await elsewhere("second") == await owner()
+    assert await elsewhere("first") is None
     await aged(db, first.id, 2 * LEASE)
+    assert await elsewhere("second") is None
     async with db.transaction() as tx:
         await broadcasting.alive(tx, "first")
         await broadcasting.alive(tx, "second")
@@ -133,6 +141,7 @@ async def test_an_event_of_a_node_that_is_gone_keeps_nobody_from_publishing(
     assert await owner() == Owner("second", "elsewhere:1", running=True)
     async with db.transaction() as tx:
         await broadcasting.end(tx, second.id)
+    assert await elsewhere("first") is None
     # It has what can still be watched of it, for a while.
     assert await owner() == Owner("second", "elsewhere:1", running=False)
     async with db.transaction() as tx:

@@ -18,6 +18,7 @@ from telecine.domains.live_streams.events import StoredBroadcasts
 from telecine.domains.live_streams.models import Broadcast, LiveStream, Recording
 from telecine.domains.sources.models import Source
 from telecine.domains.webhooks.models import Event
+from telecine.live.broadcast import Broadcast as Live
 from telecine.live.journal import SUFFIX, Journal
 from telecine.live.model import Init, Part
 from telecine.live.packager import Packager
@@ -318,7 +319,7 @@ async def test_an_encoder_that_comes_back_too_late_begins_another_event(
     for _ in range(2):
         encoder = Encoder()
         event = await studio.admit(key, encoder)
-        assert event is not None
+        assert isinstance(event, Live)
         sessions.add(event.session)
         feed(event)
         studio.gone(event, encoder)
