@@ -204,8 +204,10 @@ async def broadcast(child: Child, briefing: Briefing) -> None:
             listener.watch(reviews.all, lambda: None)
             listening = group.create_task(listener.run())
             staying = group.create_task(memory.stay(lambda: bool(studio.on_air)))
-            for event in left:
+            for event in left.events:
                 studio.resume(event)
+            # Hours of media may have to be stored, for which no encoder is to wait.
+            finishing = group.create_task(memory.finish(left))
             thumbnails = Thumbnails(runner)
             origin = Origin(studio, owner_socket(settings.data), thumbnails)
             serving = [await origin.serve()]
@@ -226,6 +228,7 @@ async def broadcast(child: Child, briefing: Briefing) -> None:
                 server.close()
             listening.cancel()
             staying.cancel()
+            finishing.cancel()
             renewing.cancel()
     finally:
         await db.close()

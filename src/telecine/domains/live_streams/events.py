@@ -7,11 +7,8 @@ meanwhile, and whatever is written down twice is written down once.
 import asyncio
 import contextlib
 import errno
-import mmap
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
-from pathlib import Path
+from dataclasses import asdict, dataclass, replace
 from typing import TypeVar
 from uuid import UUID
 
@@ -23,8 +20,9 @@ from telecine.db.engine import Database
 from telecine.domains.live_streams import broadcasting, restreams
 from telecine.domains.live_streams.broadcasting import SHORTEST_RECORDING, Finished
 from telecine.domains.live_streams.models import Broadcast, LiveStream, Recording
+from telecine.domains.live_streams.salvage import salvage
 from telecine.formats.errors import FormatError
-from telecine.formats.mp4.multitrack import Whole, whole_fragments
+from telecine.formats.mp4.multitrack import Whole
 from telecine.live import journal
 from telecine.live.journal import SUFFIX, JournalError, Left
 from telecine.live.ports import Destination, Elsewhere, RecordingPlace, Shortfall, Stream
@@ -47,6 +45,18 @@ _NOTHING: Mapping[Shortfall, str] = {
 _PAUSES_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Leftovers:
+    """What a process left behind: `events` that may go on, and what is of no event any more.
+
+    `keys`: of all files that nobody writes to; those of `recordings` become videos first.
+    """
+
+    events: Sequence[Left]
+    recordings: Sequence[Recording]
+    keys: frozenset[str]
 
 
 class StoredBroadcasts:
@@ -202,10 +212,11 @@ class StoredBroadcasts:
             except (SQLAlchemyError, OSError) as error:
                 log.warning("lease not renewed", reason=type(error).__name__)
 
-    async def recover(self, grace_s: float = 0.0) -> list[Left]:
-        """Finish what a process of this name left behind when it was killed.
+    async def recover(self, grace_s: float = 0.0) -> Leftovers:
+        """Return what a process of this name left behind; events that cannot go on are ended.
 
-        Events whose media ended less than `grace_s` ago are returned instead: they may go on.
+        Those whose media ended less than `grace_s` ago may go on. Call it before anything is
+        recorded, and `finish` beside that.
         """
         async with self._db.transaction() as tx:
             await broadcasting.back(tx, self._node, self._address)
@@ -220,15 +231,26 @@ class StoredBroadcasts:
             else:
                 found.append(left)
                 spared |= {left.history.place.key, left.history.place.key + SUFFIX}
-        for row in recordings:
-            if row.key not in spared:
+        keys = {entry.key async for entry in self._recordings.list(self._folder)} - spared
+        over = [row for row in recordings if row.key not in spared]
+        return Leftovers(found, over, frozenset(keys))
+
+    async def finish(self, left: Leftovers) -> None:
+        """Make videos of recordings whose events are over, which may have to be stored first."""
+        keys = set(left.keys)
+        for row in left.recordings:
+            try:
                 await self._finish(row)
-        left_keys = {entry.key async for entry in self._recordings.list(self._folder)} - spared
-        async with self._db.transaction() as tx:
-            # What cannot be read today is all that there is of somebody's event.
-            left_keys -= await broadcasting.unreadable(tx, left_keys)
-        await self._delete(sorted(left_keys))
-        return found
+            except Exception:  # the others are finished all the same, and events go on
+                log.exception("recording not finished", object=row.key)
+                keys -= {row.key, row.key + SUFFIX}  # the next start tries it again
+
+        async def unreadable() -> set[str]:
+            async with self._db.transaction() as tx:
+                return await broadcasting.unreadable(tx, keys)
+
+        # What cannot be read today is all that there is of somebody's event.
+        await self._delete(sorted(keys - await _insist(unreadable)))
 
     async def _left(
         self, event: Broadcast, recordings: Sequence[Recording], grace_s: float
@@ -263,7 +285,7 @@ class StoredBroadcasts:
         """Make the video of a recording whose event is over."""
         path = self._recordings.local_path(row.key)
         try:
-            whole = await asyncio.to_thread(_salvage, path)
+            whole = await asyncio.to_thread(salvage, path)
         except FormatError as error:
             # It goes the way of any other file: whoever reads it says what it is.
             log.warning("recording is damaged", object=row.key, reason=str(error))
@@ -341,31 +363,6 @@ def _shortened(stream: Stream, lasted_s: float) -> Stream:
         longest_s=left(stream.longest_s),
         longest_restream_s=left(stream.longest_restream_s),
     )
-
-
-def _salvage(path: Path) -> Whole:
-    """Cut a file off behind its last whole fragment. Raises OSError, FormatError."""
-    with path.open("r+b") as file:
-        if not os.fstat(file.fileno()).st_size:
-            return Whole(0, 0.0)
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-            whole, reason = _read(memoryview(mapped))
-        if whole is None:
-            raise FormatError(reason)
-        file.truncate(whole.size_bytes)
-        os.fsync(file.fileno())
-    return whole
-
-
-def _read(data: memoryview) -> tuple[Whole | None, str]:
-    """Return what is whole of a file, or why nobody can say.
-
-    An exception would hold on to `data`, which is to be closed.
-    """
-    try:
-        return whole_fragments(data), ""
-    except FormatError as error:
-        return None, str(error)
 
 
 class _UnreadableError(Exception):

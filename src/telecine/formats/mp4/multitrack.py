@@ -4,12 +4,16 @@
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from telecine.formats.mp4.boxes import Buffer, FormatError, box, find, full_box, iter_boxes, read
+from telecine.formats.mp4.boxes import FormatError, box, find, full_box, read
 from telecine.formats.mp4.headers import TrackHeader, mvhd, trak
 from telecine.formats.mp4.moofs import NON_SYNC, SYNC
+
+_HEAD = struct.Struct(">I4s")
+_MAX_BOX_BYTES = 16 << 20
+"""So much is read of a box that holds no media; ours have some thousand bytes."""
 
 _ROW = struct.Struct(">IIIi")
 _MOOF = struct.Struct(">I4sI4sII")
@@ -110,42 +114,50 @@ class Whole:
     duration_s: float
 
 
-def whole_fragments(data: Buffer) -> Whole:
+def whole_fragments(data: bytes) -> Whole:
+    """Return what `whole_file` does of bytes in memory."""
+    return whole_file(len(data), lambda at, size: data[at : at + size])
+
+
+def whole_file(size_bytes: int, read_at: Callable[[int, int], bytes]) -> Whole:
     """Return where the last whole fragment ends: the writer may have been killed behind it.
 
-    The duration is that of the first track, to the begin of its last fragment.
+    The duration is that of the first track, to the begin of its last fragment. `read_at` returns
+    bytes of the file, by offset and size; it is asked for none of the media.
+
+    Raises:
+        FormatError: a box of it is broken.
     """
     at, end, timescale = 0, 0, 0
-    moof: int | None = None
+    moof = b""
     first = last = None
-    while at + 8 <= len(data):
-        size, kind = struct.unpack_from(">I4s", data, at)
-        if size < 8 or at + size > len(data):
+    while at + _HEAD.size <= size_bytes:
+        size, kind = _HEAD.unpack(read_at(at, _HEAD.size))
+        if size < 8 or at + size > size_bytes:
             break
         if kind == b"moov":
-            timescale, end = _timescale(data, at, at + size), at + size
+            timescale, end = _timescale(read_at(at, min(size, _MAX_BOX_BYTES))), at + size
         elif kind == b"moof":
-            moof = at
-        elif kind == b"mdat" and moof is not None:
+            moof = read_at(at, min(size, _MAX_BOX_BYTES))
+        elif kind == b"mdat" and moof:
             end = at + size
-            last = _decode_time(data, moof, at)
+            last = _decode_time(moof)
             first = last if first is None else first
-            moof = None
+            moof = b""
         at += size
     if first is None or last is None or not timescale:
         return Whole(end, 0.0)
     return Whole(end, (last - first) / timescale)
 
 
-def _timescale(data: Buffer, start: int, end: int) -> int:
-    mdhd = find(data, [b"moov", b"trak", b"mdia", b"mdhd"], start, end)
+def _timescale(data: bytes) -> int:
+    mdhd = find(data, [b"moov", b"trak", b"mdia", b"mdhd"])
     if mdhd is None:
         return 0
     (version,) = read("B", data, mdhd.body, mdhd.end)
     return read("I", data, mdhd.body + (20 if version else 12), mdhd.end)[0]
 
 
-def _decode_time(data: Buffer, start: int, end: int) -> int | None:
-    found = next(iter_boxes(data, start, end), None)
-    tfdt = found and find(data, [b"traf", b"tfdt"], found.body, found.end)
+def _decode_time(data: bytes) -> int | None:
+    tfdt = find(data, [b"moof", b"traf", b"tfdt"])
     return read("Q", data, tfdt.body + 4, tfdt.end)[0] if tfdt else None

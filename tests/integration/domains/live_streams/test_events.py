@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
@@ -19,7 +20,7 @@ from telecine.domains.live_streams.models import Broadcast, LiveStream, Recordin
 from telecine.domains.sources.models import Source
 from telecine.domains.webhooks.models import Event
 from telecine.live.broadcast import Broadcast as Live
-from telecine.live.journal import SUFFIX, Journal
+from telecine.live.journal import SUFFIX, Journal, Left
 from telecine.live.model import Init, Part
 from telecine.live.packager import Packager
 from telecine.live.ports import Stream
@@ -61,6 +62,19 @@ async def begun(db: Database, project: ProjectKeys, folder: Path) -> Begun:
     return Begun(store, broadcasts, row, stream, event)
 
 
+async def recovered(successor: StoredBroadcasts, grace_s: float = 0.0) -> Sequence[Left]:
+    """Let a process find what its predecessor left, and do with it what there is to do."""
+    left = await successor.recover(grace_s)
+    await successor.finish(left)
+    return left.events
+
+
+def media() -> list[bytes]:
+    """Return the init segment and the parts of five seconds."""
+    sent = [(0, VIDEO), (0, AUDIO), *merged(pictures(30, 5, gop_s=1), sounds(5))]
+    return [each.data for each in run(Packager(200), sent) if isinstance(each, Init | Part)]
+
+
 async def test_only_the_sandbox_is_cut(db: Database, project: ProjectKeys, tmp_path: Path) -> None:
     """Events after 30 minutes, what is sent on after 2."""
     store, sealer = LocalStore(tmp_path), Sealer(["s" * 32])
@@ -80,18 +94,17 @@ async def test_a_recording_that_was_killed_becomes_a_video_of_its_whole_parts(
 ) -> None:
     store, dead, _, _, event = await begun(db, project, tmp_path)
     place = await dead.recording_started(event, kept=True)
-    sent = [(0, VIDEO), (0, AUDIO), *merged(pictures(30, 5, gop_s=1), sounds(5))]
-    written = [each.data for each in run(Packager(200), sent) if isinstance(each, Init | Part)]
+    written = media()
     whole = b"".join(written[:-1])
     path = store.local_path(place.key)
     path.parent.mkdir(parents=True)
     path.write_bytes(whole + written[-1][:-1])  # it died inside its last part
     (path.parent / "forgotten").write_bytes(b"of a recording that ended before")
 
-    await StoredBroadcasts(db, store, store, "another", SEALER).recover()
+    await recovered(StoredBroadcasts(db, store, store, "another", SEALER))
     assert path.exists()
     for _ in range(2):  # the second time finds nothing
-        await StoredBroadcasts(db, store, store, "node", SEALER).recover()
+        await recovered(StoredBroadcasts(db, store, store, "node", SEALER))
         async with db.transaction() as tx:
             source = (await tx.scalars(select(Source))).one()
             recording = (await tx.scalars(select(Recording))).one()
@@ -101,6 +114,45 @@ async def test_a_recording_that_was_killed_becomes_a_video_of_its_whole_parts(
         assert source.size_bytes == len(whole)
         assert await store.read(source.extents[0]["key"]) == whole
         assert not list(path.parent.iterdir())
+
+
+async def test_events_go_on_while_a_recording_of_hours_is_stored(
+    db: Database, project: ProjectKeys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recordings, dead, _, stream, event = await begun(db, project, tmp_path / "recordings")
+    store, stored = LocalStore(tmp_path / "store"), asyncio.Event()
+
+    places = [await dead.recording_started(event, kept=True) for _ in range(2)]
+    for place in places:
+        file = File.create(recordings, place, b"".join(media()))
+        file.close()
+    alive = StoredBroadcasts(db, store, recordings, "node", SEALER)
+    publish = alive._publish
+
+    async def slowly(key: str, target: str) -> None:
+        await stored.wait()
+        if key == places[0].key:
+            raise RuntimeError("nobody foresaw this")
+        await publish(key, target)
+
+    monkeypatch.setattr(alive, "_publish", slowly)
+    left = await asyncio.wait_for(alive.recover(), PATIENCE_S)
+    assert not left.events
+    finishing = asyncio.ensure_future(alive.finish(left))
+    again = await alive.started(stream)  # its key is free at once
+    assert again is not None
+    fresh = await alive.recording_started(again, kept=True)
+    File.create(recordings, fresh, b"the next event").close()
+    stored.set()
+    await asyncio.wait_for(finishing, PATIENCE_S)
+    assert recordings.local_path(fresh.key).read_bytes() == b"the next event"
+    # One is tried again at the next start; the other one is a video.
+    assert recordings.local_path(places[0].key).exists()
+    assert not recordings.local_path(places[1].key).exists()
+    async with db.transaction() as tx:
+        rows = {row.key: row for row in await tx.scalars(select(Recording))}
+    assert rows[places[0].key].ended_at is None
+    assert rows[places[1].key].video_public_id is not None
 
 
 async def test_a_recording_that_cannot_be_read_is_kept_for_a_person(
@@ -119,9 +171,9 @@ async def test_a_recording_that_cannot_be_read_is_kept_for_a_person(
     def broken_disk(_: Path) -> None:
         raise OSError(errno.EIO, "I/O error")
 
-    monkeypatch.setattr(events, "_salvage", broken_disk)
+    monkeypatch.setattr(events, "salvage", broken_disk)
     for _ in range(2):
-        await StoredBroadcasts(db, store, store, "node", SEALER).recover()
+        await recovered(StoredBroadcasts(db, store, store, "node", SEALER))
         async with db.transaction() as tx:
             recording = (await tx.scalars(select(Recording))).one()
         assert recording.failure is not None
@@ -161,8 +213,8 @@ async def test_what_was_not_begun_or_nobody_wants_makes_no_failed_video(
         def broken_disk(_: Path) -> None:
             raise OSError(errno.EIO, "I/O error")
 
-        monkeypatch.setattr(events, "_salvage", broken_disk)
-    await StoredBroadcasts(db, store, store, "node", SEALER).recover()
+        monkeypatch.setattr(events, "salvage", broken_disk)
+    await recovered(StoredBroadcasts(db, store, store, "node", SEALER))
     async with db.transaction() as tx:
         recording = (await tx.scalars(select(Recording))).one()
         assert recording.ended_at is not None
@@ -176,7 +228,7 @@ async def test_where_no_recording_is_left_the_disk_may_be_another_one(
     _, dead, _, _, event = await begun(db, project, tmp_path)
     await dead.recording_started(event, kept=True)
     store = LocalStore(tmp_path / "not the same")
-    await StoredBroadcasts(db, store, store, "node", SEALER).recover()
+    await recovered(StoredBroadcasts(db, store, store, "node", SEALER))
     async with db.transaction() as tx:
         recording = (await tx.scalars(select(Recording))).one()
     assert recording.failure == "The recording cannot be read: No such file or directory."
@@ -233,7 +285,7 @@ async def test_a_file_that_cannot_be_deleted_waits_for_the_next_start(
         broken.setattr(LocalStore, "delete", read_only)
         await asyncio.wait_for(alive.recording_dropped(place.id, place.key), PATIENCE_S / 4)
     assert store.local_path(place.key).exists()
-    await StoredBroadcasts(db, store, store, "node", SEALER).recover()
+    await recovered(StoredBroadcasts(db, store, store, "node", SEALER))
     assert not store.local_path(place.key).exists()
 
 
@@ -246,7 +298,7 @@ async def test_a_damaged_recording_goes_the_way_of_any_other_file(
     path.parent.mkdir(parents=True)
     damaged = b"\0\0\0\x24moov\0\0\0\x1ctrak\0\0\0\x14mdia\0\0\0\x0cmdhd\0\0\0\0"
     path.write_bytes(damaged)
-    await StoredBroadcasts(db, store, store, "node", SEALER).recover()
+    await recovered(StoredBroadcasts(db, store, store, "node", SEALER))
     async with db.transaction() as tx:
         source = (await tx.scalars(select(Source))).one()
     assert source.failure is None
@@ -285,7 +337,7 @@ async def test_an_event_that_was_killed_may_go_on(
     elif why_not is not None:
         path.with_name(path.name + SUFFIX).write_bytes(b"{}\n")
 
-    left = await StoredBroadcasts(db, store, store, "node", SEALER).recover(60)
+    left = await recovered(StoredBroadcasts(db, store, store, "node", SEALER), 60)
     async with db.transaction() as tx:
         running = (await tx.scalars(select(Broadcast))).one().ended_at is None
         videos = [each.video_public_id for each in await tx.scalars(select(Recording))]
