@@ -22,8 +22,8 @@ from telecine.live.rendition import Rendition
 log = structlog.get_logger()
 
 MOST_LAYERS = 8
-_MOST_WAITING = 4000
-"""So many packets may be ahead of the first track."""
+_MOST_WAITING, _MOST_WAITING_BYTES = 4000, 32 << 20
+"""So many packets, and so many bytes of them, may be ahead of the first track."""
 
 _LATE_MS = 20
 """Pictures of two tracks that are shown together may be so far apart."""
@@ -94,6 +94,7 @@ class Layers:
         self._sound: Config | None = None
         self._expects_sound = True
         self._waiting: deque[tuple[int, Packet, int]] = deque()
+        self._waiting_bytes = 0
         self._over = asyncio.Event()
         self._group: asyncio.TaskGroup | None = None
         self._event: UUID | None = None
@@ -120,14 +121,18 @@ class Layers:
         if packet.video and packet.track and isinstance(packet, Config):
             self._learn(packet)
         elif self.by_track and (packet.track > 0) == packet.video:
-            if len(self._waiting) >= _MOST_WAITING:
-                self._waiting.clear()  # the first track has ended
+            size = _size(packet)
+            full = self._waiting_bytes + size > _MOST_WAITING_BYTES
+            if full or len(self._waiting) >= _MOST_WAITING:
+                self._let_go()
             self._waiting.append((time_ms, packet, received_ms))
+            self._waiting_bytes += size
 
     def reached(self, time_ms: int) -> None:
         """Package what waited for the first track to come so far. Raises FormatError."""
         while self._waiting and self._waiting[0][0] <= time_ms:
             _, packet, _ = entry = self._waiting.popleft()
+            self._waiting_bytes -= _size(packet)
             if packet.video:
                 self._push(packet.track, *entry)
                 continue
@@ -151,6 +156,12 @@ class Layers:
         self._waiting.clear()  # is behind the last picture of the first track
         for layer in self.by_track.values():
             layer.give(layer.packager.end())
+
+    def _let_go(self) -> None:
+        """Forget what waits, but for how sound is to be decoded: the first track has ended."""
+        kept = [entry for entry in self._waiting if isinstance(entry[1], Config)][-1:]
+        self._waiting = deque(kept)
+        self._waiting_bytes = sum(_size(packet) for _, packet, _ in kept)
 
     async def run(self, event: UUID) -> None:
         """Record what viewers can go back to; it is no recording of its own."""
@@ -202,6 +213,10 @@ class Layers:
         self._refused.add(track)
         layer.leave(layer.recorder.take)
         layer.give(layer.packager.end())
+
+
+def _size(packet: Packet) -> int:
+    return len(packet.record if isinstance(packet, Config) else packet.data)
 
 
 def _height_px(layer: Layer) -> int:

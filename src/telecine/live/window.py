@@ -17,6 +17,12 @@ MEMORY_TARGETS = 2 * PARTS_KEPT_TARGETS + 0.5
 """How much of the newest media is held in memory, in target durations: whoever learns of a
 part with the last playlist that names it has half of one longer."""
 
+MOST_SEGMENTS = 60_000
+"""Of a window, whatever its length: twelve hours of one a second, and some more."""
+
+MOST_INIT_BYTES = 16 << 20
+"""Of the init segments of a window, of which an encoder can make one with each picture."""
+
 
 @dataclass(slots=True)
 class Segment:
@@ -180,8 +186,9 @@ class Window:
     def _forget(self) -> None:
         """Let go of segments behind the window, and of bytes that lie elsewhere too."""
         target_ms = (self.targets.segment_s if self.targets else 2) * 1000
+        longest_ms = max(self.length_ms, 4 * target_ms)
         total = sum(each.duration_ms for each in self.segments)
-        while total - self.segments[0].duration_ms > max(self.length_ms, 4 * target_ms):
+        while total - self.segments[0].duration_ms > longest_ms or self._crowded:
             total -= self._drop_first()
         age_ms, lost = 0, 0
         for segment in reversed(self.segments):
@@ -197,9 +204,19 @@ class Window:
         while self.segments[0].msn < lost:
             self._drop_first()
 
+    @property
+    def _crowded(self) -> bool:
+        """Tell whether an encoder begins anew so often that a window must be shorter for it."""
+        init_bytes = sum(len(each.data) for each in self.inits.values())
+        crowded = init_bytes > MOST_INIT_BYTES or len(self.segments) > MOST_SEGMENTS
+        return crowded and len(self.segments) > 1
+
     def _drop_first(self) -> int:
         gone = self.segments.popleft()
         self.discontinuities_gone += gone.discontinuity
+        first = self.segments[0].init if self.segments else 0
+        for number in [number for number in self.inits if number < first]:
+            del self.inits[number]
         return gone.duration_ms
 
     def snapshot(self) -> Iterator[Output | Segment]:

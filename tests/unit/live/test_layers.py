@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from telecine.formats.flv.packets import Coded, Config, Packet
+from telecine.live import layers
 from telecine.live.broadcast import Broadcast
 from telecine.live.studio import Studio
 from telecine.live.window import Window
@@ -118,3 +119,24 @@ async def test_a_track_whose_key_frames_are_elsewhere_is_not_offered(
     assert len(event.window.segments) >= 4
     await studio.close()
     assert memory.told == ["started", "ended", "recorded"]
+
+
+async def test_what_waits_for_the_first_track_has_a_limit_in_bytes(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layers, "_MOST_WAITING_BYTES", 100_000)
+    event = await admitted(studio, Encoder())
+    described(event)
+    most = 0
+    for at, each in pictures(30, 20, gop_s=1):
+        assert isinstance(each, Coded)
+        event.push(at, replace(each, track=1, data=bytes(3000)))
+        waiting = event._layers._waiting  # nothing else tells
+        most = max(most, sum(layers._size(packet) for _, packet, _ in waiting))
+    assert 90_000 < most <= 100_000
+    sent = merged(pictures(30, 4, gop_s=1, from_ms=20_000), sounds(4, from_ms=20_000))
+    feed(event, both(sent, second_track(sent), ahead=False))  # and goes on with what is left
+    assert event.renditions["track1"].window.segments
+    (quality,) = event.qualities()
+    assert quality["codecs"] == event.window.inits[0].codecs  # it is heard, too
+    await studio.close()
