@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import httpx
 import pytest
@@ -86,7 +88,7 @@ async def test_an_encoder_that_comes_back_continues_its_event(
 ) -> None:
     stream = await make_live_stream(victim.server)
     viewer, blows, session = Follower(client, stream), 0, ""
-    for blow in ("live", "everything", "none"):
+    for blow in ("live", "everything", "ended", "none"):
         seen_ms = media_ms(viewer.text)
         async with publishing(viewer.stream.publish_url, live_clip()):
             await until(partial(viewer.has, blows, 2))
@@ -94,14 +96,15 @@ async def test_an_encoder_that_comes_back_continues_its_event(
                 killing.kill(killing.child(victim.supervisor, killing.is_live))
             elif blow == "everything":
                 victim.kill_everything()
+            elif blow == "ended":
+                victim.stop()
         assert media_ms(viewer.text) >= seen_ms - PART_MS  # one part may not have been written
         assert session in ("", viewer.session)
         session = viewer.session
         blows += blow != "none"
-        if blow == "everything":
+        if blow in ("everything", "ended"):
             victim.start()
-            moved = OnAir(stream.public_id, stream.key, stream.project_id, victim.server)
-            viewer.stream = moved
+            viewer.stream = replace(stream, server=victim.server)
     last_ms = media_ms(viewer.text)
     await viewer.stream.complete()
     (video_id,) = await recordings(client, viewer.stream)
@@ -120,3 +123,22 @@ async def test_an_encoder_that_comes_back_continues_its_event(
     # Of the broadcast and of its file, each when it is over.
     assert sorted(ends) == ["live-stream.broadcast.ended", "video.source.recorded"]
     victim.fsck()
+
+
+async def test_events_end_with_a_machine_that_is_not_back(
+    tmp_path: Path, client: httpx.AsyncClient
+) -> None:
+    settings = {"TELECINE_LIVE_END_ON_STOP": "true", "TELECINE_LIVE_LADDER": ""}
+    victim = Victim(tmp_path / "data", settings)
+    try:
+        stream = await make_live_stream(victim.server)
+        async with publishing(stream.publish_url, live_clip()):
+            await until(partial(Follower(client, stream).has, 0, 2))
+            victim.stop()
+        victim.start()
+        stream = replace(stream, server=victim.server)
+        told = await events_of(stream)
+        assert told[:2] == ["live-stream.broadcast.started", "live-stream.broadcast.ended"]
+        assert len(await recordings(client, stream)) == 1
+    finally:
+        victim.stop()

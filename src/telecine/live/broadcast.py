@@ -47,8 +47,8 @@ MAX_CONFIG_BYTES = 64 << 10
 class Broadcast:
     """The media of one event and who takes it.
 
-    `window_ms`: how far viewers can go back; `left`: what it goes on with, if its process was
-    killed. No media waits here: `push` cuts, stores and wakes in one go.
+    `window_ms`: how far viewers can go back; `left`: what it goes on with, if another process
+    had it. No media waits here: `push` cuts, stores and wakes in one go.
     """
 
     def __init__(
@@ -103,6 +103,7 @@ class Broadcast:
         self.restreams.change(stream.destinations)
         self.source.add(self._recorder.take)
         self._begun = asyncio.Event()
+        self.suspended, self._untouched = False, left is not None  # nothing came since
 
     @property
     def window(self) -> Window:
@@ -275,6 +276,20 @@ class Broadcast:
             if not each.window.ended:  # one of those failed, and others wait for it
                 each.give((Ended(),))
 
+    def suspend(self) -> None:
+        """Stop, and leave the event to another process; viewers are told of no end."""
+        if self.over.is_set():
+            return
+        if not self.begun:
+            self.end()
+            return
+        self.suspended = True
+        with self._unforeseen("interruption"):
+            self._give(self._packager.interrupt())
+        self.over.set()
+        self._begun.set()
+        self._recorder.suspend()
+
     async def run(self) -> None:
         """Report the event's begin, record it, report its end.
 
@@ -288,7 +303,7 @@ class Broadcast:
 
     async def _run(self) -> None:
         await self._begun.wait()
-        if not self.window.segments:
+        if not self.window.segments or (self.suspended and self._untouched):
             return
         if self.event is None:
             self.event = await self._broadcasts.started(self.stream)
@@ -300,15 +315,24 @@ class Broadcast:
         async with asyncio.TaskGroup() as group:
             guarded, event, longest_s = self._guarded, self.event, self.stream.longest_restream_s
             recording = group.create_task(guarded("recording", self._recorder.run, event))
-            group.create_task(guarded("layers", self._layers.run, event))
+            below = [group.create_task(guarded("layers", self._layers.run, event))]
             sending = group.create_task(guarded("restreams", self.restreams.run, longest_s))
             with self._unforeseen("ladder"):
                 self._ladder = self._make_ladder()
             if self._ladder is not None:
-                group.create_task(guarded("ladder", self._transcode, self._ladder, event))
+                task = guarded("ladder", self._transcode, self._ladder, event)
+                below.append(group.create_task(task))
             await self.over.wait()
             sending.cancel()
-            if self._ladder is not None:
+            if self.suspended:
+                for each in below:  # lower qualities begin anew
+                    each.cancel()
+                await recording
+                if self._recorder.left:
+                    log.info("broadcast left", stream=self.stream.public_id)
+                    return
+                self.source.give((Ended(),))
+            elif self._ladder is not None:
                 self._ladder.finish()
             await guarded("memory", self._broadcasts.ended, event)
             await recording
@@ -361,6 +385,7 @@ class Broadcast:
             self.source.give((output,))
             if isinstance(output, Part):
                 self._begun.set()
+                self._untouched = False
                 covered_bytes = output.duration_ms * MOST_BYTES_A_MS
                 self._ahead_bytes = max(0, self._ahead_bytes - covered_bytes)
             elif isinstance(output, Targets):

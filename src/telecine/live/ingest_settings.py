@@ -1,4 +1,4 @@
-"""The settings of where encoders and other nodes come to; a part of `telecine.settings`."""
+"""The settings of the process that encoders come to; a part of `telecine.settings`."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from telecine.live.nodes import split_address
 
 
 class IngestSettings(BaseModel):
-    """The ports that encoders and other nodes come to, and what they are protected by."""
+    """The ports that encoders and other nodes come to, what they are protected by, and the end."""
 
     rtmp_port: int = Field(1935, ge=0, le=65535, description="Port for RTMP; 0 takes a free one.")
     rtmps_port: int = Field(1936, ge=0, le=65535, description="Port for RTMPS, likewise.")
@@ -29,7 +29,13 @@ class IngestSettings(BaseModel):
     live_node_address: str = Field(
         default="",
         description="Address of this machine, such as 10.0.0.5:1937, under which other nodes get "
-        "the live streams that encoders publish here, for their viewers; empty: they do not.",
+        "the live streams that encoders publish here, for their viewers, and to which they hand on "
+        "what encoders send of them there; empty: they do not.",
+    )
+    live_end_on_stop: bool = Field(
+        default=False,
+        description="Whether live events end when the program is ended, for machines that are not "
+        "back; else they wait for its next start, as long as for their encoders.",
     )
 
     @field_validator("live_node_address", mode="after")

@@ -111,7 +111,8 @@ class Origin:
     ) -> None:
         """Let an encoder publish that came to another node."""
         if event is None or event.over.is_set():
-            writer.write(frame("none"))
+            goes_on = event is not None and event.suspended  # in the next process
+            writer.write(frame("refused" if goes_on else "none"))
             return
         try:
             self._studio.attach(event, visitor)

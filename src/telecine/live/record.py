@@ -36,7 +36,8 @@ class Recorder:
     file, as does the twelfth hour; what was closed is reported beside the writing, which must
     not wait until hours of media are in an object storage. A file that cannot go on ends where
     it is, and its video says why (`cut`): viewers do not notice. With a `journal` an event can
-    go on after its process was killed; `history`: it was, and this is what is left.
+    go on in another process; `history`: it does, and this is what is left. `left` tells whether
+    its file was left to one.
     """
 
     def __init__(
@@ -57,7 +58,8 @@ class Recorder:
         self._kept = kept
         self._journal = journal
         self._history = history
-        self._queue: asyncio.Queue[Output] = asyncio.Queue()
+        self._queue: asyncio.Queue[Output | None] = asyncio.Queue()
+        self._suspended = self.left = False
         self._waiting_bytes = 0
         self.failure: str | None = None
         self.cut: Shortfall | None = None
@@ -78,8 +80,12 @@ class Recorder:
             return
         self._queue.put_nowait(output)
 
+    def suspend(self) -> None:
+        """Stop after what was taken, without an end: another process is to go on."""
+        self._queue.put_nowait(None)
+
     async def run(self, event: UUID) -> None:
-        """Write files until the event has ended."""
+        """Write files until the event has ended, or is left."""
         with Writing() as writing:
             try:
                 async with asyncio.TaskGroup() as group:
@@ -115,8 +121,22 @@ class Recorder:
             if file is not None and idle and file.unsynced and self.failure is None:
                 # A disk may take seconds: what comes meanwhile is written all the same.
                 self._syncing = group.create_task(self._sync(file))
-        if file is not None:
+        if file is not None and not await self._leave(file):
             await self._close(file)
+
+    async def _leave(self, file: File) -> bool:
+        """Leave a file to another process, if one is to go on and can."""
+        if not self._suspended or self._journal is None or self.failure is not None:
+            return False
+        if self._syncing is not None:
+            await self._syncing
+        try:
+            await asyncio.to_thread(file.leave)
+        except StoreError as error:
+            self._give_up(error)
+            return False
+        self._file, self.left = None, True
+        return True
 
     async def _put(self, output: Output, file: File | None, writing: Writing) -> None:
         """Write what an output says, to the file or to its journal. Raises StoreError."""
@@ -158,6 +178,9 @@ class Recorder:
         output: Output | None = None
         while not isinstance(output, Ended):
             output = await self._queue.get()
+            if output is None:
+                self._suspended = True
+                return
             if isinstance(output, Part | Init):
                 self._waiting_bytes -= len(output.data)
             yield output

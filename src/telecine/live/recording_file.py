@@ -120,6 +120,14 @@ class File:
         finally:
             _release(self._descriptor, self._journal)
 
+    def leave(self) -> None:
+        """Make it durable for whoever goes on with it. Raises StoreError: it is still open."""
+        with _errors(self.place.key):
+            for each in (self._descriptor, self._journal):
+                if each is not None:
+                    os.fsync(each)
+        _release(self._descriptor, self._journal)
+
     def forget(self) -> None:
         """Delete the journal: nothing goes on here."""
         key = self.place.key + SUFFIX

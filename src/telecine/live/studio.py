@@ -165,11 +165,14 @@ class Studio:
             loop = asyncio.get_running_loop()
             loop.call_later(self._grace_s, publisher.close, "the event was completed")
 
-    async def close(self) -> None:
-        """End all events and wait until they are recorded."""
+    async def close(self, *, ends: bool = True) -> None:
+        """Stop: all events end and are recorded, or else are left to another process."""
         for event in list(self._events.values()):
             self._cancel_expiry(event)
-            event.end()
+            if ends:
+                event.end()
+            else:
+                event.suspend()
             if event.publisher is not None:
                 event.publisher.close("the server stops")
         for forwarded in tuple(self._forwarded):

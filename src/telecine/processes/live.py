@@ -167,7 +167,7 @@ async def _open_to_nodes(
 
 
 async def broadcast(child: Child, briefing: Briefing) -> None:
-    """Take media until SIGTERM; then end all events and finish their recordings."""
+    """Take media until SIGTERM; then leave all events to the next start, or end them."""
     settings, stopping = child.settings, asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
@@ -223,7 +223,7 @@ async def broadcast(child: Child, briefing: Briefing) -> None:
                     door.admit_no_more()
                 else:
                     door.close()
-            await studio.close()
+            await studio.close(ends=settings.live_end_on_stop)
             for server in serving:
                 server.close()
             listening.cancel()

@@ -200,6 +200,14 @@ async def test_an_event_that_is_over_meanwhile_is_followed_by_one_here(
     assert (await other.admit(Encoder())) is None  # whatever the database says by now
 
 
+async def test_an_event_that_is_left_to_the_next_process_is_not_followed_by_one_here(
+    owner: Node, other: Node
+) -> None:
+    feed(await owner.event(Encoder()))
+    await owner.studio.close(ends=False)
+    assert await other.admit(Encoder()) is None
+
+
 @pytest.mark.parametrize("address", [None, "/nowhere"])
 async def test_who_cannot_be_asked_keeps_the_event(
     owner: Node, other: Node, address: str | None
