@@ -11,6 +11,7 @@ import structlog
 from telecine import clock, ids
 from telecine.formats.errors import FormatError
 from telecine.formats.flv.packets import Coded, Config, Packet, audio_packets, video_packets
+from telecine.live.allowance import Allowance
 from telecine.live.intake import CONFIG_WAIT_MS
 from telecine.live.journal import Journal, Left
 from telecine.live.ladder import Ladder, Rung, Transcoder
@@ -34,14 +35,6 @@ Given = TypeVarTuple("Given")
 
 SILENCE_S = 3.0
 """After so long without media another publisher may take over."""
-
-MOST_BYTES_A_MS = 12_500
-"""100 Mbit/s of the encoder's own clock, which says what is kept in memory for how long."""
-
-MOST_AHEAD_BYTES = 100 << 20
-"""So much may come above that, at once or before there is anything to watch."""
-
-MAX_CONFIG_BYTES = 64 << 10
 
 
 class Broadcast:
@@ -74,7 +67,7 @@ class Broadcast:
         self.begun_s = clock.monotonic_s() - (0.0 if left is None else left.lasted_s)
         self.interruptions = 0
         self._media_s = 0.0
-        self._ahead_bytes = 0
+        self._allowance = Allowance()
         self._broadcasts = broadcasts
         self._store = store
         self._part_ms = part_ms
@@ -167,7 +160,7 @@ class Broadcast:
 
     def _receive(self, video: bool, time_ms: int, body: bytes) -> None:
         packets = video_packets(body) if video else audio_packets(body)
-        self._bound(len(body), packets)
+        self._allowance.spend(len(body), packets)
         pictures = 0
         for packet in packets:
             if packet.video and not packet.track and isinstance(packet, Coded):
@@ -198,14 +191,6 @@ class Broadcast:
             for packet in packets:
                 self.push(at_ms, packet)
             self._relay.hand_on(video, at_ms, body, packets)
-
-    def _bound(self, size_bytes: int, packets: Iterable[Packet]) -> None:
-        """Refuse what would fill the memory of all. Raises FormatError."""
-        self._ahead_bytes += size_bytes
-        if self._ahead_bytes > MOST_AHEAD_BYTES:
-            raise FormatError(f"more than {MOST_BYTES_A_MS // 125} Mbit/s")
-        if size_bytes > MAX_CONFIG_BYTES and any(isinstance(each, Config) for each in packets):
-            raise FormatError(f"a codec's configuration of {size_bytes} bytes")
 
     def push(self, time_ms: int, packet: Packet) -> None:
         """Take a packet. Raises FormatError."""
@@ -246,15 +231,7 @@ class Broadcast:
             "publishing": self.publisher is not None,
             "silent_ms": round((now_s - self._media_s) * 1000),
             "lasting_s": round(now_s - self.begun_s, 1),
-            "tracks": [
-                {
-                    "type": "video" if each.video else "audio",
-                    "codec": each.codecs,
-                    "width": each.width_px or None,
-                    "height": each.height_px or None,
-                }
-                for each in (*self._packager.formats, *self._layers.formats)
-            ],
+            "tracks": [each.told() for each in (*self._packager.formats, *self._layers.formats)],
             "bitrate": bitrate_bps,
             "frame_rate": frame_rate,
             "key_frame_distance_ms": self._meter.key_distance_ms,
@@ -386,8 +363,7 @@ class Broadcast:
             if isinstance(output, Part):
                 self._begun.set()
                 self._untouched = False
-                covered_bytes = output.duration_ms * MOST_BYTES_A_MS
-                self._ahead_bytes = max(0, self._ahead_bytes - covered_bytes)
+                self._allowance.cover(output.duration_ms)
             elif isinstance(output, Targets):
                 self._layers.adopt(output)
                 if self._ladder is not None:
@@ -398,8 +374,7 @@ class Broadcast:
         picture = next((each for each in self._packager.formats if each.video), None)
         if self._transcoder is None or picture is None or self._layers.by_track:
             return None  # layers: the encoder has made the qualities itself
-        heights = self._transcoder.rungs(picture.height_px)
-        tracks = self._packager.formats
+        heights, tracks = self._transcoder.rungs(picture.height_px), self._packager.formats
         rungs = [Rung(each, self._part_ms, self.renditions, tracks) for each in heights]
         if not rungs:
             return None

@@ -16,8 +16,8 @@ from telecine.formats.errors import FormatError
 from telecine.formats.flv.bodies import body
 from telecine.formats.flv.packets import Coded, Config
 from telecine.formats.mp4.multitrack import whole_fragments
+from telecine.live import allowance, record, recording_file
 from telecine.live import broadcast as broadcasts_module
-from telecine.live import record, recording_file
 from telecine.live.broadcast import Broadcast
 from telecine.live.journal import Left, read
 from telecine.live.ports import RecordingPlace, Shortfall, Stream
@@ -197,7 +197,7 @@ def picture(key: bool) -> bytes:
 async def test_more_than_its_clock_accounts_for_is_refused(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(broadcasts_module, "MOST_AHEAD_BYTES", 200_000)
+    monkeypatch.setattr(allowance, "MOST_AHEAD_BYTES", 200_000)
     event = await admitted(studio, Encoder())
     event.expect(video=True, audio=False, size_px=(64, 64))
     event.receive(True, 0, body(VIDEO))

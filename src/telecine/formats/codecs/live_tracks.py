@@ -34,6 +34,15 @@ class TrackFormat:
     height_px: int = 0
     packet_ticks: int = 0
 
+    def told(self) -> dict[str, object]:
+        """Return what people are told of it."""
+        return {
+            "type": "video" if self.video else "audio",
+            "codec": self.codecs,
+            "width": self.width_px or None,
+            "height": self.height_px or None,
+        }
+
 
 def video_format(codec: str, record: bytes, size_px: tuple[int, int]) -> TrackFormat:
     """Describe pictures; `size_px` is what the encoder says, if the record does not tell.
