@@ -91,4 +91,9 @@ async def test_who_comes_back_is_heard_again(client: httpx.AsyncClient, stream: 
         assert init is not None
         check_together(await viewer.media(init[0] + behind))
     await stream.complete()
-    assert "live-stream.broadcast.ended" in await events_of(stream)
+    ended = "live-stream.broadcast.ended"
+
+    async def told() -> bool:
+        return ended in await events_of(stream)
+
+    await until(told)
