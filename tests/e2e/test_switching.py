@@ -6,7 +6,7 @@ The browser's own player plays the MP4, which shows what the machine itself does
 import asyncio
 import itertools
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -169,8 +169,11 @@ def early(times_s: Iterable[float]) -> float:
     return statistics.quantiles(times_s)[0]
 
 
-def clapper() -> Path:
-    """Numbered pictures, a key frame every three seconds, and a clap with every second."""
+def clapper(name: str = "clapper.mp4", sound: Sequence[str] = AAC) -> Path:
+    """Numbered pictures, a key frame every three seconds, and a clap with every second.
+
+    `sound`: how it is encoded, in ffmpeg's words.
+    """
     pictures = barcode_mp4(
         frames=RATE_HZ * SECONDS,
         width_px=640,
@@ -179,8 +182,8 @@ def clapper() -> Path:
         keyframe_interval=RATE_HZ * SEGMENT_S,
     )
     claps = f"aevalsrc='0.8*sin(2*PI*1000*t)*lt(mod(t,1),0.05)':s=48000:d={SECONDS}"
-    media = ("-i", str(pictures), "-f", "lavfi", "-i", claps, "-c:v", "copy", *AAC)
-    return make_clip("clapper.mp4", *media, "-movflags", "+faststart")
+    media = ("-i", str(pictures), "-f", "lavfi", "-i", claps, "-c:v", "copy", *sound)
+    return make_clip(name, *media, "-movflags", "+faststart")
 
 
 @pytest.fixture(scope="module")
