@@ -223,6 +223,8 @@ class Edge:
                     await self._follow(place, mirror)
                 except FrameError as error:
                     log.warning("mirror failed", stream=place[0], reason=str(error))
+                except Exception:  # all other streams go on
+                    log.exception("mirror broke", stream=place[0])
                 mirror.asked.set()
                 await asyncio.sleep(ASK_AGAIN_S)
         finally:

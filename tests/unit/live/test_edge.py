@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from telecine import clock
 from telecine.live import edge as edges
@@ -152,6 +153,27 @@ async def test_an_owner_that_has_no_event_is_believed(edge: Edge, tmp_path: Path
             return await edge.window(STREAM) is None
 
         await until(gone)
+
+
+async def test_an_owner_of_another_version_stops_nobody(edge: Edge, tmp_path: Path) -> None:
+    """What it says may lack what is looked for; other streams go on."""
+
+    async def connected(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(frame("event", session="a" * 12))
+        writer.close()
+
+    server = await asyncio.start_unix_server(connected, tmp_path / "owner")
+    with capture_logs() as told:
+        assert await edge.window("li2") is None
+
+        async def broke() -> bool:
+            return any(each["event"] == "mirror broke" for each in told)
+
+        await until(broke)
+    server.close()
+    (tmp_path / "owner").unlink()
+    async with owner(tmp_path / "owner", "a" * 12, outputs()):
+        await until(lambda: _is_there(edge))
 
 
 async def test_an_owner_that_stays_away_is_forgotten(
