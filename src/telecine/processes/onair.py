@@ -3,6 +3,7 @@
 import os
 import socket
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ from telecine.settings import Settings
 
 _SOCKET_PATH_BYTES = 100  # sun_path holds 108
 _NAME = "live.sock"
+_NODE = "node"
 
 
 def owner_socket(data: Path) -> Path:
@@ -32,8 +34,22 @@ def owner_socket(data: Path) -> Path:
 
 
 def node_name(data: Path) -> str:
-    """Return the name under which events of this machine and data folder are recorded."""
-    return f"{socket.gethostname()}:{_short(data)}"
+    """Return the name under which events of a data folder are recorded, which is kept there.
+
+    A machine may be renamed, as a container is each time it is made anew; recordings that were
+    not stored yet are found by this name. Raises OSError.
+    """
+    file = data / _NODE
+    if not file.exists():
+        made = file.with_name(f"{_NODE}.{ids.nonce()}")
+        with made.open("w") as writing:
+            writing.write(f"{socket.gethostname()}:{_short(data)}\n")
+            writing.flush()
+            os.fsync(writing.fileno())
+        with suppress(FileExistsError):  # another process was quicker
+            file.hardlink_to(made)
+        made.unlink()
+    return file.read_text().strip()
 
 
 def ingest_urls(settings: Settings) -> dict[IngestProtocol, str]:
