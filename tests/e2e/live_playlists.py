@@ -12,11 +12,14 @@ async def hold_to_the_rules(page: Page) -> LiveRules:
     rules = LiveRules()
 
     async def pass_on(route: Route) -> None:
+        known = rules.known()
         try:
             answer = await route.fetch(timeout=0)  # a reload may be held back for long
             text = await answer.text()
             if answer.ok:
-                rules.see(route.request.url, text)
+                rules.see(route.request.url, text, known)
+            elif answer.status == 404:
+                rules.lose(route.request.url)
             await route.fulfill(response=answer)
         except Error:
             if not page.is_closed():

@@ -56,7 +56,7 @@ def viewer(telecine_server: TelecineServer) -> Iterator[httpx.Client]:
     with httpx.Client(
         base_url=telecine_server.base_url,
         timeout=PATIENCE_S,
-        event_hooks={"response": [LiveRules().hear_now]},
+        event_hooks=LiveRules().hooks_now(),
     ) as client:
         yield client
 

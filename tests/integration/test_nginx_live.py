@@ -51,7 +51,7 @@ def hinted(text: str) -> str:
 @pytest.fixture
 async def site(telecine_server: TelecineServer, tmp_path: Path) -> AsyncIterator[Site]:
     stream = await make_live_stream(telecine_server)
-    hooks = {"response": [LiveRules().hear]}
+    hooks = LiveRules().hooks()
     async with (
         nginx_before(telecine_server, tmp_path, cache=True) as front,
         httpx.AsyncClient(

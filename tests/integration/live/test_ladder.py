@@ -75,9 +75,13 @@ async def test_a_lower_quality_has_the_segments_of_the_source(
     async def offered() -> bool:
         return (await client.get(lower.playlist_url)).status_code == 200
 
+    async def reported() -> bool:
+        return f'REPORT:URI="../{stream.public_id}_90p/index' in await source_viewer.reload()
+
     for _ in range(2):
         async with publishing(stream.publish_url, live_clip()):
             await until(source_viewer.playable)
+            await until(reported)  # whether or not somebody watches it
             await until(offered)
             assert "_90p/index.m3u8" in (await client.get(stream.master_url)).text
             await viewer.reload()

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from telecine import ids
 from telecine.domains.webhooks.models import Event
 from telecine.formats.hls.check_live import check_live, check_live_update
+from telecine.formats.hls.check_live_answers import PartsOwed
 from tests.fixtures.broadcasting import OnAir, live_clip, make_live_stream, publishing
 from tests.fixtures.media import FFMPEG, make_clip
 from tests.fixtures.server import TelecineServer
@@ -29,6 +30,7 @@ class Viewer:
         self._begun_at = begun_at
         self._stream = stream
         self._before: str | None = None
+        self._owed = PartsOwed()
 
     @property
     def text(self) -> str:
@@ -52,6 +54,7 @@ class Viewer:
 
         await until(come)
         assert check_live(text, self._begun_at) == [], text
+        self._owed.see(text)
         if self._before is not None and "_HLS_skip" not in query:
             assert check_live_update(self._before, text) == [], f"{self._before}\n{text}"
             self._before = text
@@ -62,6 +65,15 @@ class Viewer:
         answer = await self._client.get(self._stream.playlist_url.rpartition("/")[0] + f"/{name}")
         assert answer.status_code == 200, name
         return answer.content
+
+    async def late_parts(self) -> int:
+        """Get all parts that must still be there, named or not; return how many are not."""
+        folder, late = self._stream.playlist_url.rpartition("/")[0], len(self._owed.late)
+        answers = {uri: await self._client.get(f"{folder}/{uri}") for uri in self._owed.owed}
+        await self.reload()  # what was not there may not have had to be any more
+        refused = [uri for uri, answer in answers.items() if answer.status_code != 200]
+        assert self._owed.check(refused) == []
+        return late
 
     async def media(self, text: str) -> bytes:
         """Return the init segment and all whole segments of a playlist as one file."""
@@ -157,6 +169,20 @@ async def test_from_the_encoder_to_viewers_and_into_a_video(
     started, *ends = await events_of(stream)
     assert started == "live-stream.broadcast.started"
     assert ends == ["live-stream.broadcast.ended", "video.source.recorded"]
+
+
+async def test_parts_are_served_that_playlists_name_no_more(
+    client: httpx.AsyncClient, stream: OnAir
+) -> None:
+    viewer = Viewer(client, stream)
+    async with publishing(stream.publish_url, live_clip()):
+        await until(viewer.playable)
+        await viewer.reload()
+        late = 0
+        while late < 20:  # named for three target durations, and for nearly three more not
+            await viewer.follow(5)
+            late = await viewer.late_parts()
+    await stream.complete()
 
 
 async def check_files(client: httpx.AsyncClient, viewer: Viewer, stream: OnAir) -> None:

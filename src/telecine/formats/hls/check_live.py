@@ -123,7 +123,7 @@ def check_live(text: str, begun_at: int = 0) -> list[str]:
     if live.sequence > begun_at and not live.ended and not live.skipped and total < 3 * live.target:
         problems.append(f"only {total} s are left: three target durations must be")
     problems += _check_hints(live)
-    return problems + _check_old_parts(live)
+    return problems + _check_skip(live) + _check_old_parts(live)
 
 
 def check_live_update(before: str, after: str) -> list[str]:
@@ -285,6 +285,19 @@ def _check_hints(live: Live) -> list[str]:
         for name in ("URI", "LAST-MSN", "LAST-PART")
         if name not in report
     ]
+
+
+def _check_skip(live: Live) -> list[str]:
+    """Only what is further from the end than CAN-SKIP-UNTIL is left out (6.2.5.1)."""
+    if not live.skipped:
+        return []
+    problems = ["a delta behind the end"] if live.ended else []
+    boundary, left = live.control.get("CAN-SKIP-UNTIL", Decimal(0)), Decimal(0)
+    for segment in live.segments:
+        left += segment.duration or sum((part.duration for part in segment.parts), Decimal(0))
+    if left < boundary:
+        problems.append(f"only {left} s are not skipped, {boundary} s must be")
+    return problems
 
 
 def _check_old_parts(live: Live) -> list[str]:

@@ -57,18 +57,33 @@ def check_live_set(texts: Mapping[str, str]) -> list[str]:
     return problems
 
 
-def check_reports(text: str, others: Mapping[str, str]) -> list[str]:
-    """Check what a playlist reports on others, whose URIs and texts of a later time are given."""
+def check_reports(
+    text: str, later: Mapping[str, str], earlier: Mapping[str, str] | None = None
+) -> list[str]:
+    """Check what a playlist reports on the other renditions (4.4.5.4).
+
+    `later`: their playlists by their URIs, of the same time or a later one; `earlier`: those
+    that were there before this one was made.
+    """
+    earlier = earlier or {}
     try:
-        reports = {each["URI"]: each for each in read_live(text).reports}
-        edges = {uri: read_live(other).edge for uri, other in others.items()}
-    except (FormatError, KeyError) as error:
-        return [str(error)]
-    problems = [f"{uri} is not reported on" for uri in edges if uri not in reports]
-    for uri, edge in edges.items():
-        said = reports.get(uri)
-        if said is not None and (int(said["LAST-MSN"]), int(said["LAST-PART"])) > edge:
-            problems.append(f"{uri} is reported to be at {said}, it is at {edge}")
+        live = read_live(text)
+        told = {each["URI"]: int(each["LAST-MSN"]) for each in live.reports}
+        parts = {each["URI"]: int(each["LAST-PART"]) for each in live.reports}
+        most = {uri: read_live(other).edge for uri, other in later.items()}
+        least = {uri: read_live(other).edge for uri, other in earlier.items()}
+    except (FormatError, KeyError, ValueError) as error:
+        return [f"a report that cannot be read: {error!r}"]
+    if live.ended:
+        return []  # nobody needs to find a place in what comes next
+    wanted = most.keys() | least.keys()
+    problems = [f"{uri} is not reported on" for uri in sorted(wanted - told.keys())]
+    for uri in sorted(wanted & told.keys()):
+        said = told[uri], parts[uri]
+        if uri in most and said > most[uri]:
+            problems.append(f"{uri} is reported to be at {said}, it is at {most[uri]}")
+        if uri in least and said < least[uri]:
+            problems.append(f"{uri} is reported to be at {said}, it was at {least[uri]} before")
     return problems
 
 

@@ -64,7 +64,10 @@ def hold_back_ms(part_target_ms: int) -> int:
 
 
 def render_live(playlist: LivePlaylist, *, skip: bool = False) -> str:
-    """Return a playlist; `skip`: without the segments that a player has by now (6.2.5.1)."""
+    """Return a playlist; `skip`: without the segments that a player has by now (6.2.5.1).
+
+    All of them are in one that has ended, whatever was asked for.
+    """
     target_ms = playlist.target_duration_s * 1000
     control = (
         "CAN-BLOCK-RELOAD=YES",
@@ -83,6 +86,7 @@ def render_live(playlist: LivePlaylist, *, skip: bool = False) -> str:
     if playlist.discontinuity_sequence:
         lines.append(f"#EXT-X-DISCONTINUITY-SEQUENCE:{playlist.discontinuity_sequence}")
     ages = _ages(playlist.segments)
+    skip = skip and playlist.hint_uri is not None
     skipped = sum(age > SKIP_TARGETS * target_ms for age in ages) if skip else 0
     map_uri = None
     if skipped:

@@ -65,6 +65,28 @@ def test_reports_are_never_ahead(msn: int, parts: int, said: str | None) -> None
     assert check_reports(render_live(ONE), {"../third/index.m3u8": other})
 
 
+@pytest.mark.parametrize(
+    ("msn", "parts", "said"),
+    [(9, 6, None), (9, 5, None), (9, 7, "it was at (9, 6) before"), (10, 1, "it was at")],
+)
+def test_reports_are_never_behind_what_was_seen(msn: int, parts: int, said: str | None) -> None:
+    earlier = {"../other/index.m3u8": render_live(playlist(0, msn, parts))}
+    problems = check_reports(render_live(playlist(0, 9, 5)), {}, earlier)
+    assert bool(problems) == (said is not None)
+    assert all(said is not None and said in each for each in problems), problems
+
+
+def test_every_other_rendition_is_reported_on() -> None:
+    text, other = render_live(playlist(0, 9, 5)), render_live(ONE)
+    third = {"../third/index.m3u8": other}
+    for said in (check_reports(text, third), check_reports(text, {}, third)):
+        assert said == ["../third/index.m3u8 is not reported on"]
+    over = render_live(replace(ONE, hint_uri=None))
+    assert check_reports(over, {"../third/index.m3u8": other}) == []  # it has no next part
+    assert check_reports(text.replace("LAST-PART=5", "LAST-PART=five"), {})
+    assert check_reports(text.replace(",LAST-PART=5", ""), {})
+
+
 def test_a_multivariant_playlist_promises_no_key_frames() -> None:
     variant = Variant(
         uri="a/index.m3u8",
