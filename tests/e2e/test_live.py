@@ -11,6 +11,7 @@ from tests.fixtures.broadcasting import OnAir, live_clip, make_live_stream, publ
 from tests.fixtures.live_rules import LiveRules
 from tests.fixtures.server import TelecineServer, running_telecine
 from tests.fixtures.waiting import until
+from tests.integration.live.test_srt import health_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -101,3 +102,31 @@ async def test_the_speed_of_a_viewer_is_left_alone(page: Page, stream: OnAir) ->
         await page.evaluate("window.telecinePlayer.video.playbackRate = 0.5")
         await becomes(page, f"{BEHIND} > 1")  # it falls behind, and may
         assert await page.evaluate("window.telecinePlayer.rate") == 0.5
+
+
+async def test_a_viewer_watches_on_when_an_encoder_is_back(page: Page, stream: OnAir) -> None:
+    async with httpx.AsyncClient() as client:
+
+        async def away() -> bool:
+            health = await health_of(client, stream)
+            return bool(health["silentMs"] >= 5000)
+
+        async with publishing(stream.publish_url, live_clip(), before=ENDLESS):
+            rules = await open_page(page, stream)
+            await becomes(page, "window.telecinePlayer.video.currentTime > 2")
+            await page.evaluate("""() => {
+              const {hls} = window.telecinePlayer;
+              window.fatal = [];
+              hls.on('hlsError', (_, error) => error.fatal && window.fatal.push(error.details));
+              hls.on('hlsFragChanged', (_, {frag}) => { window.shown = frag.cc; });
+            }""")
+            await becomes(page, "window.shown === 0")
+        await until(away)
+    before_s = await page.evaluate("window.telecinePlayer.video.currentTime")
+    async with publishing(stream.publish_url, live_clip(), before=ENDLESS):
+        await becomes(page, "window.shown === 1")  # what stands behind the discontinuity
+        await becomes(page, f"window.telecinePlayer.video.currentTime > {before_s} + 3")
+        await becomes(page, f"{BEHIND} < 3")  # it is live again
+        await expect(page.locator(".live")).to_be_visible()
+    assert await page.evaluate("window.fatal") == []  # nor was the page loaded anew
+    assert rules.seen > 3

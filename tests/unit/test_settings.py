@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from telecine import settings
+from telecine.live.studio import GRACE_S
 from telecine.settings import Settings, SettingsError
 
 KEY = "a-key-of-twenty-characters"
@@ -30,6 +31,11 @@ def test_storage_and_urls_follow_from_folder_and_port(tmp_path: Path) -> None:
     found = settings.load(port=9000)
     assert found.storage == (tmp_path / "telecine-data" / "media").as_uri()
     assert found.public_url == found.embed_url == "http://127.0.0.1:9000"
+
+
+def test_encoders_that_are_away_have_a_minute() -> None:
+    """As encoders' manuals say; and as long they are left connected behind the end."""
+    assert settings.load().live_grace_s == GRACE_S == 60
 
 
 @pytest.mark.parametrize(("cores", "slots"), [(1, 1), (2, 1), (3, 1), (8, 4)])
