@@ -220,6 +220,7 @@ async def _begin_video(
         "player_id": await _theme_of(tx, stream),
         "live_stream_id": stream.public_id,
         "published_at": row.started_at,
+        "created_at": row.started_at,
     }
     video = await videos.create_video(tx, row.project_id, values)
     owner = videos.reference(video, row.project_id).owner

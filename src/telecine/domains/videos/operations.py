@@ -53,8 +53,8 @@ async def create_video(tx: Transaction, project_id: UUID, values: Mapping[str, A
     if values.get("player_id") is not None:
         await players.check_reference(tx, project_id, values["player_id"])
     now = clock.now()
-    defaults = {"public_id": ids.public_id("vi"), "published_at": now}
-    stamps = {"project_id": project_id, "created_at": now, "updated_at": now}
+    defaults = {"public_id": ids.public_id("vi"), "published_at": now, "created_at": now}
+    stamps = {"project_id": project_id, "updated_at": now}
     statement = insert(Video).values({**defaults, **values, **stamps}).returning(*COLUMNS)
     row = VideoRow(*(await tx.execute(statement)).one())
     if values.get("watermarks"):
