@@ -78,14 +78,11 @@ class Broadcast:
         self._layers = Layers(stream.public_id, part_ms, self.renditions, self._rewinding)
         self._rung_recorders: list[Recorder] = []
         self._unheard: set[int] = set()  # further tracks of sound
+        name, journal = stream.public_id, Journal(self.session)
+        if history is not None:
+            journal = history.journal()
         self._recorder = Recorder(
-            broadcasts,
-            store,
-            window,
-            stream.public_id,
-            kept=stream.record,
-            journal=Journal(self.session) if history is None else history.journal(),
-            history=history,
+            broadcasts, store, window, name, kept=stream.record, journal=journal, history=history
         )
         self._meter = Meter()
         self._relay = Relay()
@@ -186,6 +183,7 @@ class Broadcast:
         if jumped:
             self.interruptions += 1
             self._give(self._packager.interrupt())
+            self._layers.interrupt()
         if packets:
             self._media_s = clock.monotonic_s()
             for packet in packets:
@@ -331,6 +329,7 @@ class Broadcast:
         self.interruptions += 1
         with self._unforeseen("interruption"):
             self._give(self._packager.interrupt())
+            self._layers.interrupt()
             self._relay.interrupt()
             if self._mp3 is not None:
                 self._mp3.interrupt()

@@ -9,6 +9,7 @@ from telecine.live.packager import Packager
 
 _NEVER_MS = 1 << 40
 _ROUNDING_MS = 1
+_ROUNDED_MS = 100  # half a second more than the target is not more than it (4.4.3.1)
 
 
 class Follower(Packager):
@@ -16,18 +17,24 @@ class Follower(Packager):
 
     Boundaries must be told before the pictures behind them come. It begins with the first
     key frame at one of them, at most `late_ms` behind. `aligned` is false once a segment
-    began without one that should have.
+    began without one that should have; `fits` once nothing came for a whole one, or more
+    than it may hold: players count segments, and believe what is promised of them.
     """
 
     def __init__(self, part_ms: int, late_ms: int = _ROUNDING_MS) -> None:
         super().__init__(part_ms)
         self._late_ms = late_ms
         self._boundaries: deque[Boundary] = deque()
-        self.aligned = True
+        self.aligned = self.fits = True
 
     def follow(self, boundary: Boundary) -> None:
         """Learn where a segment begins."""
         self._boundaries.append(boundary)
+
+    @property
+    def behind(self) -> bool:
+        """Tell whether nothing came yet of the newest segment that was told."""
+        return self._sequence > 0 and bool(self._boundaries)
 
     def adopt(self, targets: Targets) -> None:
         """Promise what the source promises."""
@@ -76,12 +83,17 @@ class Follower(Packager):
         super()._start(time_ms, packet, received_ms)
 
     def _longest_segment_ms(self) -> int:
-        return _NEVER_MS
+        return _NEVER_MS  # it is cut where the source is, and fits or does not
+
+    def _advance(self, length_ms: int) -> None:
+        super()._advance(length_ms)
+        self.fits &= self._segment_ms < super()._longest_segment_ms() + _ROUNDED_MS
 
     def _begin_segment(self, shown_ms: int, key: bool) -> None:
         self._skip_to(shown_ms)
         if self._boundaries:
             boundary = self._boundaries.popleft()
+            self.fits &= not self._sequence or boundary.msn == self._msn
             self._msn, self._received_ms = boundary.msn, boundary.received_ms
             self._discontinuity = boundary.discontinuity
         super()._begin_segment(shown_ms, key)

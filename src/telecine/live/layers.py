@@ -5,6 +5,7 @@ has to be transcoded.
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -13,6 +14,7 @@ from uuid import UUID
 import structlog
 
 from telecine.formats.codecs.live_tracks import TrackFormat
+from telecine.formats.errors import FormatError
 from telecine.formats.flv.packets import Config, Packet
 from telecine.live.follower import Follower
 from telecine.live.model import SOURCE, Boundary, Targets
@@ -24,6 +26,8 @@ log = structlog.get_logger()
 MOST_LAYERS = 8
 _MOST_WAITING, _MOST_WAITING_BYTES = 4000, 32 << 20
 """So many packets, and so many bytes of them, may be ahead of the first track."""
+
+_HOLES = "it has not all segments that the first track has"
 
 _LATE_MS = 20
 """Pictures of two tracks that are shown together may be so far apart."""
@@ -95,6 +99,7 @@ class Layers:
         self._expects_sound = True
         self._waiting: deque[tuple[int, Packet, int]] = deque()
         self._waiting_bytes = 0
+        self._reached_ms = 0
         self._over = asyncio.Event()
         self._group: asyncio.TaskGroup | None = None
         self._event: UUID | None = None
@@ -129,7 +134,15 @@ class Layers:
             self._waiting_bytes += size
 
     def reached(self, time_ms: int) -> None:
-        """Package what waited for the first track to come so far. Raises FormatError."""
+        """Package what waited for the first track to come so far. Raises FormatError.
+
+        What the first track promises of all parts must be known before the first is cut.
+        """
+        self._reached_ms = time_ms
+        if self._renditions[SOURCE].window.targets is not None:
+            self._package(time_ms)
+
+    def _package(self, time_ms: int) -> None:
         while self._waiting and self._waiting[0][0] <= time_ms:
             _, packet, _ = entry = self._waiting.popleft()
             self._waiting_bytes -= _size(packet)
@@ -149,6 +162,23 @@ class Layers:
         for layer in self.by_track.values():
             layer.packager.adopt(targets)
             layer.window.take(targets)
+        with contextlib.suppress(FormatError):  # of sound, which the first track has too
+            self._package(self._reached_ms)
+
+    def interrupt(self) -> None:
+        """Close what is open: nothing follows, or something that does not join on.
+
+        A track of which nothing has come of the newest segment begins anew, if it comes back.
+        """
+        with contextlib.suppress(FormatError):
+            self._package(self._reached_ms)
+        self._waiting.clear()
+        self._waiting_bytes = 0
+        for track, layer in tuple(self.by_track.items()):
+            if layer.packager.behind:
+                self._drop(track, layer, _HOLES)
+            else:
+                layer.give(layer.packager.interrupt())
 
     def end(self) -> None:
         """End all layers."""
@@ -197,20 +227,19 @@ class Layers:
         layer = self.by_track.get(track)
         if layer is None:
             return
-        layer.give(layer.packager.push(time_ms, replace(packet, track=0), received_ms))
+        made = layer.packager.push(time_ms, replace(packet, track=0), received_ms)
         if not layer.packager.aligned:
-            self._drop(track, layer)
+            self._refused.add(track)
+            self._drop(track, layer, "its key frames are not where those of the first track are")
+        elif not layer.packager.fits:
+            self._drop(track, layer, _HOLES)
+        else:
+            layer.give(made)
 
-    def _drop(self, track: int, layer: Layer) -> None:
-        """Offer a layer no longer whose segments would not begin with key frames."""
-        log.warning(
-            "quality dropped",
-            stream=self._stream,
-            quality=layer.name,
-            reason="its key frames are not where those of the first track are",
-        )
+    def _drop(self, track: int, layer: Layer, reason: str) -> None:
+        """Offer a layer no longer whose segments are not those of the first track."""
+        log.warning("quality dropped", stream=self._stream, quality=layer.name, reason=reason)
         del self.by_track[track], self._renditions[layer.name]
-        self._refused.add(track)
         layer.leave(layer.recorder.take)
         layer.give(layer.packager.end())
 

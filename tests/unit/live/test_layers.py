@@ -6,8 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
+from telecine.delivery.live_playlists import Rendered
 from telecine.formats.flv.packets import Coded, Config, Packet
+from telecine.formats.hls.check_live import check_live
+from telecine.formats.hls.check_live_set import check_live_set
 from telecine.live import layers
 from telecine.live.broadcast import Broadcast
 from telecine.live.studio import Studio
@@ -44,6 +48,10 @@ def both(first: Sequence[Sent], second: Sequence[Sent], *, ahead: bool) -> list[
 def feed(event: Broadcast, sent: Sequence[Sent]) -> None:
     for time_ms, packet in sent:
         event.push(time_ms, packet)
+
+
+def text_of(window: Window) -> str:
+    return Rendered().body(window, skip=False, coding=None, public_id="li1").decode()
 
 
 def described(event: Broadcast) -> None:
@@ -100,6 +108,107 @@ async def test_a_further_track_has_the_segments_of_the_first(
     await studio.close()
     assert layer.ended
     assert memory.told == ["started", "ended", "recorded"]  # of the first track alone
+
+
+@pytest.mark.parametrize("rate_hz", [24, 12, 60])
+async def test_a_further_track_keeps_the_promises_of_the_first(
+    studio: Studio, rate_hz: float
+) -> None:
+    """Also with its first parts, when nobody has promised anything yet."""
+    event = await admitted(studio, Encoder())
+    described(event)
+    sent = merged(pictures(30, 4, gop_s=1), sounds(4))
+    other = second_track(pictures(rate_hz, 4, gop_s=1))
+    feed(event, both(sent, other, ahead=False))
+    texts = {name: text_of(each.window) for name, each in event.renditions.items()}
+    assert {*texts} == {"source", "track1"}
+    assert [check_live(each) for each in texts.values()] == [[], []], texts["track1"]
+    assert check_live_set(texts) == []
+    await studio.close()
+
+
+@pytest.mark.parametrize("seconds", [0.5, 1.5])
+async def test_a_further_track_is_there_where_an_event_is_short(
+    studio: Studio, seconds: float
+) -> None:
+    event = await admitted(studio, Encoder())
+    described(event)
+    sent = merged(pictures(30, seconds, gop_s=1), sounds(seconds))
+    feed(event, both(sent, second_track(sent), ahead=True))
+    event.end()
+    source, layer = (event.renditions[name].window for name in ("source", "track1"))
+    assert layer.playable
+    assert begins(layer)[0][1] == pytest.approx(begins(source)[0][1], abs=34)
+    await studio.close()
+
+
+def counted(window: Window) -> bool:
+    """Tell whether segments are where players count them to."""
+    first = window.segments[0].msn
+    return [each.msn - first for each in window.segments] == [*range(len(window.segments))]
+
+
+def times_of(sent: Sequence[Sent], offset_ms: int) -> list[Sent]:
+    return [(time_ms + offset_ms, each) for time_ms, each in sent]
+
+
+async def test_an_interruption_between_the_key_frames_of_two_tracks(studio: Studio) -> None:
+    """The first track has a segment then of which the second has nothing."""
+    event = await admitted(studio, first := Encoder())
+    described(event)
+    sent = merged(pictures(30, 4.04, gop_s=1), sounds(4))
+    second = [each for each in second_track(sent) if each[0] < 4000]
+    feed(event, both(sent, second, ahead=False))
+    source, layer = event.window, event.renditions["track1"].window
+    studio.gone(event, first)
+    assert (source.segments[-1].msn, layer.segments[-1].msn) == (4, 3)
+    assert event.qualities() == []
+    await admitted(studio, Encoder())
+    described(event)
+    sent = times_of(merged(pictures(30, 4, gop_s=1), sounds(4)), 4100)
+    feed(event, both(sent, second_track(sent), ahead=False))
+    layer = event.renditions["track1"].window
+    assert layer.playable
+    assert counted(layer)
+    assert begins(layer) == begins(source)[-len(begins(layer)) :]
+    assert layer.segments[0].msn == 5  # behind the one that it has not
+    texts = {name: text_of(each.window) for name, each in event.renditions.items()}
+    assert {*texts} == {"source", "track1"}
+    assert check_live_set(texts) == []
+    assert check_live(texts["track1"], 5) == []
+    await studio.close()
+
+
+@pytest.mark.parametrize("until_ms", [5000, 6000], ids=["too long", "left out"])
+async def test_a_track_with_holes_is_not_offered(studio: Studio, until_ms: int) -> None:
+    event = await admitted(studio, Encoder())
+    described(event)
+    sent = merged(pictures(30, 8), sounds(8))
+    second = [
+        (time_ms, replace(each, key=each.key or time_ms == until_ms))
+        for time_ms, each in second_track(pictures(30, 8))
+        if isinstance(each, Coded) and not 3900 < time_ms < until_ms
+    ]
+    with capture_logs() as lines:
+        feed(event, both(sent, second, ahead=False))
+    (line,) = [each for each in lines if each["event"] == "quality dropped"]
+    assert "all segments" in line["reason"]
+    assert event.qualities() == []
+    assert list(event.renditions) == ["source"]
+    await studio.close()
+
+
+async def test_an_interruption_ends_segments_of_all_tracks(studio: Studio) -> None:
+    event = await admitted(studio, first := Encoder())
+    described(event)
+    sent = merged(pictures(30, 0.5, gop_s=1), sounds(0.5))
+    feed(event, both(sent, second_track(sent), ahead=True))
+    studio.gone(event, first)
+    source, layer = event.window, event.renditions["track1"].window
+    assert source.playable
+    assert layer.playable
+    assert layer.edge == source.edge == (1, 0)
+    await studio.close()
 
 
 async def test_a_track_whose_key_frames_are_elsewhere_is_not_offered(

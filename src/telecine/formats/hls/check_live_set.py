@@ -102,6 +102,8 @@ def _differences(one: Live, other: Live) -> list[str]:
         if breaks[0][number] != breaks[1][number]:
             said.append(f"segment {number} has the discontinuity sequence {breaks[1][number]}")
         cut_short = number + 1 not in ours or ours[number + 1].discontinuity
+        # A track may end before another one does (6.2.4).
+        cut_short |= other.ended and number + 1 not in theirs
         if not cut_short and _lasts_otherwise(mine, its):
             said.append(f"segment {number} lasts {its.duration} s, not {mine.duration} s")
     return said
