@@ -17,6 +17,11 @@ MEMORY_TARGETS = 2 * PARTS_KEPT_TARGETS + 0.5
 """How much of the newest media is held in memory, in target durations: whoever learns of a
 part with the last playlist that names it has half of one longer."""
 
+GONE_TARGETS = PARTS_KEPT_TARGETS
+"""Segments that left the playlist are served for so many target durations: who has the longest
+playlist that names one has its length, and that of the segment (RFC 8216bis, 6.2.2). So are
+parts, where the window is shorter than they have to be there."""
+
 MOST_SEGMENTS = 60_000
 """Of a window, whatever its length: twelve hours of one a second, and some more."""
 
@@ -55,6 +60,7 @@ class Window:
         self.session = session
         self.length_ms = length_ms
         self.segments: deque[Segment] = deque()
+        self._gone: deque[Segment] = deque()  # are in no playlist any more, and served still
         self.inits: dict[int, Init] = {}
         self.targets: Targets | None = None
         self.ended = False
@@ -110,11 +116,12 @@ class Window:
         return newest[0].beside if newest else ()
 
     def segment(self, msn: int) -> Segment | None:
-        """Return a segment of the window, None if it is not there."""
-        if not self.segments:
-            return None
-        index = msn - self.segments[0].msn
-        return self.segments[index] if 0 <= index < len(self.segments) else None
+        """Return a segment that is to be served, None if it is not there."""
+        for among in (self.segments, self._gone):
+            index = msn - among[0].msn if among else -1
+            if 0 <= index < len(among):
+                return among[index]
+        return None
 
     def part(self, msn: int, number: int) -> Part | None:
         """Return a part, None if it is not there or no longer."""
@@ -188,8 +195,12 @@ class Window:
         target_ms = (self.targets.segment_s if self.targets else 2) * 1000
         longest_ms = max(self.length_ms, 4 * target_ms)
         total = sum(each.duration_ms for each in self.segments)
-        while total - self.segments[0].duration_ms > longest_ms or self._crowded:
+        while total - self.segments[0].duration_ms > longest_ms:
             total -= self._drop_first()
+        while self._crowded:
+            if not self._gone:
+                self._drop_first()
+            self._forget_oldest()
         age_ms, lost = 0, 0
         for segment in reversed(self.segments):
             if age_ms > MEMORY_TARGETS * target_ms:
@@ -203,6 +214,9 @@ class Window:
             age_ms += segment.duration_ms
         while self.segments[0].msn < lost:
             self._drop_first()
+        gone_ms = sum(each.duration_ms for each in self._gone)
+        while self._gone and gone_ms - self._gone[0].duration_ms > GONE_TARGETS * target_ms:
+            gone_ms -= self._forget_oldest()
 
     @property
     def _crowded(self) -> bool:
@@ -214,10 +228,16 @@ class Window:
     def _drop_first(self) -> int:
         gone = self.segments.popleft()
         self.discontinuities_gone += gone.discontinuity
-        first = self.segments[0].init if self.segments else 0
+        self._gone.append(gone)
+        return gone.duration_ms
+
+    def _forget_oldest(self) -> int:
+        """Serve no longer what left the playlist first."""
+        forgotten = self._gone.popleft()
+        first = (self._gone or self.segments)[0].init
         for number in [number for number in self.inits if number < first]:
             del self.inits[number]
-        return gone.duration_ms
+        return forgotten.duration_ms
 
     def snapshot(self) -> Iterator[Output | Segment]:
         """Yield what makes an equal window, oldest first; old segments without bytes."""

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from telecine import ids
 from telecine.domains.webhooks.models import Event
 from telecine.formats.hls.check_live import check_live, check_live_update
-from telecine.formats.hls.check_live_answers import PartsOwed
+from telecine.formats.hls.check_live_answers import Owed
 from tests.fixtures.broadcasting import OnAir, live_clip, make_live_stream, publishing
 from tests.fixtures.media import FFMPEG, make_clip
 from tests.fixtures.server import TelecineServer
@@ -30,7 +30,7 @@ class Viewer:
         self._begun_at = begun_at
         self._stream = stream
         self._before: str | None = None
-        self._owed = PartsOwed()
+        self._owed = Owed()
 
     @property
     def text(self) -> str:

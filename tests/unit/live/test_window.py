@@ -41,10 +41,19 @@ def test_init_segments_go_with_the_last_segment_that_needs_them(window: Window) 
             window.take(Init(msn // 4, b"i", "avc1.42c00d", 320, 180))
         give(window, segment(msn, msn // 4))
         assert {each.init for each in window.segments} <= window.inits.keys()
-        assert len(window.inits) <= 3
-    assert window.inits.keys() == {7, 8, 9}
+        assert len(window.inits) <= 4
+    # Of the twelve seconds that there are, and of one segment that is half behind them.
+    assert window.inits.keys() == {6, 7, 8, 9}
     window.take(Init(10, b"i", "avc1.42c00d", 320, 180))
-    assert window.inits.keys() == {7, 8, 9, 10}
+    assert window.inits.keys() == {6, 7, 8, 9, 10}
+
+
+def test_what_left_the_playlist_is_served_for_three_target_durations(window: Window) -> None:
+    for msn in range(40):
+        give(window, segment(msn, 0))
+    assert [each.msn for each in window.segments] == [*range(31, 40)]
+    assert [window.segment(msn) is not None for msn in range(25, 33)] == [False] * 2 + [True] * 6
+    assert window.segment(40) is None
 
 
 def test_init_segments_of_a_window_have_a_limit_in_bytes(

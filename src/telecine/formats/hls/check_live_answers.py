@@ -4,8 +4,8 @@ Rules of RFC 8216bis, 6.2.2 and 6.2.5. Each check returns sentences, an empty li
 is well.
 """
 
-from collections.abc import Collection
-from dataclasses import replace
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from telecine.formats.errors import FormatError
@@ -84,8 +84,17 @@ def check_delta(before: str, delta: str, whole: str) -> list[str]:
         return [str(error)]
 
 
-class PartsOwed:
-    """Which parts a server still has to serve, by the playlists of one rendition (6.2.2).
+@dataclass(slots=True)
+class _Left:
+    """A segment: where it ends, and how long the longest playlist was that it was in."""
+
+    end: Decimal
+    duration: Decimal
+    longest: Decimal = Decimal(0)
+
+
+class Owed:
+    """What a server still has to serve, by the playlists of one rendition (6.2.2).
 
     Times are those of the media: nothing becomes older while no media comes.
     """
@@ -93,7 +102,8 @@ class PartsOwed:
     def __init__(self) -> None:
         self._begins: dict[int, Decimal] = {}  # of segments, by their numbers
         self._named: set[str] = set()
-        self._left: dict[str, Decimal] = {}  # where the last playlist ended that named it
+        self._parts: dict[str, Decimal] = {}  # where the last playlist ended that named them
+        self._segments: dict[str, _Left] = {}
         self._end = self._kept = Decimal(0)
 
     def see(self, text: str) -> None:
@@ -103,23 +113,35 @@ class PartsOwed:
         self._kept = KEPT_TARGETS * live.target
         named = {part.uri for segment in live.segments for part in segment.parts}
         for uri in self._named - named:
-            self._left[uri] = before_end
+            self._parts[uri] = before_end
         self._named = named
+        length = Decimal(0) if live.skipped else self._end - self._begins[live.sequence]
+        for number, segment in live.numbered.items():
+            if segment.uri is not None:
+                end = self._begins[number] + segment.duration
+                known = self._segments.setdefault(segment.uri, _Left(end, segment.duration))
+                known.longest = max(known.longest, length)
 
     @property
     def owed(self) -> set[str]:
         """Return the URIs that must be there: named, or gone from playlists not long ago."""
-        late = {uri for uri, left in self._left.items() if self._end - left <= self._kept}
-        return self._named | late
+        return self._named | self.late | {*self._segments_owed()}
 
     @property
     def late(self) -> set[str]:
-        """Return the URIs that must be there though the playlist names them no more."""
-        return self.owed - self._named
+        """Return the URIs of parts that must be there though the playlist names them no more."""
+        late = {uri for uri, left in self._parts.items() if self._end - left <= self._kept}
+        return late - self._named
 
     def check(self, refused: Collection[str]) -> list[str]:
-        """Check parts that a server did not serve before it sent the playlist seen last."""
+        """Check what a server did not serve before it sent the playlist seen last."""
         return [f"{uri} must still be there" for uri in sorted(self.owed & {*refused})]
+
+    def _segments_owed(self) -> Iterator[str]:
+        """Yield those whose Availability Duration is not over since they appeared."""
+        for uri, found in self._segments.items():
+            if self._end - found.end < found.duration + found.longest:
+                yield uri
 
     def _end_of(self, live: Live) -> Decimal:
         begins, at = self._begins, None
@@ -128,7 +150,8 @@ class PartsOwed:
                 at = begins.get(number)
                 if at is None:  # the first playlist, or nothing is left of the one before
                     begins.clear()
-                    self._named, self._left, at = set(), {}, self._end
+                    self._segments.clear()
+                    self._named, self._parts, at = set(), {}, self._end
             begins[number] = at
             at += segment.duration or sum((part.duration for part in segment.parts), Decimal(0))
         for number in [number for number in begins if number < live.sequence]:

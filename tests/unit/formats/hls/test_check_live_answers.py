@@ -8,7 +8,7 @@ import pytest
 from telecine.formats.errors import FormatError
 from telecine.formats.hls.check_live import check_live, read_live
 from telecine.formats.hls.check_live_answers import (
-    PartsOwed,
+    Owed,
     apply_delta,
     check_delta,
     check_reload,
@@ -135,14 +135,14 @@ def test_there_is_no_delta_behind_the_end() -> None:
     assert check_live(render_live(over, skip=True)) == []
 
 
-def follow(owed: PartsOwed, until_s: float, from_s: float = 1.2) -> None:
+def follow(owed: Owed, until_s: float, from_s: float = 1.2) -> None:
     """See a playlist for every part until so many seconds are there."""
     for part in range(round(from_s * 5), round(until_s * 5) + 1):
         owed.see(render_live(playlist(max(0, part // 10 - 12), part // 10, part % 10)))
 
 
 def test_parts_are_owed_for_as_long_again_as_they_are_named() -> None:
-    owed = PartsOwed()
+    owed = Owed()
     follow(owed, 10)
     # It was named until its segment was three target durations (of 2 s) from the end.
     assert "0.9.m4s" in owed.late
@@ -156,7 +156,7 @@ def test_parts_are_owed_for_as_long_again_as_they_are_named() -> None:
 
 
 def test_the_age_of_parts_is_that_of_the_media() -> None:
-    owed = PartsOwed()
+    owed = Owed()
     follow(owed, 10)
     for _ in range(99):  # the encoder is away
         owed.see(render_live(playlist(0, 4, 10)))
@@ -164,7 +164,7 @@ def test_the_age_of_parts_is_that_of_the_media() -> None:
 
 
 def test_who_was_away_is_owed_what_is_named() -> None:
-    owed = PartsOwed()
+    owed = Owed()
     owed.see(render_live(playlist(0, 9, 5)))
     owed.see(render_live(playlist(30, 49, 5)))
     assert owed.late == set()
@@ -172,15 +172,33 @@ def test_who_was_away_is_owed_what_is_named() -> None:
 
 
 def test_deltas_tell_what_is_owed_too() -> None:
-    owed = PartsOwed()
+    owed = Owed()
     owed.see(render_live(playlist(0, 19, 10)))
     for last in range(20, 23):
         owed.see(delta_of(playlist(0, last, 10)))
     assert owed.late == {f"{msn}.{n}.m4s" for msn in (17, 18, 19) for n in range(10)}
 
 
+def test_segments_are_owed_behind_the_window() -> None:
+    owed = Owed()
+    for last in range(3, 30):
+        owed.see(render_live(playlist(max(0, last - 12), last, 0)))
+    # Its own two seconds, and 24 s of the longest playlist that it was in, since it ended at 32.
+    gone = ["15.m4s", "16.m4s"]
+    assert owed.check(gone) == ["16.m4s must still be there"]
+    owed.see(render_live(playlist(18, 30, 0)))
+    assert owed.check([*gone, "17.m4s", "30.m4s"]) == ["17.m4s must still be there"]
+
+
+def test_a_shorter_playlist_does_not_make_it_shorter() -> None:
+    owed = Owed()
+    owed.see(render_live(playlist(0, 12, 0)))
+    owed.see(render_live(playlist(9, 13, 0)))
+    assert {f"{msn}.m4s" for msn in range(13)} <= owed.owed
+
+
 def test_segments_without_parts_make_others_older() -> None:
-    owed = PartsOwed()
+    owed = Owed()
     owed.see(render_live(playlist(0, 3, 0)))
     lone = replace(segment(3), parts=())
     owed.see(render_live(replace(playlist(0, 4, 0), segments=[segment(2), lone])))
