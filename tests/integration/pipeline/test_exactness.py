@@ -35,6 +35,7 @@ from tests.integration.pipeline.clips import (
     numbers,
     picture,
 )
+from tests.integration.pipeline.edit_lists import in_stretches
 from tests.integration.pipeline.inputs import RATE, Input
 from tests.integration.pipeline.inputs_of_pictures import PICTURES
 from tests.integration.pipeline.inputs_of_streams import STREAMS, changing, with_a_gap
@@ -54,6 +55,14 @@ def longer(source: Input) -> Input:
     """Return it with more pictures; what is joined to another one has its length."""
     if source.changed in (changing, with_a_gap):
         return source
+    if source.name == "two-edits.mp4":
+        stretches_ms = [(0, 9000), (11_000, 20_000)]
+        return replace(
+            source,
+            name=f"long-{source.name}",
+            pictures=LONG + 2 * RATE,
+            changed=lambda data: in_stretches(data, stretches_ms),
+        )
     return replace(source, name=f"long-{source.name}", pictures=LONG)
 
 
