@@ -88,6 +88,7 @@ async def test_an_encoder_that_was_away_for_five_seconds_goes_on(
     for last in (False, True):
         async with publishing(stream.publish_url, live_clip()):
             await until(viewer.playable)
+            await until(away.customer.is_broadcasting)
             await viewer.reload()
             await viewer.follow(8)
         sessions.add(session_of(viewer.text))
@@ -118,6 +119,7 @@ async def test_an_encoder_that_ends_its_stream_is_waited_for_as_well(
     async with encoding(stream.publish_url) as encoder:
         end_ms = await encoder.send(live_clip("four.flv", 4), 0)
         await until(viewer.playable)
+        await until(away.customer.is_broadcasting)
         await viewer.reload()
         if says_so:
             await encoder.finish()
@@ -145,6 +147,7 @@ async def test_an_encoder_that_was_away_for_seventy_seconds_begins_anew(
     viewer, away = Viewer(client, stream), Away(client, stream)
     async with publishing(stream.publish_url, live_clip()):
         await until(viewer.playable)
+        await until(away.customer.is_broadcasting)
         await viewer.reload()
         await viewer.follow(8)
         last = dates(await viewer.reload())[-1]
