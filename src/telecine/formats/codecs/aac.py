@@ -197,4 +197,9 @@ def stsd_of(specific: bytes, *, sample_rate_hz: int, channels: int, bit_rate_bps
 
 
 def _tagged(tag: int, content: bytes) -> bytes:
-    return bytes([tag, len(content)]) + content
+    """Return a descriptor; seven bits of its size a byte (ISO/IEC 14496-1, 8.3.3)."""
+    left = len(content)
+    size = [left & 0x7F]
+    while left := left >> 7:
+        size.insert(0, left & 0x7F | 0x80)
+    return bytes([tag, *size]) + content

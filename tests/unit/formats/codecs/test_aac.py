@@ -12,6 +12,7 @@ from telecine.formats.codecs.aac import (
     codecs_string,
     parse_esds,
     parse_specific,
+    stsd_of,
 )
 from telecine.formats.errors import FormatError
 from telecine.formats.mp4.boxes import box, full_box
@@ -36,6 +37,14 @@ def test_the_stsd_of_libavformat() -> None:
 def test_our_own_stsd_is_read_back(rate_hz: int, channels: int) -> None:
     config = parse_esds(aac_stsd(rate_hz, channels, bit_rate_bps=128_000))
     assert (config.object_type, config.sample_rate_hz, config.channels) == (2, rate_hz, channels)
+
+
+@pytest.mark.parametrize("more_bytes", [80, 110, 300, 20_000])
+def test_a_long_configuration_is_read_back(more_bytes: int) -> None:
+    """Sizes of descriptors take as many bytes as they need (ISO/IEC 14496-1, 8.3.3)."""
+    specific = audio_specific_config(48_000, 2) + bytes(more_bytes)
+    config = parse_esds(stsd_of(specific, sample_rate_hz=48_000, channels=2))
+    assert (config.sample_rate_hz, config.channels) == (48_000, 2)
 
 
 def test_an_unlisted_rate_is_spelt_out() -> None:
