@@ -65,6 +65,7 @@ class _Stretch:
     def __init__(self, begin_ms: int) -> None:
         self.begin_ms = self.last_ms = begin_ms
         self.queue: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self.waiting_bytes = 0
 
 
 class AacFromMp3:
@@ -86,27 +87,26 @@ class AacFromMp3:
         self._runner = runner
         self._give = give
         self._fail = fail
-        self._stretches: asyncio.Queue[_Stretch] = asyncio.Queue()
         self._current: _Stretch | None = None
-        self._waiting_bytes = 0
+        self._begun = asyncio.Event()  # another one is the current stretch
 
     def take(self, time_ms: int, packets: Sequence[Packet]) -> None:
         """Queue the sound of a tag. Raises FormatError: this machine does not keep up."""
-        if self._waiting_bytes > _BACKLOG_BYTES:
-            raise FormatError("sound as MP3, faster than this machine converts it")
         now = self._current
         if now is not None and not 0 <= clock_step(now.last_ms, time_ms) <= _JUMP_MS:
             self.interrupt()
             now = None
         if now is None:
             now = self._current = _Stretch(time_ms)
-            self._stretches.put_nowait(now)
+            self._begun.set()
+        if now.waiting_bytes > _BACKLOG_BYTES:
+            raise FormatError("sound as MP3, faster than this machine converts it")
         now.last_ms = time_ms
         at_ms = _BEGIN_MS + clock_step(now.begin_ms, time_ms)
         for each in packets:
             if _is_mp3(each) and isinstance(each, Coded):
                 data = tags.tag(tags.AUDIO, at_ms, _TAG + each.data)
-                self._waiting_bytes += len(data)
+                now.waiting_bytes += len(data)
                 now.queue.put_nowait(data)
 
     def interrupt(self) -> None:
@@ -116,9 +116,12 @@ class AacFromMp3:
             self._current = None
 
     async def run(self) -> None:
-        """Convert until cancelled."""
+        """Convert until cancelled; what was over before a child began with it is forgotten."""
         while True:
-            await self._convert(await self._stretches.get())
+            await self._begun.wait()
+            self._begun.clear()
+            if self._current is not None:
+                await self._convert(self._current)
 
     async def _convert(self, stretch: _Stretch) -> None:
         reader = tags.TagReader()
@@ -142,5 +145,5 @@ class AacFromMp3:
     async def _feed(self, stretch: _Stretch) -> AsyncIterator[bytes]:
         yield tags.header(video=False, audio=True)
         while (data := await stretch.queue.get()) is not None:
-            self._waiting_bytes = max(0, self._waiting_bytes - len(data))
+            stretch.waiting_bytes -= len(data)
             yield data
