@@ -15,6 +15,7 @@ from telecine.formats.errors import FormatError
 from telecine.formats.flv import tags
 from telecine.formats.flv.packets import Coded, Packet
 from telecine.live.model import clock_step
+from telecine.live.relay import JUMP_MS
 
 log = structlog.get_logger()
 
@@ -22,7 +23,6 @@ WAIT_MS = 2000
 """How far its first packet may be behind the pictures: a child has to start."""
 
 _BACKLOG_BYTES = 1 << 20  # half a minute
-_JUMP_MS = 2000
 _BEGIN_MS = 1000  # so that what the encoder puts before its first packet has a time
 _RATE_BPS = 128_000
 _DAY_S = 24 * 3600
@@ -93,7 +93,7 @@ class AacFromMp3:
     def take(self, time_ms: int, packets: Sequence[Packet]) -> None:
         """Queue the sound of a tag. Raises FormatError: this machine does not keep up."""
         now = self._current
-        if now is not None and not 0 <= clock_step(now.last_ms, time_ms) <= _JUMP_MS:
+        if now is not None and not 0 <= clock_step(now.last_ms, time_ms) <= JUMP_MS:
             self.interrupt()
             now = None
         if now is None:
